@@ -1,0 +1,52 @@
+/*
+ * txc_journal.h - the entries of an agent's journal.
+ */
+#ifndef TXC_JOURNAL_H
+#define TXC_JOURNAL_H
+
+#include "core/txc_message.h"
+
+/* clang-format off */
+#define TXC_JOURNAL_MAP(X)                                                                                          \
+    /* cluster epoch      forced: the highest epoch obeyed                                                */        \
+    X (EPOCH, 1)                                                                                                    \
+    /* guard              forced: the log-loss guard that the leader has shown                            */        \
+    X (GUARD, 2)                                                                                                    \
+    /* code               forced: TXC_ELOGLOSS: refuses its leader until an operator acts; TXC_OK: released */      \
+    X (LATCH, 3)                                                                                                    \
+    /* rm text            forced: the RM's identity (system, timeline)                                    */        \
+    X (IDENTITY, 4)                                                                                                 \
+    /* gtrid rm token guard.slot   written, not forced, before phase 2 of an RM that cannot prove a commit  */      \
+    X (COMMITTING, 5)                                                                                               \
+    /* gtrid rm token     written: a one-phase commit succeeded                                           */        \
+    X (ONE_PHASE, 6)                                                                                                \
+    /* gtrid rm token heur   forced: a heuristic outcome, until the leader has it on record               */        \
+    X (HEURISTIC, 7)                                                                                                \
+    /* gtrid rm token     the entries of this branch may go                                               */        \
+    X (FORGET, 8)
+/* clang-format on */
+
+#define TXC_JOURNAL_ENUM(name, value) TXC_JOURNAL_##name = (value),
+typedef enum txc_journal_kind { TXC_JOURNAL_NONE, TXC_JOURNAL_MAP (TXC_JOURNAL_ENUM) TXC_JOURNAL_KINDS } txc_journal_kind_t;
+#undef TXC_JOURNAL_ENUM
+
+const char *txc_journal_name (txc_journal_kind_t kind);
+
+typedef struct txc_jrec {
+    uint8_t kind; /* txc_journal_kind_t */
+    uint8_t heur;
+    int32_t code;
+    uint64_t cluster, token;
+    txc_epoch_t epoch;
+    txc_gtrid_t gtrid;
+    txc_guard_t guard;
+    char rm[TXC_RM_NAME_MAX + 1];
+    char text[TXC_EVIDENCE_MAX + 1];
+} txc_jrec_t;
+
+typedef struct txc_journal_codec {
+    size_t (*encode) (const txc_jrec_t *record, uint8_t *bytes); /* room for TXC_RECORD_MAX */
+    bool (*decode) (const uint8_t *bytes, size_t size, txc_jrec_t *record);
+} txc_journal_codec_t;
+
+#endif

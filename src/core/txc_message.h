@@ -1,0 +1,189 @@
+/*
+ * txc_message.h - the messages of the protocols, as values.
+ *
+ * One flat structure serves all of them: a message uses the fields that its
+ * line in the map below names, the others are zero.  Every request is
+ * idempotent: it may be lost, repeated and overtaken.  The wire's encoding of
+ * them is src/wire/txcoord.proto.
+ *
+ * C client (the library), L leader (txcoord), A agent (txagent).
+ */
+#ifndef TXC_MESSAGE_H
+#define TXC_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/txc_blob.h"
+#include "base/txc_codes.h"
+#include "base/txc_id.h"
+#include "base/txc_limits.h"
+
+/* clang-format off */
+#define TXC_MESSAGE_MAP(X)                                                                                          \
+    /* C -> L  nonce                                open a session; the same nonce gives the same session */        \
+    X (SESSION_OPEN, 1)                                                                                             \
+    /* L -> C  nonce session cluster lease_ms code epoch                                                  */        \
+    X (SESSION_OPENED, 2)                                                                                           \
+    /* C -> L  session cluster low                  renews the lease; low: see gtrid low-water mark        */       \
+    X (SESSION_KEEPALIVE, 3)                                                                                        \
+    /* L -> C  session cluster low lease_ms code    code TXC_ESESSION: it is closed; low: the mark on record */     \
+    X (SESSION_ALIVE, 4)                                                                                            \
+    /* C -> L  session cluster                      close it; answered by SESSION_ALIVE with TXC_ESESSION  */       \
+    X (SESSION_CLOSE, 5)                                                                                            \
+    /* C -> L  -                                    which agent serves which RM                           */        \
+    X (DIRECTORY, 6)                                                                                                \
+    /* L -> C  entries                                                                                    */        \
+    X (DIRECTORY_REPLY, 7)                                                                                          \
+    /* C -> L  gtrid branches low timeout_ms flags(DECISION_LOGGED)   commit; two or more branches        */        \
+    X (COMMIT, 8)                                                                                                   \
+    /* C -> L  gtrid branches timeout_ms            roll back through the log (exported transactions)     */        \
+    X (ROLLBACK, 9)                                                                                                 \
+    /* C -> L  gtrid branches(may be none) flags(SETTLE)              what became of it                    */       \
+    X (OUTCOME_QUERY, 10)                                                                                           \
+    /* L -> C  gtrid code error low                 answers COMMIT, ROLLBACK, OUTCOME_QUERY               */        \
+    X (OUTCOME, 11)                                                                                                 \
+                                                                                                                    \
+    /* C -> A  gtrid rm token origin seq acked timeout_ms isolation flags(LAST) incarnation low body      */        \
+    X (EXEC, 12)                                                                                                    \
+    /* A -> C  gtrid rm token origin seq count incarnation code error evidence vote epoch body            */        \
+    X (EXEC_REPLY, 13)                                                                                              \
+    /* C -> A  gtrid rm token                       the AP's own rollback, no commit was ever sent        */        \
+    X (BRANCH_ROLLBACK, 14)                                                                                         \
+    /* C -> A  gtrid rm token count evidence        one-phase commit of a transaction with one branch     */        \
+    X (BRANCH_COMMIT, 15)                                                                                           \
+    /* A -> C  gtrid rm token code error            answers both of the above                             */        \
+    X (BRANCH_ENDED, 16)                                                                                            \
+                                                                                                                    \
+    /* A -> L  agent incarnation entries epoch guards[0] high_slot code   registers; repeated as heartbeat */       \
+    X (AGENT_HELLO, 17)                                                                                             \
+    /* L -> A  epoch cluster guards[2] high_slot    guards: the pairs on record for this agent            */        \
+    X (AGENT_WELCOME, 18)                                                                                           \
+    /* L -> A  epoch gtrid rm token count timeout_ms                                                      */        \
+    X (PREPARE, 19)                                                                                                 \
+    /* A -> L  epoch gtrid rm token vote error evidence                                                   */        \
+    X (VOTE, 20)                                                                                                    \
+    /* L -> A  epoch gtrid rm token evidence high_slot                phase 2, and the answer to INQUIRY   */       \
+    X (PHASE2_COMMIT, 21)                                                                                           \
+    X (PHASE2_ROLLBACK, 22)                                                                                         \
+    /* A -> L  epoch gtrid rm token code(TXC_OK, or heuristic kind in heur) error                         */        \
+    X (PHASE2_DONE, 23)                                                                                             \
+    /* A -> L  epoch gtrid rm token age_ms timeout_ms flags(READ_ONLY, FINISHED)  in doubt: what became?   */       \
+    X (INQUIRY, 24)                                                                                                 \
+    /* L -> A  epoch gtrid rm token code            TXC_PENDING: still open; TXC_EFOREIGN: unknown session */       \
+    X (INQUIRY_PENDING, 25)                                                                                         \
+    /* L -> A  epoch gtrid rm token                 End is on record: the agent may forget the outcome    */        \
+    X (ENDED, 26)                                                                                                   \
+                                                                                                                    \
+    /* tools -> L, A  body (text)                   a command of txctl; answered by ADMIN_REPLY, body JSON */       \
+    X (ADMIN, 27)                                                                                                   \
+    X (ADMIN_REPLY, 28)
+/* clang-format on */
+
+#define TXC_MESSAGE_ENUM(name, value) TXC_MSG_##name = (value),
+typedef enum txc_msg_type { TXC_MSG_NONE, TXC_MESSAGE_MAP (TXC_MESSAGE_ENUM) TXC_MSG_TYPES } txc_msg_type_t;
+#undef TXC_MESSAGE_ENUM
+
+const char *txc_msg_name (txc_msg_type_t type);
+
+/* A branch's vote.  NO is final: the branch can never be prepared.  NO_NOT_FINAL says only "absent here, now": the
+ * leader chooses an Abort record before it tells anybody. */
+typedef enum txc_vote {
+    TXC_VOTE_NONE,
+    TXC_VOTE_YES,
+    TXC_VOTE_READ_ONLY,
+    TXC_VOTE_NO,
+    TXC_VOTE_NO_NOT_FINAL
+} txc_vote_t;
+
+/* X/Open's heuristic kinds, at a branch. */
+typedef enum txc_heur {
+    TXC_HEUR_NONE,
+    TXC_HEUR_COMMITTED,   /* XA_HEURCOM */
+    TXC_HEUR_ROLLED_BACK, /* XA_HEURRB */
+    TXC_HEUR_MIXED,       /* XA_HEURMIX */
+    TXC_HEUR_HAZARD       /* XA_HEURHAZ */
+} txc_heur_t;
+
+const char *txc_vote_name (txc_vote_t vote);
+const char *txc_heur_name (txc_heur_t heur);
+
+enum {
+    TXC_FLAG_DECISION_LOGGED = 1, /* COMMIT: reply when the decision is durable */
+    TXC_FLAG_SETTLE = 2,          /* OUTCOME_QUERY: decide Abort if nothing is on record or open */
+    TXC_FLAG_LAST = 4,            /* EXEC: the branch's last statement; prepare travels with it */
+    TXC_FLAG_READ_ONLY = 8,       /* INQUIRY: the vote was read-only */
+    TXC_FLAG_FINISHED = 16,       /* INQUIRY: phase 2 is done here; may it be forgotten? */
+    TXC_FLAG_RESULT = 32          /* EXEC_REPLY: the body holds a result */
+};
+
+/* What went wrong at a resource manager (or in a daemon), passed through to the AP. */
+typedef struct txc_error {
+    int code;     /* txc_code_t */
+    int native;   /* the RM's own error number, 0 if it has none */
+    char sqlstate[TXC_SQLSTATE_MAX + 1];
+    char rm[TXC_RM_NAME_MAX + 1];
+    char text[TXC_TEXT_MAX + 1];
+} txc_error_t;
+
+/* Sets code and text (printf's format); the other fields become empty.  self may be NULL.  Returns code. */
+int txc_error_set (txc_error_t *self, int code, const char *format, ...) __attribute__ ((format (printf, 3, 4)));
+
+/* A branch as the commit request lists it. */
+typedef struct txc_branch_ref {
+    char rm[TXC_RM_NAME_MAX + 1];
+    uint64_t token;
+    uint32_t count;        /* statements whose replies the AP has */
+    uint8_t vote;          /* txc_vote_t that came with the last statement's reply, or NONE */
+    txc_epoch_t vote_epoch; /* the epoch that vote was cast in */
+    char evidence[TXC_EVIDENCE_MAX + 1];
+} txc_branch_ref_t;
+
+/* A line of the directory, and of an agent's registration. */
+typedef struct txc_rm_entry {
+    char rm[TXC_RM_NAME_MAX + 1];
+    char agent[TXC_AGENT_NAME_MAX + 1];
+    char endpoint[TXC_ENDPOINT_MAX + 1];
+    uint64_t incarnation;
+    bool up; /* recovery is over and the RM is reachable */
+} txc_rm_entry_t;
+
+/* A position of the log with the running digest of all values applied up to it (the log-loss guard). */
+typedef struct txc_guard {
+    uint64_t slot; /* 0: none */
+    uint64_t digest;
+} txc_guard_t;
+
+typedef struct txc_msg {
+    uint8_t type;  /* txc_msg_type_t */
+    uint8_t vote;  /* txc_vote_t */
+    uint8_t heur;  /* txc_heur_t */
+    uint8_t isolation; /* txc_isolation_t of txcoord.h; 0: the RM's default */
+    uint32_t flags;
+    int32_t code;
+    uint32_t timeout_ms;
+    uint32_t lease_ms;
+    uint32_t count;
+    uint32_t seq;
+    uint32_t acked; /* EXEC: replies up to this seq of this origin may be dropped */
+    uint32_t n_branches, n_entries;
+    uint64_t route; /* where it came from or goes to, given by the shell; 0: the leader (for C and A) */
+    uint64_t age_ms;
+    uint64_t nonce, session, cluster;
+    uint64_t low;    /* every n of the session below it is over and its outcome known to the AP */
+    uint64_t token, incarnation;
+    uint64_t origin; /* the process that sends a statement: its session */
+    uint64_t high_slot;
+    txc_epoch_t epoch;
+    txc_gtrid_t gtrid;
+    txc_guard_t guards[2];
+    char rm[TXC_RM_NAME_MAX + 1];
+    char agent[TXC_AGENT_NAME_MAX + 1];
+    char evidence[TXC_EVIDENCE_MAX + 1];
+    const txc_error_t *error;           /* borrowed; NULL: none */
+    const txc_branch_ref_t *branches;   /* borrowed */
+    const txc_rm_entry_t *entries;      /* borrowed */
+    txc_blob_t *body;                   /* incoming: borrowed, whoever keeps it takes a reference; in an update: one reference */
+} txc_msg_t;
+
+#endif

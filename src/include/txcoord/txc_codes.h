@@ -1,0 +1,1 @@
+../../base/txc_codes.h
