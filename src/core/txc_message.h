@@ -68,7 +68,7 @@
     X (PHASE2_ROLLBACK, 22)                                                                                         \
     /* A -> L  epoch gtrid rm token code(TXC_OK, or heuristic kind in heur) error                         */        \
     X (PHASE2_DONE, 23)                                                                                             \
-    /* A -> L  epoch gtrid rm token age_ms timeout_ms flags(READ_ONLY, FINISHED)  in doubt: what became?   */       \
+    /* A -> L  epoch gtrid rm token age_ms timeout_ms flags(READ_ONLY, FINISHED, RECORD_ONLY)  in doubt    */       \
     X (INQUIRY, 24)                                                                                                 \
     /* L -> A  epoch gtrid rm token code            TXC_PENDING: still open; TXC_EFOREIGN: unknown session */       \
     X (INQUIRY_PENDING, 25)                                                                                         \
@@ -114,7 +114,8 @@ enum {
     TXC_FLAG_LAST = 4,            /* EXEC: the branch's last statement; prepare travels with it */
     TXC_FLAG_READ_ONLY = 8,       /* INQUIRY: the vote was read-only */
     TXC_FLAG_FINISHED = 16,       /* INQUIRY: phase 2 is done here; may it be forgotten? */
-    TXC_FLAG_RESULT = 32          /* EXEC_REPLY: the body holds a result */
+    TXC_FLAG_RESULT = 32,         /* EXEC_REPLY: the body holds a result */
+    TXC_FLAG_RECORD_ONLY = 64     /* INQUIRY: the RM is another copy of itself: nothing may be presumed */
 };
 
 /* What went wrong at a resource manager (or in a daemon), passed through to the AP. */

@@ -47,7 +47,7 @@ typedef struct txc_rec {
     uint32_t count;
     uint32_t n_branches;
     txc_epoch_t epoch; /* the origin epoch: under which leadership the value was first proposed */
-    uint64_t time_ms;  /* wall clock of the proposer, for operators only: no rule reads it */
+    uint64_t time_ms;  /* wall clock of the proposer, for operators and the horizon: no rule of safety reads it */
     uint64_t cluster, nonce, session, low, token;
     txc_gtrid_t gtrid;
     txc_guard_t guard;

@@ -1,0 +1,229 @@
+/*
+ * txc_agent_private.h - the inside of an agent, shared by its files.
+ *
+ *   txc_agent.c         life, dispatch, recovery scans
+ *   txc_agent_branch.c  branches: table, transitions, what remains of ended ones
+ *   txc_agent_exec.c    statements, one-phase commit, the AP's own rollback
+ *   txc_agent_vote.c    prepare and votes
+ *   txc_agent_phase2.c  outcomes, evidence, heuristics, inquiry
+ *   txc_agent_leader.c  registration, epochs, the log-loss guard
+ *   txc_agent_proof.c   the journal's proofs
+ *   txc_agent_view.c    what operators see
+ */
+#ifndef TXC_AGENT_PRIVATE_H
+#define TXC_AGENT_PRIVATE_H
+
+#include "base/txc_hash.h"
+#include "base/txc_heap.h"
+#include "base/txc_list.h"
+#include "core/txc_agent.h"
+#include "core/txc_transitions.h"
+
+/* clang-format off */
+#define TXC_BRANCH_MAP(X)                                                                                           \
+    X (NEW, "new")                                                                                                  \
+    X (ACTIVE, "active")              /* statements run; PREPARE was never sent                           */        \
+    X (PREPARING, "preparing")        /* PREPARE is at the RM                                             */        \
+    X (LOOKING, "looking")            /* the connection was lost during PREPARE: fence, then look          */       \
+    X (PREPARED, "prepared")          /* in doubt until an outcome comes                                  */        \
+    X (READ_ONLY, "read-only")        /* voted read-only; still open until all votes are in               */        \
+    X (COMMITTING, "committing")      /* phase 2: commit                                                  */        \
+    X (PROVING, "proving")            /* the RM does not list it: evidence is looked for                  */        \
+    X (ONE_PHASE, "one-phase commit") /* commit without prepare                                           */        \
+    X (ROLLING_BACK, "rolling back")                                                                                \
+    X (COMMITTED, "committed")                                                                                      \
+    X (ROLLED_BACK, "rolled back")                                                                                  \
+    X (HEURISTIC, "heuristic")        /* ended otherwise than the TM said, or nobody can tell              */       \
+    X (UNKNOWN, "unknown")            /* one-phase commit without evidence                                */        \
+    X (GONE, "gone")
+/* clang-format on */
+
+#define TXC_BRANCH_ENUM(name, text) TXC_BRANCH_##name,
+typedef enum txc_branch_state { TXC_BRANCH_MAP (TXC_BRANCH_ENUM) TXC_BRANCH_STATES } txc_branch_state_t;
+#undef TXC_BRANCH_ENUM
+
+/* A statement: waiting, running, or answered and kept for a repeated request. */
+typedef struct txc_statement {
+    txc_list_t link;
+    uint64_t origin, route;
+    uint32_t seq, flags;
+    enum { TXC_STATEMENT_QUEUED, TXC_STATEMENT_RUNNING, TXC_STATEMENT_DONE } state;
+    uint8_t isolation;
+    uint8_t vote;        /* that travels with the answer */
+    uint32_t count;      /* of the branch, when it was answered */
+    int code;
+    txc_error_t *error;
+    txc_blob_t *body;    /* the statement, then its result */
+} txc_statement_t;
+
+enum { TXC_ORIGINS_MAX = 16 }; /* processes that share one branch */
+
+typedef struct txc_branch {
+    uint32_t magic;
+    uint8_t state;       /* txc_branch_state_t */
+    uint8_t rm;
+    uint8_t vote;        /* cast by this incarnation; YES also for one found prepared */
+    uint8_t heur;
+    bool busy;           /* a work item is out */
+    bool owner;          /* it has its connection */
+    bool rollback_only;  /* a statement failed */
+    bool want_rollback;  /* roll back as soon as the item that is out comes back */
+    bool recovered;      /* found by a scan, not begun by this incarnation */
+    bool final_no;       /* ended without PREPARE ever being sent, or refused by the RM: can never be prepared */
+    bool one_phase;      /* in PROVING: of a one-phase commit */
+    bool asked;          /* the leader waits for a vote */
+    bool maybe_committed; /* a commit was sent and its answer lost: absence proves it for an RM that journals */
+    bool fence_first;    /* the session that may still hold it must be ended before the next try */
+    bool quarantined;    /* of a session that the log never opened */
+    bool record_only;    /* the RM's identity changed: only recorded outcomes count */
+    bool by_operator;    /* the end under way is an operator's heuristic */
+    uint64_t number;     /* txc_work_t.branch */
+    uint64_t token;
+    txc_gtrid_t gtrid;
+    txc_hash_node_t node, number_node;
+    txc_list_t link;     /* ended ones, oldest first */
+    txc_list_t session_link;
+    txc_heap_node_t timer;
+    uint64_t began_ms, deadline_ms, timeout_ms;
+    uint64_t inquire_ms, retry_ms; /* when next; TXC_NEVER_MS: not at all */
+    uint32_t inquiries, retries;
+    uint32_t count, expected;      /* statements run; what the leader expects */
+    uint64_t ended_scan;           /* the latest scan given out when it ended */
+    uint64_t client_route;         /* who waits for BRANCH_ENDED */
+    char evidence[TXC_EVIDENCE_MAX + 1];
+    txc_error_t *error;            /* why it can only be rolled back */
+    txc_list_t statements;
+    uint32_t n_origins;
+    struct {
+        uint64_t origin;
+        uint32_t seq;
+    } origins[TXC_ORIGINS_MAX];
+} txc_branch_t;
+
+/* What the journal proves of a branch. */
+typedef struct txc_proof {
+    txc_hash_node_t node;
+    txc_heap_node_t timer;
+    txc_gtrid_t gtrid;
+    uint64_t token;
+    uint8_t rm;
+    uint8_t kind; /* TXC_JOURNAL_COMMITTING, ONE_PHASE, HEURISTIC */
+    uint8_t heur;
+    uint32_t inquiries;
+} txc_proof_t;
+
+/* A session as far as its branches here go. */
+typedef struct txc_agent_session {
+    txc_hash_node_t node;
+    uint64_t number, floor; /* first statements of n below it are refused */
+    txc_list_t branches;
+} txc_agent_session_t;
+
+typedef struct txc_agent_rm_state {
+    bool ready; /* sessions of earlier incarnations are fenced and the first scan is in */
+    bool up;
+    bool busy;  /* RECOVER or SCAN is out */
+    bool record_only;
+    uint32_t branches, failures;
+    uint64_t due_ms;
+    char identity[TXC_EVIDENCE_MAX + 1];
+} txc_agent_rm_state_t;
+
+struct txc_agent {
+    uint32_t magic;
+    txc_agent_config_t config;
+    uint64_t now_ms, random;
+    uint64_t cluster;
+    txc_epoch_t epoch;       /* journaled */
+    txc_epoch_t offered;     /* being journaled */
+    uint64_t offered_cluster, epoch_slot;
+    txc_guard_t guard, guard_offered;
+    uint64_t guard_slot, high_slot;
+    bool registered, latched, draining;
+    uint64_t hello_due_ms;
+    uint64_t numbers, scans, journal_slot;
+    txc_agent_rm_state_t rms[TXC_RMS_MAX];
+    txc_hash_t branches, numbers_table, sessions, proofs;
+    txc_list_t ended;
+    uint32_t n_ended, n_active, n_prepared;
+    txc_heap_t timers, proof_timers;
+    uint64_t commits, rollbacks, inquiries, heuristics, dropped;
+    txc_update_t *update;
+};
+
+/* --- branches */
+txc_branch_t *txc_agent_branch_find (const txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t rm,
+                                     uint64_t token);
+/* The one that this incarnation began for the gtrid, whatever its token. */
+txc_branch_t *txc_agent_branch_begun (const txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t rm);
+txc_branch_t *txc_agent_branch_numbered (const txc_agent_t *self, uint64_t number);
+txc_branch_t *txc_agent_branch_add (txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t rm, uint64_t token);
+void txc_agent_branch_move (txc_agent_t *self, txc_branch_t *branch, txc_branch_state_t to);
+/* Moves to an ended state: answers what waits, gives the connection back, remembers it. */
+void txc_agent_branch_end (txc_agent_t *self, txc_branch_t *branch, txc_branch_state_t to);
+void txc_agent_branch_remove (txc_agent_t *self, txc_branch_t *branch);
+void txc_agent_branch_blame (txc_branch_t *branch, const txc_error_t *error);
+bool txc_branch_is_ended (const txc_branch_t *branch);
+/* Sets the heap's timer from the branch's due times. */
+void txc_agent_branch_timer (txc_agent_t *self, txc_branch_t *branch);
+txc_work_t *txc_agent_branch_work (txc_agent_t *self, txc_branch_t *branch, txc_work_op_t op);
+/* A message about the branch: gtrid, rm, token, epoch are filled in. */
+txc_msg_t *txc_agent_branch_message (txc_agent_t *self, const txc_branch_t *branch, txc_msg_type_t type,
+                                     uint64_t route);
+/* The error as a message may borrow it; NULL for none. */
+const txc_error_t *txc_agent_lend_error (txc_agent_t *self, const txc_error_t *error);
+int txc_agent_rm_index (const txc_agent_t *self, const char *name);
+txc_agent_session_t *txc_agent_session_of (txc_agent_t *self, uint64_t number);
+/* Takes the client's low-water mark: ended branches below it are forgotten. */
+void txc_agent_session_low (txc_agent_t *self, uint64_t number, uint64_t low);
+
+/* --- statements */
+void txc_agent_exec (txc_agent_t *self, const txc_msg_t *message);
+void txc_agent_exec_done (txc_agent_t *self, txc_branch_t *branch, txc_work_done_t *done);
+void txc_agent_exec_next (txc_agent_t *self, txc_branch_t *branch);
+void txc_agent_branch_rollback (txc_agent_t *self, const txc_msg_t *message);
+void txc_agent_branch_commit (txc_agent_t *self, const txc_msg_t *message);
+void txc_agent_one_phase_done (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done);
+void txc_agent_statements_fail (txc_agent_t *self, txc_branch_t *branch, int code);
+void txc_agent_statement_destroy (txc_statement_t *statement);
+
+/* --- votes */
+void txc_agent_prepare (txc_agent_t *self, const txc_msg_t *message);
+void txc_agent_prepare_done (txc_agent_t *self, txc_branch_t *branch, uint8_t status,
+                             const txc_work_done_t *done);
+void txc_agent_look_done (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done);
+void txc_agent_vote (txc_agent_t *self, txc_branch_t *branch);
+/* Ends the branch without an outcome from the TM, or as one said: never one that voted yes on its own. */
+void txc_agent_roll_back (txc_agent_t *self, txc_branch_t *branch);
+
+/* --- phase 2 */
+void txc_agent_phase2 (txc_agent_t *self, const txc_msg_t *message, bool commit);
+void txc_agent_pending (txc_agent_t *self, const txc_msg_t *message);
+void txc_agent_ended (txc_agent_t *self, const txc_msg_t *message);
+void txc_agent_commit_done (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done);
+void txc_agent_rollback_done (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done);
+void txc_agent_evidence_done (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done);
+void txc_agent_prove (txc_agent_t *self, txc_branch_t *branch);
+void txc_agent_phase2_try (txc_agent_t *self, txc_branch_t *branch);
+void txc_agent_phase2_later (txc_agent_t *self, txc_branch_t *branch);
+void txc_agent_acknowledge (txc_agent_t *self, txc_branch_t *branch, bool commit);
+void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch);
+void txc_agent_operator (txc_agent_t *self, const txc_agent_event_t *event);
+
+/* --- leader */
+void txc_agent_hello (txc_agent_t *self);
+void txc_agent_welcome (txc_agent_t *self, const txc_msg_t *message);
+void txc_agent_journaled (txc_agent_t *self, uint64_t slot);
+void txc_agent_accept_log (txc_agent_t *self);
+/* True if the message comes from the leader that this agent obeys. */
+bool txc_agent_obeys (txc_agent_t *self, const txc_msg_t *message);
+
+/* --- journal */
+uint64_t txc_agent_journal (txc_agent_t *self, const txc_jrec_t *record, bool forced);
+txc_proof_t *txc_agent_proof (const txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t rm, uint64_t token);
+void txc_agent_proof_add (txc_agent_t *self, txc_journal_kind_t kind, const txc_gtrid_t *gtrid, uint8_t rm,
+                          uint64_t token, txc_heur_t heur, bool write);
+void txc_agent_proof_forget (txc_agent_t *self, txc_proof_t *proof, bool write);
+void txc_agent_proof_ask (txc_agent_t *self, txc_proof_t *proof);
+
+#endif

@@ -1,0 +1,506 @@
+#include "core/txc_registry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/txc_assert.h"
+#include "base/txc_mem.h"
+
+/* Closed sessions that are listed one by one; older ones are known by the floor only. */
+enum { CLOSED_MAX = 16384 };
+
+void txc_registry_init (txc_registry_t *self, const txc_codec_t *codec, uint64_t horizon_ms)
+{
+    memset (self, 0, sizeof *self);
+    self->codec = codec;
+    self->horizon_ms = horizon_ms;
+    txc_hash_init (&self->sessions);
+    txc_hash_init (&self->nonces);
+    txc_hash_init (&self->outcomes);
+    txc_list_init (&self->closed);
+}
+
+static void s_outcome_remove (txc_registry_t *self, txc_outcome_t *outcome)
+{
+    txc_hash_remove (&self->outcomes, &outcome->node);
+    txc_list_remove (&outcome->link);
+    free (outcome->branches);
+    free (outcome);
+}
+
+static void s_session_remove (txc_registry_t *self, txc_reg_session_t *session)
+{
+    TXC_LIST_EACH (&session->outcomes, link)
+        s_outcome_remove (self, TXC_CONTAINER (link, txc_outcome_t, link));
+    TXC_ASSERT (txc_list_is_empty (&session->transactions));
+    txc_hash_remove (&self->sessions, &session->node);
+    txc_hash_remove (&self->nonces, &session->nonce_node);
+    if (session->closed) {
+        txc_list_remove (&session->link);
+        self->n_closed--;
+    } else {
+        self->n_open--;
+    }
+    free (session);
+}
+
+void txc_registry_fini (txc_registry_t *self)
+{
+    txc_hash_cursor_t cursor;
+    for (txc_hash_node_t *node = txc_hash_begin (&self->sessions, &cursor); node;
+         node = txc_hash_step (&self->sessions, &cursor)) {
+        txc_reg_session_t *session = TXC_CONTAINER (node, txc_reg_session_t, node);
+        txc_list_init (&session->transactions);
+        s_session_remove (self, session);
+    }
+    txc_hash_fini (&self->sessions);
+    txc_hash_fini (&self->nonces);
+    txc_hash_fini (&self->outcomes);
+    free (self->agents);
+}
+
+txc_reg_session_t *txc_registry_session (const txc_registry_t *self, uint64_t number)
+{
+    txc_hash_node_t *node = txc_hash_first (&self->sessions, txc_mix64 (number));
+    return node ? TXC_CONTAINER (node, txc_reg_session_t, node) : NULL; /* mix64 is a bijection */
+}
+
+txc_reg_session_t *txc_registry_nonce (const txc_registry_t *self, uint64_t nonce)
+{
+    txc_hash_node_t *node = txc_hash_first (&self->nonces, txc_mix64 (nonce));
+    return node ? TXC_CONTAINER (node, txc_reg_session_t, nonce_node) : NULL;
+}
+
+txc_outcome_t *txc_registry_outcome (const txc_registry_t *self, const txc_gtrid_t *gtrid)
+{
+    txc_hash_node_t *node = txc_hash_first (&self->outcomes, txc_gtrid_hash (gtrid));
+    for (; node; node = txc_hash_next (node)) {
+        txc_outcome_t *outcome = TXC_CONTAINER (node, txc_outcome_t, node);
+        if (txc_gtrid_equal (&outcome->gtrid, gtrid))
+            return outcome;
+    }
+    return NULL;
+}
+
+txc_reg_agent_t *txc_registry_agent (const txc_registry_t *self, const char *name)
+{
+    for (uint32_t i = 0; i < self->n_agents; i++)
+        if (strcmp (self->agents[i].name, name) == 0)
+            return &self->agents[i];
+    return NULL;
+}
+
+txc_session_state_t txc_registry_session_state (const txc_registry_t *self, uint64_t number)
+{
+    const txc_reg_session_t *session = txc_registry_session (self, number);
+    if (session)
+        return session->closed ? TXC_SESSION_CLOSED : TXC_SESSION_OPEN;
+    return number <= self->floor ? TXC_SESSION_CLOSED : TXC_SESSION_NEVER;
+}
+
+uint64_t txc_registry_clamp_low (const txc_reg_session_t *session, uint64_t low)
+{
+    for (const txc_list_t *link = session->outcomes.next; link != &session->outcomes; link = link->next) {
+        const txc_outcome_t *outcome = TXC_CONTAINER (link, const txc_outcome_t, link);
+        if (outcome->commit && !outcome->ended && outcome->gtrid.n < low)
+            low = outcome->gtrid.n;
+    }
+    return low;
+}
+
+int txc_outcome_code (const txc_outcome_t *outcome)
+{
+    bool mixed = false;
+    for (uint32_t i = 0; outcome->heuristics && i < TXC_BRANCHES_MAX; i++) {
+        txc_heur_t agreed = outcome->commit ? TXC_HEUR_COMMITTED : TXC_HEUR_ROLLED_BACK;
+        if (outcome->heur[i] == TXC_HEUR_HAZARD)
+            return TXC_HAZARD;
+        if (outcome->heur[i] != TXC_HEUR_NONE && outcome->heur[i] != agreed)
+            mixed = true;
+    }
+    return mixed ? TXC_MIXED : outcome->commit ? TXC_OK : TXC_ROLLED_BACK;
+}
+
+int txc_outcome_find (const txc_outcome_t *outcome, const char *rm, uint64_t token)
+{
+    for (uint32_t i = 0; i < outcome->n_branches; i++)
+        if (outcome->branches[i].token == token && strcmp (outcome->branches[i].rm, rm) == 0)
+            return (int) i;
+    return -1;
+}
+
+/* --- applying ------------------------------------------------------------- */
+
+static txc_reg_session_t *s_apply_open (txc_registry_t *self, uint64_t slot, const txc_rec_t *record)
+{
+    txc_reg_session_t *session = txc_calloc (1, sizeof *session);
+    session->number = slot;
+    session->nonce = record->nonce;
+    session->low = session->told_low = 1;
+    txc_list_init (&session->link);
+    txc_list_init (&session->outcomes);
+    txc_list_init (&session->transactions);
+    txc_hash_add (&self->sessions, &session->node, txc_mix64 (slot));
+    txc_hash_add (&self->nonces, &session->nonce_node, txc_mix64 (record->nonce));
+    self->n_open++;
+    return session;
+}
+
+static void s_apply_close (txc_registry_t *self, txc_reg_session_t *session, const txc_rec_t *record)
+{
+    session->closed = true;
+    session->closed_ms = record->time_ms;
+    txc_list_append (&self->closed, &session->link);
+    self->n_open--;
+    self->n_closed++;
+}
+
+static txc_outcome_t *s_apply_outcome (txc_registry_t *self, txc_reg_session_t *session,
+                                       const txc_rec_t *record)
+{
+    txc_outcome_t *outcome = txc_calloc (1, sizeof *outcome);
+    outcome->gtrid = record->gtrid;
+    outcome->commit = record->type == TXC_REC_COMMIT;
+    outcome->ended = !outcome->commit;
+    outcome->several = outcome->commit || record->count >= 2;
+    outcome->time_ms = record->time_ms;
+    outcome->n_branches = record->n_branches;
+    outcome->branches = txc_calloc (record->n_branches, sizeof *outcome->branches);
+    memcpy (outcome->branches, record->branches, record->n_branches * sizeof *outcome->branches);
+    txc_hash_add (&self->outcomes, &outcome->node, txc_gtrid_hash (&outcome->gtrid));
+    txc_list_append (&session->outcomes, &outcome->link);
+    *(outcome->commit ? &self->commits : &self->aborts) += 1;
+    return outcome;
+}
+
+static void s_apply_end (txc_registry_t *self, txc_outcome_t *outcome)
+{
+    /* The list of branches stays: a stray branch of the same gtrid, with another token, must still be told apart. */
+    outcome->ended = true;
+    self->ends++;
+}
+
+/* A heuristic of a branch that the outcome does not list (an Abort's, or a read-only one's) gets the next free place. */
+static void s_apply_heuristic (txc_registry_t *self, txc_outcome_t *outcome, const txc_rec_t *record)
+{
+    int place = txc_outcome_find (outcome, record->rm, record->token);
+    if (place < 0 && outcome->n_branches < TXC_BRANCHES_MAX) {
+        outcome->branches =
+            txc_realloc (outcome->branches, (outcome->n_branches + 1) * sizeof *outcome->branches);
+        txc_branch_ref_t *branch = &outcome->branches[outcome->n_branches];
+        memset (branch, 0, sizeof *branch);
+        txc_copy_text (branch->rm, sizeof branch->rm, record->rm);
+        branch->token = record->token;
+        place = (int) outcome->n_branches++;
+    }
+    if (place < 0)
+        return;
+    if (outcome->heur[place] == TXC_HEUR_NONE)
+        outcome->heuristics++;
+    outcome->heur[place] = record->heur;
+    self->heuristics++;
+}
+
+static void s_apply_mark (txc_registry_t *self, txc_reg_session_t *session, const txc_rec_t *record)
+{
+    uint64_t low = txc_registry_clamp_low (session, record->low);
+    if (low <= session->low)
+        return;
+    session->low = low;
+    if (session->told_low < low)
+        session->told_low = low;
+    TXC_LIST_EACH (&session->outcomes, link) {
+        txc_outcome_t *outcome = TXC_CONTAINER (link, txc_outcome_t, link);
+        if (outcome->gtrid.n < low)
+            s_outcome_remove (self, outcome);
+    }
+}
+
+static void s_apply_guard (txc_registry_t *self, const txc_rec_t *record)
+{
+    txc_reg_agent_t *agent = txc_registry_agent (self, record->agent);
+    if (!agent) {
+        if (self->n_agents == TXC_AGENTS_MAX)
+            return;
+        if (self->n_agents == self->max_agents) {
+            self->max_agents = self->max_agents ? self->max_agents * 2 : 4;
+            self->agents = txc_realloc (self->agents, self->max_agents * sizeof *self->agents);
+        }
+        agent = &self->agents[self->n_agents++];
+        memset (agent, 0, sizeof *agent);
+        txc_copy_text (agent->name, sizeof agent->name, record->agent);
+    }
+    agent->guards[1] = agent->guards[0];
+    agent->guards[0] = record->guard;
+}
+
+/* Outcomes of closed sessions go after the horizon, by the clock that the values themselves carry; what has not ended
+ * stays.  The list is in the order of closing, so the first one that must stay ends the round. */
+static void s_purge (txc_registry_t *self)
+{
+    TXC_LIST_EACH (&self->closed, link) {
+        txc_reg_session_t *session = TXC_CONTAINER (link, txc_reg_session_t, link);
+        bool many = self->n_closed > CLOSED_MAX;
+        if (!many && session->closed_ms + self->horizon_ms > self->clock_ms)
+            break;
+        if (!txc_list_is_empty (&session->transactions) ||
+            txc_registry_clamp_low (session, UINT64_MAX) != UINT64_MAX)
+            continue;
+        TXC_LIST_EACH (&session->outcomes, old)
+            s_outcome_remove (self, TXC_CONTAINER (old, txc_outcome_t, link));
+        if (!many)
+            continue;
+        if (session->number > self->floor)
+            self->floor = session->number;
+        s_session_remove (self, session);
+    }
+}
+
+static bool s_apply (txc_registry_t *self, uint64_t slot, const txc_rec_t *record,
+                     txc_reg_session_t **session, txc_outcome_t **outcome)
+{
+    bool of_gtrid = !txc_gtrid_is_none (&record->gtrid);
+    *session = txc_registry_session (self, of_gtrid ? record->gtrid.session : record->session);
+    *outcome = of_gtrid ? txc_registry_outcome (self, &record->gtrid) : NULL;
+    switch (record->type) {
+    case TXC_REC_FORMAT:
+        if (self->cluster)
+            return false;
+        self->cluster = record->cluster;
+        return true;
+    case TXC_REC_BARRIER:
+        self->barrier = record->epoch;
+        return true;
+    case TXC_REC_SESSION_OPEN:
+        if (txc_registry_nonce (self, record->nonce))
+            return false;
+        *session = s_apply_open (self, slot, record);
+        return true;
+    case TXC_REC_SESSION_CLOSE:
+        if (!*session || (*session)->closed)
+            return false;
+        s_apply_close (self, *session, record);
+        return true;
+    case TXC_REC_COMMIT:
+    case TXC_REC_ABORT:
+        if (*outcome || !*session || (*session)->closed || record->gtrid.n < (*session)->low)
+            return false;
+        *outcome = s_apply_outcome (self, *session, record);
+        return true;
+    case TXC_REC_END:
+        if (!*outcome || (*outcome)->ended)
+            return false;
+        s_apply_end (self, *outcome);
+        return true;
+    case TXC_REC_MARK:
+        if (!*session)
+            return false;
+        s_apply_mark (self, *session, record);
+        return true;
+    case TXC_REC_HEURISTIC:
+        if (!*outcome)
+            return false;
+        s_apply_heuristic (self, *outcome, record);
+        return true;
+    case TXC_REC_GUARD:
+        s_apply_guard (self, record);
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool txc_registry_apply (txc_registry_t *self, uint64_t slot, const txc_rec_t *record, const void *bytes,
+                         size_t size, txc_reg_session_t **session, txc_outcome_t **outcome)
+{
+    txc_reg_session_t *unused_session;
+    txc_outcome_t *unused_outcome;
+    TXC_INVARIANT (slot == self->applied_slot + 1);
+    self->applied_slot = slot;
+    self->digest = txc_digest64 (self->digest, bytes, size);
+    if (record->time_ms > self->clock_ms)
+        self->clock_ms = record->time_ms;
+    bool valid = txc_epoch_compare (record->epoch, self->barrier) >= 0;
+    if (!session)
+        session = &unused_session;
+    if (!outcome)
+        outcome = &unused_outcome;
+    *session = NULL;
+    *outcome = NULL;
+    valid = valid && s_apply (self, slot, record, session, outcome);
+    if (!valid)
+        self->voids++;
+    if (record->type == TXC_REC_SESSION_CLOSE)
+        s_purge (self);
+    return valid;
+}
+
+/* --- snapshots --------------------------------------------------------------
+ * A snapshot is a list of records, each with its slot and size, in an order in
+ * which applying them gives the same state: a session, its outcomes, its mark,
+ * its end.  What records do not hold stands in the header. */
+
+typedef struct snapshot_header {
+    uint64_t magic, size, cluster, applied_slot, digest, clock_ms, floor, barrier_round;
+    uint64_t counters[5];
+    uint32_t barrier_replica, reserved;
+} snapshot_header_t;
+
+#define SNAPSHOT_MAGIC 0x3130706e73637874u /* "txcsnp01" */
+
+typedef struct snapshot {
+    const txc_codec_t *codec;
+    uint8_t *bytes;
+    size_t size, room;
+} snapshot_t;
+
+static void s_save (snapshot_t *self, uint64_t slot, const txc_rec_t *record)
+{
+    uint8_t bytes[TXC_RECORD_MAX];
+    uint32_t size = (uint32_t) self->codec->encode (record, bytes);
+    size_t need = self->size + sizeof slot + sizeof size + size;
+    if (need > self->room) {
+        self->room = need * 2;
+        self->bytes = txc_realloc (self->bytes, self->room);
+    }
+    memcpy (self->bytes + self->size, &slot, sizeof slot);
+    memcpy (self->bytes + self->size + sizeof slot, &size, sizeof size);
+    memcpy (self->bytes + self->size + sizeof slot + sizeof size, bytes, size);
+    self->size = need;
+}
+
+static void s_save_outcome (snapshot_t *to, const txc_outcome_t *outcome, txc_rec_t *record)
+{
+    memset (record, 0, sizeof *record);
+    record->type = outcome->commit ? TXC_REC_COMMIT : TXC_REC_ABORT;
+    record->gtrid = outcome->gtrid;
+    record->time_ms = outcome->time_ms;
+    record->count = outcome->several ? 2 : 1;
+    record->n_branches = outcome->n_branches;
+    memcpy (record->branches, outcome->branches, outcome->n_branches * sizeof *outcome->branches);
+    s_save (to, 0, record);
+    for (uint32_t i = 0; i < outcome->n_branches; i++) {
+        if (outcome->heur[i] == TXC_HEUR_NONE)
+            continue;
+        memset (record, 0, sizeof *record);
+        record->type = TXC_REC_HEURISTIC;
+        record->gtrid = outcome->gtrid;
+        record->heur = outcome->heur[i];
+        record->token = outcome->branches[i].token;
+        txc_copy_text (record->rm, sizeof record->rm, outcome->branches[i].rm);
+        s_save (to, 0, record);
+    }
+    if (outcome->commit && outcome->ended) {
+        memset (record, 0, sizeof *record);
+        record->type = TXC_REC_END;
+        record->gtrid = outcome->gtrid;
+        s_save (to, 0, record);
+    }
+}
+
+static void s_save_session (snapshot_t *to, const txc_reg_session_t *session, txc_rec_t *record)
+{
+    memset (record, 0, sizeof *record);
+    record->type = TXC_REC_SESSION_OPEN;
+    record->nonce = session->nonce;
+    s_save (to, session->number, record);
+    for (const txc_list_t *link = session->outcomes.next; link != &session->outcomes; link = link->next)
+        s_save_outcome (to, TXC_CONTAINER (link, const txc_outcome_t, link), record);
+    memset (record, 0, sizeof *record);
+    record->type = TXC_REC_MARK;
+    record->session = session->number;
+    record->low = session->low;
+    s_save (to, 0, record);
+}
+
+static void s_save_closed (snapshot_t *to, const txc_reg_session_t *session, txc_rec_t *record)
+{
+    memset (record, 0, sizeof *record);
+    record->type = TXC_REC_SESSION_CLOSE;
+    record->session = session->number;
+    record->time_ms = session->closed_ms;
+    s_save (to, 0, record);
+}
+
+void *txc_registry_snapshot (const txc_registry_t *self, size_t *size)
+{
+    snapshot_t to = {.codec = self->codec};
+    snapshot_header_t header = {
+        .magic = SNAPSHOT_MAGIC,
+        .cluster = self->cluster,
+        .applied_slot = self->applied_slot,
+        .digest = self->digest,
+        .clock_ms = self->clock_ms,
+        .floor = self->floor,
+        .barrier_round = self->barrier.round,
+        .counters = {self->commits, self->aborts, self->ends, self->heuristics, self->voids},
+        .barrier_replica = self->barrier.replica,
+    };
+    to.room = sizeof header + 65536;
+    to.bytes = txc_malloc (to.room);
+    to.size = sizeof header;
+    txc_rec_t *record = txc_malloc (sizeof *record);
+    txc_hash_cursor_t cursor;
+    for (txc_hash_node_t *node = txc_hash_begin (&self->sessions, &cursor); node;
+         node = txc_hash_step (&self->sessions, &cursor))
+        s_save_session (&to, TXC_CONTAINER (node, txc_reg_session_t, node), record);
+    for (const txc_list_t *link = self->closed.next; link != &self->closed; link = link->next)
+        s_save_closed (&to, TXC_CONTAINER (link, const txc_reg_session_t, link), record);
+    for (uint32_t i = 0; i < self->n_agents; i++)
+        for (int k = 1; k >= 0; k--) {
+            memset (record, 0, sizeof *record);
+            record->type = TXC_REC_GUARD;
+            record->guard = self->agents[i].guards[k];
+            txc_copy_text (record->agent, sizeof record->agent, self->agents[i].name);
+            s_save (&to, 0, record);
+        }
+    free (record);
+    header.size = to.size;
+    memcpy (to.bytes, &header, sizeof header);
+    *size = to.size;
+    return to.bytes;
+}
+
+int txc_registry_restore (txc_registry_t *self, const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    snapshot_header_t header;
+    if (size < sizeof header)
+        return TXC_ECORRUPT;
+    memcpy (&header, bytes, sizeof header);
+    if (header.magic != SNAPSHOT_MAGIC || header.size != size)
+        return TXC_ECORRUPT;
+    txc_rec_t *record = txc_malloc (sizeof *record);
+    txc_reg_session_t *session;
+    txc_outcome_t *outcome;
+    int rc = TXC_OK;
+    for (size_t at = sizeof header; at < size && rc == TXC_OK;) {
+        uint64_t slot;
+        uint32_t length;
+        if (size - at < sizeof slot + sizeof length) {
+            rc = TXC_ECORRUPT;
+            break;
+        }
+        memcpy (&slot, bytes + at, sizeof slot);
+        memcpy (&length, bytes + at + sizeof slot, sizeof length);
+        at += sizeof slot + sizeof length;
+        if (length > size - at || !self->codec->decode (bytes + at, length, record))
+            rc = TXC_ECORRUPT;
+        else
+            s_apply (self, slot, record, &session, &outcome);
+        at += length;
+    }
+    free (record);
+    self->cluster = header.cluster;
+    self->applied_slot = header.applied_slot;
+    self->digest = header.digest;
+    self->clock_ms = header.clock_ms;
+    self->floor = header.floor;
+    self->barrier = (txc_epoch_t) {header.barrier_round, header.barrier_replica};
+    self->commits = header.counters[0];
+    self->aborts = header.counters[1];
+    self->ends = header.counters[2];
+    self->heuristics = header.counters[3];
+    self->voids = header.counters[4];
+    return rc;
+}

@@ -1,0 +1,107 @@
+/*
+ * txc_registry.h - the applied state of the coordinator's log.
+ *
+ * A pure function of the values applied, in order: sessions with their
+ * low-water marks, outcomes, heuristics, the log-loss guards of agents.  The
+ * rules that make an outcome valid or void live here and nowhere else:
+ *
+ *   - of several outcome records of one gtrid the first applied counts;
+ *   - a Commit applied after its session's SessionClose, or below the
+ *     session's low-water mark, is void;
+ *   - a value of an epoch below the last barrier is void;
+ *   - a mark never passes a committed gtrid that has not ended.
+ */
+#ifndef TXC_REGISTRY_H
+#define TXC_REGISTRY_H
+
+#include "base/txc_hash.h"
+#include "base/txc_list.h"
+#include "core/txc_record.h"
+
+typedef struct txc_outcome {
+    txc_hash_node_t node;
+    txc_list_t link; /* of its session */
+    txc_gtrid_t gtrid;
+    bool commit;
+    bool ended;
+    bool several;        /* the transaction is known to have two or more branches */
+    uint64_t time_ms;
+    uint32_t n_branches; /* a commit's yes votes */
+    uint32_t heuristics; /* how many branches have one */
+    txc_branch_ref_t *branches;
+    uint8_t heur[TXC_BRANCHES_MAX];
+} txc_outcome_t;
+
+typedef struct txc_reg_session {
+    txc_hash_node_t node;  /* by number */
+    txc_hash_node_t nonce_node;
+    txc_list_t link;       /* closed ones, in the order of closing */
+    txc_list_t outcomes;
+    uint64_t number, nonce, low;
+    uint64_t closed_ms;    /* the registry's clock at SessionClose */
+    bool closed;
+    /* The leader's own, volatile: */
+    uint64_t lease_ms;     /* until when */
+    uint64_t told_low;     /* the client's latest word on its mark */
+    uint64_t proposed_low; /* of the last Mark proposed */
+    uint64_t route;
+    bool closing;          /* SessionClose is proposed */
+    txc_list_t transactions;
+} txc_reg_session_t;
+
+typedef struct txc_reg_agent {
+    char name[TXC_AGENT_NAME_MAX + 1];
+    txc_guard_t guards[2]; /* [0] the latest offered, [1] the one before it */
+} txc_reg_agent_t;
+
+typedef struct txc_registry {
+    const txc_codec_t *codec;
+    uint64_t cluster;
+    uint64_t applied_slot, digest;
+    uint64_t clock_ms;     /* the latest time_ms of any value applied */
+    uint64_t horizon_ms;
+    uint64_t floor;        /* closed sessions up to this number are no longer listed one by one */
+    txc_epoch_t barrier;
+    txc_hash_t sessions, nonces, outcomes;
+    txc_list_t closed;
+    uint32_t n_open, n_closed;
+    txc_reg_agent_t *agents;
+    uint32_t n_agents, max_agents;
+    uint64_t commits, aborts, ends, heuristics, voids;
+} txc_registry_t;
+
+void txc_registry_init (txc_registry_t *self, const txc_codec_t *codec, uint64_t horizon_ms);
+void txc_registry_fini (txc_registry_t *self);
+
+/* Applies the value at the next slot.  True if it was valid, false if void.  session and outcome, if not NULL, take
+ * what the record concerns (NULL if there is none, or it is gone). */
+bool txc_registry_apply (txc_registry_t *self, uint64_t slot, const txc_rec_t *record, const void *bytes,
+                         size_t size, txc_reg_session_t **session, txc_outcome_t **outcome);
+
+txc_reg_session_t *txc_registry_session (const txc_registry_t *self, uint64_t number);
+txc_reg_session_t *txc_registry_nonce (const txc_registry_t *self, uint64_t nonce);
+txc_outcome_t *txc_registry_outcome (const txc_registry_t *self, const txc_gtrid_t *gtrid);
+txc_reg_agent_t *txc_registry_agent (const txc_registry_t *self, const char *name);
+
+/* What the log says about a session's number. */
+typedef enum txc_session_state {
+    TXC_SESSION_NEVER, /* the log never opened it */
+    TXC_SESSION_OPEN,
+    TXC_SESSION_CLOSED /* closed, perhaps long ago */
+} txc_session_state_t;
+txc_session_state_t txc_registry_session_state (const txc_registry_t *self, uint64_t number);
+
+/* The mark that a session may have at most: the lowest committed gtrid that has not ended bounds it. */
+uint64_t txc_registry_clamp_low (const txc_reg_session_t *session, uint64_t low);
+
+/* TXC_OK, TXC_ROLLED_BACK, TXC_MIXED, TXC_HAZARD: what an outcome on record means for the whole. */
+int txc_outcome_code (const txc_outcome_t *outcome);
+
+/* The place of a branch in a commit's list, or -1. */
+int txc_outcome_find (const txc_outcome_t *outcome, const char *rm, uint64_t token);
+
+/* Snapshots; see txc_replica.h. */
+void *txc_registry_snapshot (const txc_registry_t *self, size_t *size);
+int txc_registry_restore (txc_registry_t *self, const void *bytes, size_t size);
+
+#endif

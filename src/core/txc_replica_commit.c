@@ -1,0 +1,499 @@
+/* Two-phase commit with presumed abort, the coordinator's side. */
+#include <string.h>
+
+#include "base/txc_assert.h"
+#include "core/txc_replica_private.h"
+
+enum {
+    ROLLBACK_TRIES = 5 /* presumed abort: after so many the branches learn it by asking */
+};
+
+txc_gtx_t *txc_replica_transaction (const txc_replica_t *self, const txc_gtrid_t *gtrid)
+{
+    txc_hash_node_t *node = txc_hash_first (&self->transactions, txc_gtrid_hash (gtrid));
+    for (; node; node = txc_hash_next (node)) {
+        txc_gtx_t *gtx = TXC_CONTAINER (node, txc_gtx_t, node);
+        if (txc_gtrid_equal (&gtx->gtrid, gtrid))
+            return gtx;
+    }
+    return NULL;
+}
+
+txc_gtx_t *txc_replica_transaction_add (txc_replica_t *self, txc_reg_session_t *session, txc_gtx_t *gtx)
+{
+    txc_hash_add (&self->transactions, &gtx->node, txc_gtrid_hash (&gtx->gtrid));
+    txc_list_append (&session->transactions, &gtx->link);
+    return gtx;
+}
+
+void txc_replica_transaction_remove (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    txc_gtx_move (gtx, TXC_GTX_GONE);
+    txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
+    txc_hash_remove (&self->transactions, &gtx->node);
+    txc_list_remove (&gtx->link);
+    txc_gtx_destroy (&gtx);
+}
+
+void txc_replica_answer (txc_replica_t *self, uint64_t route, const txc_gtrid_t *gtrid, int code,
+                         const txc_error_t *error)
+{
+    if (!route)
+        return;
+    txc_msg_t *reply = txc_update_message (self->update, TXC_MSG_OUTCOME, route);
+    reply->gtrid = *gtrid;
+    reply->code = code;
+    const txc_reg_session_t *session = txc_registry_session (&self->registry, gtrid->session);
+    reply->low = session ? session->low : 0;
+    if (error) {
+        txc_error_t *copy = txc_update_alloc (self->update, sizeof *copy);
+        *copy = *error;
+        reply->error = copy;
+    }
+}
+
+/* Tells the client that waits, and keeps the answer for a repeated request. */
+static void s_answer (txc_replica_t *self, txc_gtx_t *gtx, int code)
+{
+    gtx->answer = code;
+    txc_replica_answer (self, gtx->route, &gtx->gtrid, code, code == TXC_OK ? NULL : gtx->error);
+    gtx->route = 0;
+}
+
+/* --- what is sent, and sent again ------------------------------------------------ */
+
+static void s_send (txc_replica_t *self, txc_gtx_t *gtx, txc_gtx_branch_t *branch, txc_msg_type_t type)
+{
+    const txc_replica_agent_t *agent = txc_replica_agent_of (self, branch->ref.rm);
+    uint64_t wait = (uint64_t) self->config.retry_ms << (branch->tries < 16 ? branch->tries : 16);
+    branch->due_ms = self->now_ms + (wait < self->config.retry_max_ms ? wait : self->config.retry_max_ms);
+    branch->tries++;
+    if (!agent || !agent->route)
+        return;
+    txc_msg_t *message = txc_update_message (self->update, type, agent->route);
+    message->gtrid = gtx->gtrid;
+    message->epoch = self->epoch;
+    memcpy (message->rm, branch->ref.rm, sizeof message->rm);
+    memcpy (message->evidence, branch->ref.evidence, sizeof message->evidence);
+    message->token = branch->ref.token;
+    message->count = branch->ref.count;
+    message->high_slot = self->registry.applied_slot;
+    if (gtx->deadline_ms != TXC_NEVER_MS && gtx->deadline_ms > self->now_ms)
+        message->timeout_ms = (uint32_t) (gtx->deadline_ms - self->now_ms);
+}
+
+/* What a branch is to be told in this state of the transaction; NONE: nothing. */
+static txc_msg_type_t s_message_of (const txc_gtx_t *gtx, const txc_gtx_branch_t *branch)
+{
+    switch (gtx->state) {
+    case TXC_GTX_PREPARING:
+        return branch->vote == TXC_VOTE_NONE ? TXC_MSG_PREPARE : TXC_MSG_NONE;
+    case TXC_GTX_COMMITTING:
+        return branch->done || branch->heur ? TXC_MSG_NONE : TXC_MSG_PHASE2_COMMIT;
+    case TXC_GTX_ABORTING:
+        return branch->done || branch->heur || branch->vote == TXC_VOTE_NO ? TXC_MSG_NONE
+                                                                            : TXC_MSG_PHASE2_ROLLBACK;
+    case TXC_GTX_TOLD: /* all read-only: the branches may end now, all votes are in */
+        return branch->tries == 0 && gtx->answer == TXC_OK ? TXC_MSG_PHASE2_COMMIT : TXC_MSG_NONE;
+    default:
+        return TXC_MSG_NONE;
+    }
+}
+
+/* Sends what is due and sets the timer to whatever is due next. */
+static void s_pump (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    uint64_t next = gtx->state == TXC_GTX_PREPARING ? gtx->deadline_ms : TXC_NEVER_MS;
+    for (uint32_t i = 0; i < gtx->n_branches; i++) {
+        txc_gtx_branch_t *branch = &gtx->branches[i];
+        txc_msg_type_t type = s_message_of (gtx, branch);
+        if (type == TXC_MSG_NONE)
+            continue;
+        if (branch->due_ms <= self->now_ms)
+            s_send (self, gtx, branch, type);
+        if (branch->due_ms < next && gtx->state != TXC_GTX_TOLD)
+            next = branch->due_ms;
+    }
+    txc_heap_set (&self->timers, &gtx->timer, next);
+}
+
+void txc_replica_transaction_wake (txc_replica_t *self, txc_gtx_t *gtx, const txc_replica_agent_t *agent)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < gtx->n_branches; i++)
+        if (txc_replica_agent_of (self, gtx->branches[i].ref.rm) == agent &&
+            s_message_of (gtx, &gtx->branches[i]) != TXC_MSG_NONE) {
+            gtx->branches[i].due_ms = 0;
+            gtx->branches[i].tries = 0;
+            any = true;
+        }
+    if (any)
+        s_pump (self, gtx);
+}
+
+/* --- decisions --------------------------------------------------------------------- */
+
+int txc_replica_result (const txc_replica_t *self, const txc_gtx_t *gtx, bool commit)
+{
+    const txc_outcome_t *outcome = txc_registry_outcome (&self->registry, &gtx->gtrid);
+    return outcome ? txc_outcome_code (outcome) : commit ? TXC_OK : TXC_ROLLED_BACK;
+}
+
+static void s_aborting_done (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    if (txc_registry_outcome (&self->registry, &gtx->gtrid) ||
+        txc_registry_session_state (&self->registry, gtx->gtrid.session) != TXC_SESSION_OPEN)
+        txc_replica_transaction_remove (self, gtx);
+    else
+        txc_gtx_move (gtx, TXC_GTX_TOLD);
+}
+
+static bool s_aborting_is_over (const txc_gtx_t *gtx)
+{
+    for (uint32_t i = 0; i < gtx->n_branches; i++)
+        if (s_message_of (gtx, &gtx->branches[i]) != TXC_MSG_NONE && gtx->branches[i].tries < ROLLBACK_TRIES)
+            return false;
+    return true;
+}
+
+void txc_replica_rolled_back (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    txc_gtx_move (gtx, TXC_GTX_ABORTING);
+    s_answer (self, gtx, txc_replica_result (self, gtx, false));
+    s_pump (self, gtx);
+    if (s_aborting_is_over (gtx)) {
+        txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
+        s_aborting_done (self, gtx);
+    }
+}
+
+void txc_replica_abort (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    txc_gtx_move (gtx, TXC_GTX_ABORT_LOGGING);
+    txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
+    txc_rec_t *record = txc_replica_record (self, TXC_REC_ABORT);
+    record->gtrid = gtx->gtrid;
+    record->count = gtx->several ? 2 : 1;
+    txc_replica_propose (self, record, true);
+}
+
+static void s_propose_commit (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    txc_gtx_move (gtx, TXC_GTX_COMMIT_LOGGING);
+    txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
+    txc_rec_t *record = txc_replica_record (self, TXC_REC_COMMIT);
+    record->gtrid = gtx->gtrid;
+    record->count = gtx->n_branches;
+    for (uint32_t i = 0; i < gtx->n_branches; i++)
+        if (gtx->branches[i].vote == TXC_VOTE_YES)
+            record->branches[record->n_branches++] = gtx->branches[i].ref;
+    txc_replica_propose (self, record, true);
+}
+
+/* All votes are in. */
+static void s_agreed (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    if (!txc_gtx_is_read_only (gtx)) {
+        s_propose_commit (self, gtx);
+        return;
+    }
+    s_answer (self, gtx, TXC_OK);
+    txc_gtx_move (gtx, TXC_GTX_TOLD);
+    s_pump (self, gtx);
+}
+
+static void s_propose_end (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    if (gtx->answer == TXC_PENDING)
+        s_answer (self, gtx, txc_replica_result (self, gtx, true));
+    txc_gtx_move (gtx, TXC_GTX_ENDING);
+    txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
+    txc_rec_t *record = txc_replica_record (self, TXC_REC_END);
+    record->gtrid = gtx->gtrid;
+    txc_replica_propose (self, record, false);
+}
+
+void txc_replica_committed (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    txc_gtx_move (gtx, TXC_GTX_COMMITTING);
+    if (gtx->flags & TXC_FLAG_DECISION_LOGGED)
+        s_answer (self, gtx, TXC_OK);
+    s_pump (self, gtx);
+    if (txc_gtx_is_acknowledged (gtx))
+        s_propose_end (self, gtx);
+}
+
+/* An outcome record was applied: what is on record now decides, whichever record it was (the first one counts). */
+void txc_replica_outcome_applied (txc_replica_t *self, const txc_rec_t *record, txc_outcome_t *outcome)
+{
+    txc_gtx_t *gtx = txc_replica_transaction (self, &record->gtrid);
+    if (!gtx || (gtx->state != TXC_GTX_COMMIT_LOGGING && gtx->state != TXC_GTX_ABORT_LOGGING))
+        return;
+    if (outcome && outcome->commit) {
+        txc_replica_committed (self, gtx);
+        return;
+    }
+    if (!outcome) {
+        txc_error_t error;
+        txc_error_set (&error, TXC_ESESSION, "the session was closed before the transaction was decided");
+        txc_gtx_blame (gtx, &error);
+    }
+    txc_replica_rolled_back (self, gtx);
+}
+
+void txc_replica_resume (txc_replica_t *self, txc_outcome_t *outcome)
+{
+    txc_reg_session_t *session = txc_registry_session (&self->registry, outcome->gtrid.session);
+    TXC_ASSERT (session != NULL);
+    txc_gtx_t *gtx = txc_gtx_new (&outcome->gtrid, outcome->n_branches, outcome->branches, self->now_ms);
+    for (uint32_t i = 0; i < gtx->n_branches; i++) {
+        gtx->branches[i].vote = TXC_VOTE_YES;
+        gtx->branches[i].heur = outcome->heur[i];
+        gtx->branches[i].done = outcome->heur[i] != TXC_HEUR_NONE;
+    }
+    txc_replica_transaction_add (self, session, gtx);
+    txc_replica_committed (self, gtx);
+}
+
+void txc_replica_ended (txc_replica_t *self, const txc_gtrid_t *gtrid)
+{
+    txc_gtx_t *gtx = txc_replica_transaction (self, gtrid);
+    if (!gtx || gtx->state != TXC_GTX_ENDING)
+        return;
+    for (uint32_t i = 0; i < gtx->n_branches; i++) {
+        const txc_gtx_branch_t *branch = &gtx->branches[i];
+        const txc_replica_agent_t *agent = txc_replica_agent_of (self, branch->ref.rm);
+        if (!agent || !agent->route || branch->vote != TXC_VOTE_YES)
+            continue;
+        txc_msg_t *message = txc_update_message (self->update, TXC_MSG_ENDED, agent->route);
+        message->gtrid = *gtrid;
+        message->epoch = self->epoch;
+        message->token = branch->ref.token;
+        memcpy (message->rm, branch->ref.rm, sizeof message->rm);
+    }
+    txc_replica_transaction_remove (self, gtx);
+}
+
+/* --- the commit request --------------------------------------------------------------- */
+
+/* What is on record, or kept, answers a repeated request.  True if it was answered. */
+static bool s_repeated (txc_replica_t *self, const txc_msg_t *message)
+{
+    txc_gtx_t *gtx = txc_replica_transaction (self, &message->gtrid);
+    if (gtx) {
+        gtx->flags |= message->flags & TXC_FLAG_DECISION_LOGGED;
+        bool logged = gtx->state == TXC_GTX_COMMITTING && gtx->flags & TXC_FLAG_DECISION_LOGGED;
+        if (gtx->answer != TXC_PENDING || logged)
+            txc_replica_answer (self, message->route, &gtx->gtrid,
+                                gtx->answer != TXC_PENDING ? gtx->answer : TXC_OK, gtx->error);
+        else
+            gtx->route = message->route;
+        return true;
+    }
+    const txc_outcome_t *outcome = txc_registry_outcome (&self->registry, &message->gtrid);
+    if (outcome)
+        txc_replica_answer (self, message->route, &message->gtrid, txc_outcome_code (outcome), NULL);
+    return outcome != NULL;
+}
+
+static void s_refuse (txc_replica_t *self, const txc_msg_t *message, int code, const char *why)
+{
+    txc_error_t error;
+    self->refused++;
+    txc_error_set (&error, code, "%s", why);
+    txc_replica_answer (self, message->route, &message->gtrid, code, &error);
+}
+
+/* Whether a commit request may start; answers it if not. */
+static txc_reg_session_t *s_admit (txc_replica_t *self, const txc_msg_t *message)
+{
+    const txc_gtrid_t *gtrid = &message->gtrid;
+    txc_reg_session_t *session = txc_registry_session (&self->registry, gtrid->session);
+    if (gtrid->cluster != self->registry.cluster ||
+        txc_registry_session_state (&self->registry, gtrid->session) == TXC_SESSION_NEVER)
+        s_refuse (self, message, TXC_EFOREIGN, "this group never opened that session");
+    else if (!session || session->closed)
+        s_refuse (self, message, message->n_branches >= 2 ? TXC_ROLLED_BACK : TXC_UNKNOWN,
+                  "the session was closed before the transaction was decided");
+    else if (gtrid->n < session->low || gtrid->n < session->told_low)
+        s_refuse (self, message, TXC_FORGOTTEN, "the client's low-water mark has passed this transaction");
+    else if (gtrid->n >= session->low + TXC_WINDOW)
+        s_refuse (self, message, TXC_EOVERLOAD, "too many transactions beyond the low-water mark");
+    else if (message->n_branches == 0 || message->n_branches > TXC_BRANCHES_MAX)
+        s_refuse (self, message, TXC_EINVAL, "a commit names 1 to 32 branches");
+    else if (self->space_low)
+        s_refuse (self, message, TXC_ENOSPACE, "the coordinator's log is full: free space on its disk");
+    else if (self->draining)
+        s_refuse (self, message, TXC_EOVERLOAD, "the coordinator is stopping");
+    else if (self->transactions.count >= self->config.max_transactions ||
+             self->registry.outcomes.count >= self->config.max_outcomes)
+        s_refuse (self, message, TXC_EOVERLOAD, "the coordinator holds as many transactions as it may");
+    else
+        return session;
+    return NULL;
+}
+
+static bool s_has_twins (const txc_msg_t *message)
+{
+    for (uint32_t i = 0; i < message->n_branches; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp (message->branches[i].rm, message->branches[k].rm) == 0)
+                return true;
+    return false;
+}
+
+void txc_replica_commit (txc_replica_t *self, const txc_msg_t *message)
+{
+    if (s_repeated (self, message))
+        return;
+    txc_reg_session_t *session = s_admit (self, message);
+    if (!session)
+        return;
+    if (s_has_twins (message)) {
+        s_refuse (self, message, TXC_EINVAL, "a commit names each resource manager once");
+        return;
+    }
+    session->lease_ms = self->now_ms + self->config.lease_ms;
+    txc_replica_session_low (self, session, message->low, false);
+    txc_gtx_t *gtx = txc_gtx_new (&message->gtrid, message->n_branches, message->branches, self->now_ms);
+    txc_replica_transaction_add (self, session, gtx);
+    gtx->route = message->route;
+    gtx->flags = message->flags & TXC_FLAG_DECISION_LOGGED;
+    gtx->deadline_ms =
+        self->now_ms + (message->timeout_ms ? message->timeout_ms : self->config.timeout_ms);
+    for (uint32_t i = 0; i < gtx->n_branches; i++) {
+        /* A vote that travelled with the last statement counts if it was cast in this very epoch. */
+        const txc_branch_ref_t *ref = &gtx->branches[i].ref;
+        if ((ref->vote == TXC_VOTE_YES || ref->vote == TXC_VOTE_READ_ONLY) &&
+            txc_epoch_compare (ref->vote_epoch, self->epoch) == 0)
+            gtx->branches[i].vote = ref->vote;
+    }
+    txc_gtx_move (gtx, TXC_GTX_PREPARING);
+    if (txc_gtx_is_agreed (gtx))
+        s_agreed (self, gtx);
+    else
+        s_pump (self, gtx);
+}
+
+/* --- votes and acknowledgements ---------------------------------------------------------- */
+
+void txc_replica_vote (txc_replica_t *self, const txc_msg_t *message)
+{
+    txc_gtx_t *gtx = txc_replica_transaction (self, &message->gtrid);
+    int place = gtx ? txc_gtx_find (gtx, message->rm, message->token) : -1;
+    if (place < 0 || gtx->state != TXC_GTX_PREPARING ||
+        txc_epoch_compare (message->epoch, self->epoch) != 0) {
+        self->dropped++;
+        return;
+    }
+    txc_gtx_branch_t *branch = &gtx->branches[place];
+    branch->vote = message->vote;
+    switch (message->vote) {
+    case TXC_VOTE_YES:
+    case TXC_VOTE_READ_ONLY:
+        memcpy (branch->ref.evidence, message->evidence, sizeof branch->ref.evidence);
+        if (txc_gtx_is_agreed (gtx))
+            s_agreed (self, gtx);
+        break;
+    case TXC_VOTE_NO: /* it can never be prepared: nothing needs to be logged */
+        txc_gtx_blame (gtx, message->error);
+        txc_replica_rolled_back (self, gtx);
+        break;
+    case TXC_VOTE_NO_NOT_FINAL: /* it may still appear: first make it irrevocable */
+        txc_gtx_blame (gtx, message->error);
+        txc_replica_abort (self, gtx);
+        break;
+    default:
+        branch->vote = TXC_VOTE_NONE;
+        self->dropped++;
+    }
+}
+
+void txc_replica_votes_anew (txc_replica_t *self)
+{
+    txc_hash_cursor_t cursor;
+    for (txc_hash_node_t *node = txc_hash_begin (&self->transactions, &cursor); node;
+         node = txc_hash_step (&self->transactions, &cursor)) {
+        txc_gtx_t *gtx = TXC_CONTAINER (node, txc_gtx_t, node);
+        if (gtx->state != TXC_GTX_PREPARING)
+            continue;
+        for (uint32_t i = 0; i < gtx->n_branches; i++) {
+            gtx->branches[i].vote = TXC_VOTE_NONE;
+            gtx->branches[i].due_ms = 0;
+        }
+        s_pump (self, gtx);
+    }
+}
+
+static void s_propose_heuristic (txc_replica_t *self, const txc_gtx_t *gtx, const txc_gtx_branch_t *branch,
+                                 const char *text)
+{
+    txc_rec_t *record = txc_replica_record (self, TXC_REC_HEURISTIC);
+    record->gtrid = gtx->gtrid;
+    record->heur = branch->heur;
+    record->token = branch->ref.token;
+    memcpy (record->rm, branch->ref.rm, sizeof record->rm);
+    strncpy (record->text, text, sizeof record->text - 1);
+    txc_replica_propose (self, record, true);
+}
+
+void txc_replica_phase2_done (txc_replica_t *self, const txc_msg_t *message)
+{
+    txc_gtx_t *gtx = txc_replica_transaction (self, &message->gtrid);
+    int place = gtx ? txc_gtx_find (gtx, message->rm, message->token) : -1;
+    if (place < 0 || (gtx->state != TXC_GTX_COMMITTING && gtx->state != TXC_GTX_ABORTING) ||
+        txc_epoch_compare (message->epoch, self->epoch) != 0)
+        return;
+    txc_gtx_branch_t *branch = &gtx->branches[place];
+    if (branch->done || branch->heur)
+        return;
+    if (message->heur != TXC_HEUR_NONE && branch->vote != TXC_VOTE_READ_ONLY) {
+        /* It counts as the acknowledgement once it is on record; a presumed abort needs an outcome to hang it on. */
+        branch->heur = message->heur;
+        if (!txc_registry_outcome (&self->registry, &gtx->gtrid)) {
+            txc_rec_t *record = txc_replica_record (self, TXC_REC_ABORT);
+            record->gtrid = gtx->gtrid;
+            record->count = gtx->several ? 2 : 1;
+            txc_replica_propose (self, record, true);
+        }
+        s_propose_heuristic (self, gtx, branch, message->error ? message->error->text : "");
+        return;
+    }
+    branch->done = true;
+    if (gtx->state == TXC_GTX_COMMITTING && txc_gtx_is_acknowledged (gtx))
+        s_propose_end (self, gtx);
+    else
+        txc_replica_timer (self, gtx);
+}
+
+void txc_replica_heuristic_applied (txc_replica_t *self, const txc_rec_t *record)
+{
+    txc_gtx_t *gtx = txc_replica_transaction (self, &record->gtrid);
+    int place = gtx ? txc_gtx_find (gtx, record->rm, record->token) : -1;
+    if (place < 0)
+        return;
+    gtx->branches[place].heur = record->heur;
+    gtx->branches[place].done = true;
+    if (gtx->state == TXC_GTX_COMMITTING && txc_gtx_is_acknowledged (gtx))
+        s_propose_end (self, gtx);
+    else
+        txc_replica_timer (self, gtx);
+}
+
+/* --- time ---------------------------------------------------------------------------------- */
+
+void txc_replica_timer (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    if (gtx->state == TXC_GTX_PREPARING && gtx->deadline_ms <= self->now_ms) {
+        txc_error_t error;
+        txc_error_set (&error, TXC_ETIMEDOUT, "the time-out passed before every branch had voted");
+        txc_gtx_blame (gtx, &error);
+        txc_replica_abort (self, gtx);
+        return;
+    }
+    s_pump (self, gtx);
+    if (gtx->state == TXC_GTX_ABORTING && s_aborting_is_over (gtx)) {
+        txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
+        s_aborting_done (self, gtx);
+    }
+}
