@@ -1,2 +1,3 @@
 # tests/unit
 include tests/unit/agent.mk
+include tests/unit/log.mk
