@@ -42,8 +42,8 @@ void txc_net_destroy (txc_net_t **self_p);
 /* For a forked child that holds its parent's object: gives up the memory without touching ZeroMQ. */
 void txc_net_abandon (txc_net_t **self_p);
 
-/* Listens.  endpoint: "tcp://127.0.0.1:7400", "tcp://127.0.0.1:*", "ipc://path", "inproc://name".  Anything
- * but loopback, ipc and inproc is refused unless insecure.  TXC_OK, TXC_ECONFIG (not an endpoint, or
+/* Listens.  endpoint: "tcp://127.0.0.1:7400", "tcp://127.0.0.1:*", "ipc:///run/x"; may be called for several.
+ * Anything but loopback and ipc is refused unless insecure.  TXC_OK, TXC_ECONFIG (not an endpoint, or
  * refused), TXC_ELOCKED (in use), TXC_EIO; error (may be NULL) says what to do. */
 int txc_net_bind (txc_net_t *self, const char *endpoint, bool insecure, txc_error_t *error);
 
