@@ -12,6 +12,10 @@
 extern "C" {
 #endif
 
+#if defined __GNUC__
+#pragma GCC visibility push(default)
+#endif
+
 /* clang-format off */
 #define TXC_CODE_MAP(X)                                                                              \
     X (TXC_OK, 0, "success")                                                                         \
@@ -63,6 +67,10 @@ const char *txc_strerror (int code);
 
 /* The name of a code, "TXC_ETIMEDOUT"; never NULL.  The string is static. */
 const char *txc_code_name (int code);
+
+#if defined __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

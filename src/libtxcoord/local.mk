@@ -1,3 +1,19 @@
 # src/libtxcoord: the client library.
 pkginclude_HEADERS += src/include/txcoord/txcoord.h src/include/txcoord/txc_rm.h
 pkgconfig_DATA += src/libtxcoord/libtxcoord.pc
+EXTRA_DIST += src/libtxcoord/libtxcoord.map
+
+# All of it, for the shared library and for tests that look inside.
+noinst_LTLIBRARIES += src/libtxcoord/libclient.la
+src_libtxcoord_libclient_la_SOURCES = \
+	src/libtxcoord/txc_call.c src/libtxcoord/txc_call.h \
+	src/libtxcoord/txc_client.c src/libtxcoord/txc_client.h \
+	src/libtxcoord/txc_crew.c src/libtxcoord/txc_crew.h \
+	src/libtxcoord/txc_engine.c src/libtxcoord/txc_engine.h \
+	src/libtxcoord/txc_fork.c src/libtxcoord/txc_fork.h \
+	src/libtxcoord/txc_link.c src/libtxcoord/txc_link.h \
+	src/libtxcoord/txc_pump.c src/libtxcoord/txc_pump.h \
+	src/libtxcoord/txc_result.c src/libtxcoord/txc_retryable.c \
+	src/libtxcoord/txc_ticket.c src/libtxcoord/txc_ticket.h \
+	src/libtxcoord/txc_tx.c src/libtxcoord/txc_tx.h \
+	src/libtxcoord/txc_tx_commit.c src/libtxcoord/txc_tx_exec.c src/libtxcoord/txc_tx_share.c

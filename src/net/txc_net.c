@@ -494,6 +494,26 @@ bool txc_net_poll (txc_net_t *self, const int *fds, bool *readable, size_t n_fds
     return any;
 }
 
+static int s_fd (void *socket)
+{
+    int fd;
+    size_t size = sizeof fd;
+    int rc = zmq_getsockopt (socket, ZMQ_FD, &fd, &size);
+    TXC_ASSERT (rc == 0);
+    return fd;
+}
+
+size_t txc_net_fds (const txc_net_t *self, int *fds, size_t max)
+{
+    TXC_CHECK (self, MAGIC);
+    size_t n = 0;
+    for (size_t i = 0; i < self->n_calls && n < max; i++)
+        fds[n++] = s_fd (self->calls[i]->socket);
+    if (self->listener && n < max)
+        fds[n++] = s_fd (self->listener);
+    return n;
+}
+
 void txc_net_counters (const txc_net_t *self, txc_net_counters_t *counters)
 {
     TXC_CHECK (self, MAGIC);

@@ -78,6 +78,13 @@ int txc_net_receive (txc_net_t *self, txc_net_visit_fn *visit, void *arg, int bu
  * ends the wait too. */
 bool txc_net_poll (txc_net_t *self, const int *fds, bool *readable, size_t n_fds, int timeout_ms);
 
+/* Fills fds with a descriptor per socket, at most max; returns how many.  Another thread may poll (2) them
+ * for POLLIN while the net is in use.  They are edge triggered: one becomes readable when something happens
+ * to its socket, and sending or receiving may take that away.  So whoever flushed has to receive, until
+ * txc_net_receive comes back with less than its budget, before it relies on them again.  They change with
+ * bind, connect and disconnect. */
+size_t txc_net_fds (const txc_net_t *self, int *fds, size_t max);
+
 typedef struct txc_net_counters {
     uint64_t frames_in, messages_in, bytes_in;
     uint64_t frames_out, messages_out, bytes_out;

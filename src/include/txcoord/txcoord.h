@@ -30,6 +30,10 @@
 extern "C" {
 #endif
 
+#if defined __GNUC__
+#pragma GCC visibility push(default)
+#endif
+
 #define TXC_VERSION_MAJOR 0
 #define TXC_VERSION_MINOR 1
 
@@ -168,6 +172,10 @@ const char *txc_result_type (const txc_result_t *self, int column);  /* the RM's
 const char *txc_result_value (const txc_result_t *self, int row, int column, size_t *size);
 int txc_result_is_null (const txc_result_t *self, int row, int column);
 const char *txc_result_tag (const txc_result_t *self);            /* the RM's command tag, "" if it has none */
+
+#if defined __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,207 @@
+#include "config.h"
+
+#include "libtxcoord/txc_tx.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/txc_assert.h"
+#include "base/txc_mem.h"
+#include "libtxcoord/txc_client.h"
+
+enum { TX_MAGIC = 0x7c07a5ac };
+
+/* --- life -------------------------------------------------------------------- */
+
+txc_tx_t *txc_tx_new (txc_engine_t *engine, uint64_t handle)
+{
+    txc_tx_t *self = txc_calloc (1, sizeof *self);
+    TXC_MAGIC (self, TX_MAGIC);
+    self->state = TXC_TX_OPEN;
+    self->engine = engine;
+    self->handle = handle;
+    self->fd = -1;
+    txc_list_init (&self->statements);
+    const txc_session_t *session = txc_crew_lock (&engine->crew);
+    txc_gtrid_t gtrid = txc_session_gtrid (session, handle);
+    txc_crew_unlock (&engine->crew);
+    txc_gtrid_format (&gtrid, self->gtrid);
+    return self;
+}
+
+static bool s_options_are_valid (const txc_tx_options_t *options, txc_error_t *error)
+{
+    if (options->mode && strcmp (options->mode, "2pc") != 0)
+        txc_error_set (error, TXC_EINVAL, "mode \"%.20s\" is not known; give \"2pc\" or NULL", options->mode);
+    else if ((unsigned)options->isolation > TXC_ISOLATION_SERIALIZABLE)
+        txc_error_set (error, TXC_EINVAL, "isolation %d is not one of txc_isolation_t",
+                       (int)options->isolation);
+    else if ((unsigned)options->commit_return > TXC_DECISION_LOGGED)
+        txc_error_set (error, TXC_EINVAL, "commit_return %d is not one of txc_commit_return_t",
+                       (int)options->commit_return);
+    else
+        return true;
+    return false;
+}
+
+/* One attempt; *error tells why it failed. */
+static txc_tx_t *s_begin (txc_client_t *client, const txc_tx_options_t *options, txc_error_t *error)
+{
+    txc_engine_t *engine = txc_client_engine (client, error);
+    if (!engine)
+        return NULL;
+    txc_session_event_t event = {
+        .op = TXC_OP_BEGIN,
+        .isolation = (uint8_t)options->isolation,
+        .flags = options->commit_return == TXC_DECISION_LOGGED ? TXC_FLAG_DECISION_LOGGED : 0,
+        .timeout_ms = options->timeout_ms};
+    txc_call_t call;
+    txc_call_init (&call);
+    uint64_t handle = 0;
+    txc_crew_run (&engine->crew, &event, &call, &handle);
+    *error = call.error;
+    error->code = call.code;
+    txc_call_fini (&call);
+    if (error->code == TXC_OK)
+        return txc_tx_new (engine, handle);
+    if (error->code == TXC_ESESSION)
+        txc_client_retire (client, engine);
+    txc_engine_unref (&engine);
+    return NULL;
+}
+
+txc_tx_t *txc_begin (txc_client_t *client, const txc_tx_options_t *options)
+{
+    static const txc_tx_options_t defaults;
+    txc_error_t error;
+    txc_tx_t *self = NULL;
+    if (!options)
+        options = &defaults;
+    if (!client) {
+        txc_error_set (&error, TXC_EINVAL, "there is no client");
+    } else if (s_options_are_valid (options, &error)) {
+        self = s_begin (client, options, &error);
+        if (!self && error.code == TXC_ESESSION) /* closed while the application was away: a new session */
+            self = s_begin (client, options, &error);
+    }
+    if (!self)
+        txc_client_set_last_error (&error);
+    return self;
+}
+
+/* Leaves what is under way to the engine. */
+static void s_orphan_calls (txc_tx_t *self)
+{
+    txc_list_t *node;
+    while ((node = txc_list_pop (&self->statements)) != NULL) {
+        txc_call_t *call = TXC_CONTAINER (node, txc_call_t, owner);
+        txc_crew_orphan (&self->engine->crew, &call);
+    }
+    if (self->commit)
+        txc_crew_orphan (&self->engine->crew, &self->commit);
+}
+
+static void s_forget (txc_tx_t *self)
+{
+    txc_call_t call;
+    txc_call_init (&call);
+    txc_session_event_t event = {.op = TXC_OP_FORGET, .tx = self->handle};
+    txc_crew_run (&self->engine->crew, &event, &call, NULL);
+    txc_call_fini (&call);
+}
+
+void txc_tx_destroy (txc_tx_t **self_p)
+{
+    if (!self_p || !*self_p)
+        return;
+    txc_tx_t *self = *self_p;
+    *self_p = NULL;
+    TXC_UNMAGIC (self, TX_MAGIC);
+    /* In a forked child the calls under way are the parent's memory, as the engine is. */
+    if (!txc_engine_is_foreign (self->engine)) {
+        s_orphan_calls (self);
+        s_forget (self);
+    }
+    if (self->fd >= 0)
+        close (self->fd);
+    txc_engine_unref (&self->engine);
+    free (self);
+}
+
+/* --- errors ------------------------------------------------------------------------ */
+
+const char *txc_tx_gtrid (const txc_tx_t *self)
+{
+    if (!self)
+        return "";
+    TXC_CHECK (self, TX_MAGIC);
+    return self->gtrid;
+}
+
+txc_error_info_t txc_tx_error (const txc_tx_t *self)
+{
+    static const txc_error_t none = {.code = TXC_EINVAL};
+    if (!self)
+        return txc_client_error_info (&none);
+    TXC_CHECK (self, TX_MAGIC);
+    return txc_client_error_info (&self->error);
+}
+
+int txc_tx_fail (txc_tx_t *self, int code, const char *text)
+{
+    return txc_error_set (&self->error, code, "%s", text);
+}
+
+int txc_tx_enter (txc_tx_t *self)
+{
+    if (!self)
+        return TXC_EINVAL;
+    TXC_CHECK (self, TX_MAGIC);
+    memset (&self->error, 0, sizeof self->error);
+    if (txc_engine_is_foreign (self->engine))
+        return txc_tx_fail (self, TXC_EFORKED, "the transaction belongs to the parent process");
+    if (self->state == TXC_TX_OVER)
+        return txc_tx_fail (self, TXC_EPROTO, "the transaction is over");
+    if (self->state == TXC_TX_COMMITTING)
+        return txc_tx_fail (self, TXC_EPROTO, "the transaction is being committed");
+    return TXC_OK;
+}
+
+/* --- calls --------------------------------------------------------------------------- */
+
+int txc_tx_take (txc_tx_t *self, const txc_call_t *call)
+{
+    self->error = call->error;
+    if (self->error.code == TXC_OK)
+        self->error.code = call->code;
+    return call->code;
+}
+
+int txc_tx_run (txc_tx_t *self, txc_session_event_t *event, txc_blob_t **body)
+{
+    txc_call_t call;
+    txc_call_init (&call);
+    event->tx = self->handle;
+    txc_crew_run (&self->engine->crew, event, &call, NULL);
+    int rc = txc_tx_take (self, &call);
+    if (body)
+        *body = txc_call_take_body (&call);
+    txc_call_fini (&call);
+    return rc;
+}
+
+int txc_rollback (txc_tx_t *self)
+{
+    int rc = txc_tx_enter (self);
+    if (rc != TXC_OK)
+        return rc;
+    txc_tx_settle (self);
+    txc_session_event_t event = {.op = TXC_OP_ROLLBACK};
+    rc = txc_tx_run (self, &event, NULL);
+    self->state = TXC_TX_OVER;
+    if (rc != TXC_ROLLED_BACK)
+        return rc;
+    memset (&self->error, 0, sizeof self->error);
+    return TXC_OK;
+}

@@ -1,0 +1,90 @@
+#include "config.h"
+
+#include <sys/eventfd.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/txc_assert.h"
+#include "libtxcoord/txc_tx.h"
+
+/* What commit came to.  Errors by which nothing happened leave the transaction open. */
+static int s_ended (txc_tx_t *self, int rc)
+{
+    self->state = rc == TXC_EATTACHED || rc == TXC_EPROTO ? TXC_TX_OPEN : TXC_TX_OVER;
+    if (rc == TXC_OK)
+        memset (&self->error, 0, sizeof self->error);
+    return rc;
+}
+
+/* Takes the outcome of the asynchronous commit, which is done. */
+static int s_collect (txc_tx_t *self)
+{
+    int rc = txc_tx_take (self, self->commit);
+    txc_call_destroy (&self->commit);
+    self->commit_code = s_ended (self, rc);
+    return rc;
+}
+
+/* True if commit has begun and is not answered yet, here or in an earlier call. */
+static bool s_is_committing (const txc_tx_t *self)
+{
+    return self && !txc_engine_is_foreign (self->engine) && self->state == TXC_TX_COMMITTING;
+}
+
+int txc_commit (txc_tx_t *self, int *outcome)
+{
+    int rc;
+    if (s_is_committing (self)) {
+        txc_crew_wait (&self->engine->crew, self->commit);
+        rc = s_collect (self);
+    } else if ((rc = txc_tx_enter (self)) == TXC_OK) {
+        txc_tx_settle (self); /* a statement that failed shows in the outcome */
+        txc_session_event_t event = {.op = TXC_OP_COMMIT};
+        rc = s_ended (self, txc_tx_run (self, &event, NULL));
+    }
+    if (outcome)
+        *outcome = rc;
+    return rc;
+}
+
+int txc_commit_async (txc_tx_t *self)
+{
+    int rc = txc_tx_enter (self);
+    if (rc != TXC_OK)
+        return rc;
+    if (!txc_list_is_empty (&self->statements))
+        return txc_tx_fail (self, TXC_EPROTO, "statements are under way; call txc_wait first");
+    self->commit = txc_call_new();
+    self->commit->background = true;
+    self->commit->notify_fd = self->fd;
+    self->state = TXC_TX_COMMITTING;
+    txc_session_event_t event = {.op = TXC_OP_COMMIT, .tx = self->handle};
+    txc_crew_begin (&self->engine->crew, &event, self->commit, NULL);
+    return TXC_OK;
+}
+
+int txc_commit_poll (txc_tx_t *self)
+{
+    if (s_is_committing (self))
+        return txc_crew_is_done (&self->engine->crew, self->commit) ? s_collect (self) : TXC_PENDING;
+    if (self && !txc_engine_is_foreign (self->engine) && self->state == TXC_TX_OVER)
+        return self->commit_code;
+    int rc = txc_tx_enter (self);
+    return rc == TXC_OK ? txc_tx_fail (self, TXC_EPROTO, "txc_commit_async was not called") : rc;
+}
+
+int txc_tx_fd (txc_tx_t *self)
+{
+    if (!self)
+        return TXC_EINVAL;
+    if (txc_engine_is_foreign (self->engine))
+        return txc_tx_enter (self);
+    if (self->fd >= 0)
+        return self->fd;
+    self->fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self->fd < 0)
+        return txc_error_set (&self->error, TXC_EIO, "cannot make an eventfd: %s", strerror (errno));
+    if (self->commit)
+        txc_crew_notify (&self->engine->crew, self->commit, self->fd);
+    return self->fd;
+}
