@@ -6,4 +6,13 @@ tests_unit_test_mem_rm_SOURCES = tests/unit/test_mem_rm.c
 tests_unit_test_mem_rm_CPPFLAGS = $(AM_CPPFLAGS) -DTXC_TEST_PLUGINS='"$(abs_top_builddir)/plugins"'
 tests_unit_test_mem_rm_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_mem_rm_LDADD = $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_agent_pool
+TESTS += tests/unit/test_agent_pool
+TSAN_TESTS += tests/unit/test_agent_pool
+tests_unit_test_agent_pool_SOURCES = tests/unit/test_agent_pool.c
+tests_unit_test_agent_pool_CPPFLAGS = $(tests_unit_test_mem_rm_CPPFLAGS)
+tests_unit_test_agent_pool_CFLAGS = $(tests_unit_test_mem_rm_CFLAGS)
+tests_unit_test_agent_pool_LDADD = src/txagent/libtxagent.la src/daemon/libdaemon.la src/wire/libwire.la \
+	src/core/libcore.la src/base/libbase.la $(CMOCKA_LIBS)
 endif

@@ -1,0 +1,79 @@
+/*
+ * txc_worker.h - a thread with one connection to a resource manager.
+ *
+ * The loop gives a worker one item at a time and gets it back through the
+ * queue; a worker that is not pinned to a branch may get any item.  It
+ * connects when it first has to.
+ */
+#ifndef TXC_WORKER_H
+#define TXC_WORKER_H
+
+#include <pthread.h>
+
+#include "txagent/txc_perform.h"
+
+/* What the workers of one RM share. */
+typedef struct txc_crew {
+    txc_target_t target;
+    txc_done_queue_t *queue;
+    _Atomic uint32_t connections; /* open now */
+    _Atomic uint32_t losses;   /* of connections: after one the others are looked at before they are used */
+    _Atomic uint64_t retry_ms; /* no new connection for a new branch before then (clock_ms) */
+    _Atomic uint32_t failures; /* of connecting, in a row */
+    pthread_mutex_t mutex;     /* of what follows */
+    char last_error[TXC_TEXT_MAX + 1];
+} txc_crew_t;
+
+typedef enum txc_worker_kind {
+    TXC_WORKER_BRANCH,  /* new branches, and anything else */
+    TXC_WORKER_SERVICE, /* kept free of new branches, so that phase 2 and recovery never wait behind them */
+    TXC_WORKER_KEEPER   /* recovery scans; its connection holds the lock against other agents */
+} txc_worker_kind_t;
+
+typedef struct txc_worker {
+    uint32_t magic;
+    txc_worker_kind_t kind;
+    txc_crew_t *crew;
+    pthread_t thread;
+
+    /* The loop's. */
+    txc_list_t node; /* in the pool's list of idle ones */
+
+    /* Under the mutex. */
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    txc_item_t *item;    /* the one being worked on */
+    txc_rm_conn_t *conn; /* changed by the worker only */
+    bool canceled;       /* item is to end soon */
+    bool stop;
+
+    /* The worker's. */
+    bool checked;         /* keeper: the RM was checked on this connection */
+    uint32_t seen_losses; /* of the crew, when conn was last found alive */
+    uint64_t used_ms;     /* when conn was last used */
+} txc_worker_t;
+
+void txc_crew_init (txc_crew_t *self, const txc_target_t *target, txc_done_queue_t *queue);
+void txc_crew_fini (txc_crew_t *self);
+
+/* The text of the last failure, "" if all is well.  Any thread. */
+void txc_crew_error (txc_crew_t *self, char text[TXC_TEXT_MAX + 1]);
+
+/* NULL if the system gives no thread. */
+txc_worker_t *txc_worker_new (txc_crew_t *crew, txc_worker_kind_t kind);
+
+/* Gives it an item; it has none.  The loop. */
+void txc_worker_post (txc_worker_t *self, txc_item_t *item);
+
+/* Cancels what it does for this branch, if it still does.  May block for as long as the plugin's cancel does:
+ * not for the loop. */
+void txc_worker_cancel (txc_worker_t *self, uint64_t branch);
+
+/* Tells it to end after its item.  The loop. */
+void txc_worker_stop (txc_worker_t *self);
+
+/* Waits up to timeout_ms for its thread, then frees it with its connection.  False, and nothing freed, if it
+ * did not end in time. */
+bool txc_worker_join (txc_worker_t **self_p, uint32_t timeout_ms);
+
+#endif
