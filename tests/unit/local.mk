@@ -4,3 +4,4 @@ TSAN_TESTS =
 include tests/unit/agent.mk
 include tests/unit/log.mk
 include tests/unit/client.mk
+include tests/unit/core.mk
