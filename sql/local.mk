@@ -1,2 +1,1 @@
 # sql
-include sql/pgsql.mk

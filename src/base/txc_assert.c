@@ -17,5 +17,5 @@ _Noreturn void txc_assert_failed (const char *kind, const char *what, const char
     if (s_handler)
         s_handler (message);
     fprintf (stderr, "txcoord: %s\n", message);
-    abort ();
+    abort();
 }

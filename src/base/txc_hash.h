@@ -37,8 +37,8 @@ void txc_hash_remove (txc_hash_t *self, txc_hash_node_t *node);
 txc_hash_node_t *txc_hash_first (const txc_hash_t *self, uint64_t hash);
 txc_hash_node_t *txc_hash_next (const txc_hash_node_t *node);
 
-/* All nodes, in table order.  Between two steps the node returned last may be removed and freed; nothing may be
- * added. */
+/* All nodes, in table order.  Between two steps the node returned last may be removed and freed; nothing may
+ * be added. */
 typedef struct txc_hash_cursor {
     size_t bucket;
     txc_hash_node_t *next;

@@ -13,7 +13,7 @@ typedef struct txc_list {
     struct txc_list *next, *prev;
 } txc_list_t;
 
-#define TXC_CONTAINER(node, type, member) ((type *) (void *) ((char *) (node) - offsetof (type, member)))
+#define TXC_CONTAINER(node, type, member) ((type *) (void *) ((char *) (node) -offsetof (type, member)))
 
 static inline void txc_list_init (txc_list_t *self)
 {

@@ -8,7 +8,7 @@
 static _Noreturn void s_out_of_memory (size_t size)
 {
     fprintf (stderr, "txcoord: out of memory (%zu bytes): the process stops; its log is intact\n", size);
-    abort ();
+    abort();
 }
 
 void *txc_malloc (size_t size)

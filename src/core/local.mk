@@ -1,9 +1,20 @@
 # src/core: the protocols, pure: it includes nothing but src/base.
 noinst_LTLIBRARIES += src/core/libcore.la
-src_core_libcore_la_SOURCES = \
-	src/core/txc_agent.h src/core/txc_journal.h \
+CORE_SOURCES = \
+	src/core/txc_agent.c src/core/txc_agent.h src/core/txc_agent_private.h \
+	src/core/txc_agent_branch.c src/core/txc_agent_exec.c src/core/txc_agent_leader.c \
+	src/core/txc_agent_phase2.c src/core/txc_agent_proof.c src/core/txc_agent_vote.c \
+	src/core/txc_gtx.c src/core/txc_gtx.h \
+	src/core/txc_journal.h \
 	src/core/txc_message.c src/core/txc_message.h \
 	src/core/txc_record.c src/core/txc_record.h \
-	src/core/txc_replica.h src/core/txc_session.h \
+	src/core/txc_registry.c src/core/txc_registry.h \
+	src/core/txc_replica.c src/core/txc_replica.h src/core/txc_replica_private.h \
+	src/core/txc_replica_agent.c src/core/txc_replica_commit.c src/core/txc_replica_inquiry.c \
+	src/core/txc_replica_session.c src/core/txc_replica_view.c \
+	src/core/txc_session.c src/core/txc_session.h src/core/txc_session_private.h \
+	src/core/txc_session_commit.c src/core/txc_session_join.c src/core/txc_session_tx.c \
+	src/core/txc_transitions.c src/core/txc_transitions.h \
 	src/core/txc_update.c src/core/txc_update.h \
 	src/core/txc_work.h
+src_core_libcore_la_SOURCES = $(CORE_SOURCES)

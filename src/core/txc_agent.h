@@ -30,24 +30,24 @@ typedef struct txc_agent_config {
     uint32_t n_rms;
     txc_agent_rm_t rms[TXC_RMS_MAX];
     /* 0: the default, in brackets */
-    uint32_t hello_ms;     /* heartbeat to the leader [1,000] */
-    uint32_t inquiry_ms;   /* an in-doubt branch asks after this [2,000], doubling up to 30,000 */
-    uint32_t scan_ms;      /* recovery scan of each RM [10,000] */
-    uint32_t retry_ms;     /* first repetition of work that the RM refused for now [50], doubling up to 2,000 */
-    uint32_t timeout_ms;   /* of a branch that does not say [60,000] */
-    uint32_t max_queued;   /* statements waiting at one branch [64] */
-    uint32_t max_ended;    /* finished branches remembered [100,000] */
+    uint32_t hello_ms;   /* heartbeat to the leader [1,000] */
+    uint32_t inquiry_ms; /* an in-doubt branch asks after this [2,000], doubling up to 30,000 */
+    uint32_t scan_ms;    /* recovery scan of each RM [10,000] */
+    uint32_t retry_ms;   /* first repetition of work that the RM refused for now [50], doubling up to 2,000 */
+    uint32_t timeout_ms; /* of a branch that does not say [60,000] */
+    uint32_t max_queued; /* statements waiting at one branch [64] */
+    uint32_t max_ended;  /* finished branches remembered [100,000] */
 } txc_agent_config_t;
 
 typedef enum txc_agent_event_type {
-    TXC_AGENT_START,        /* the journal was replayed */
-    TXC_AGENT_MESSAGE,      /* message */
-    TXC_AGENT_WORK_DONE,    /* done */
-    TXC_AGENT_JOURNALED,    /* forced entries up to slot are durable */
-    TXC_AGENT_TICK,         /* the time of txc_agent_next_ms has come */
-    TXC_AGENT_OPERATOR,     /* gtrid rm token vote (YES: commit, NO: roll back): a heuristic */
-    TXC_AGENT_ACCEPT_LOG,   /* the operator accepts the coordinator's log as it is: releases the latch */
-    TXC_AGENT_DRAIN         /* refuse new branches */
+    TXC_AGENT_START,      /* the journal was replayed */
+    TXC_AGENT_MESSAGE,    /* message */
+    TXC_AGENT_WORK_DONE,  /* done */
+    TXC_AGENT_JOURNALED,  /* forced entries up to slot are durable */
+    TXC_AGENT_TICK,       /* the time of txc_agent_next_ms has come */
+    TXC_AGENT_OPERATOR,   /* gtrid rm token vote (YES: commit, NO: roll back): a heuristic */
+    TXC_AGENT_ACCEPT_LOG, /* the operator accepts the coordinator's log as it is: releases the latch */
+    TXC_AGENT_DRAIN       /* refuse new branches */
 } txc_agent_event_type_t;
 
 typedef struct txc_agent_event {
@@ -87,7 +87,8 @@ typedef struct txc_branch_view {
     uint8_t vote;
     bool quarantined, owner;
 } txc_branch_view_t;
-void txc_agent_each (const txc_agent_t *self, bool (*visit) (void *arg, const txc_branch_view_t *view), void *arg);
+void txc_agent_each (const txc_agent_t *self, bool (*visit) (void *arg, const txc_branch_view_t *view),
+                     void *arg);
 
 typedef struct txc_agent_status {
     uint64_t cluster, incarnation;

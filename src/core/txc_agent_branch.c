@@ -151,7 +151,7 @@ static void s_check (const txc_branch_t *branch)
 void txc_agent_branch_move (txc_agent_t *self, txc_branch_t *branch, txc_branch_state_t to)
 {
     TXC_CHECK (branch, BRANCH_MAGIC);
-    txc_transitions_check (txc_branch_transitions (), branch->state, to);
+    txc_transitions_check (txc_branch_transitions(), branch->state, to);
     self->n_active -= s_is_active (branch->state);
     self->n_prepared -= s_is_prepared (branch->state);
     branch->state = (uint8_t) to;
@@ -208,6 +208,8 @@ void txc_agent_branch_end (txc_agent_t *self, txc_branch_t *branch, txc_branch_s
         reply->error = txc_agent_lend_error (self, branch->error);
         branch->client_route = 0;
     }
+    if (branch->asked)
+        txc_agent_vote (self, branch);
     txc_list_append (&self->ended, &branch->link);
     self->n_ended++;
     s_forget_oldest (self);
@@ -224,7 +226,7 @@ void txc_agent_branch_remove (txc_agent_t *self, txc_branch_t *branch)
     txc_list_remove (&branch->link);
     self->n_ended--;
     TXC_LIST_EACH (&branch->statements, link)
-        txc_agent_statement_destroy (TXC_CONTAINER (link, txc_statement_t, link));
+    txc_agent_statement_destroy (TXC_CONTAINER (link, txc_statement_t, link));
     TXC_UNMAGIC (branch, BRANCH_MAGIC);
     free (branch->error);
     free (branch);
@@ -295,7 +297,8 @@ void txc_agent_session_low (txc_agent_t *self, uint64_t number, uint64_t low)
     if (low <= session->floor)
         return;
     session->floor = low;
-    TXC_LIST_EACH (&session->branches, link) {
+    TXC_LIST_EACH (&session->branches, link)
+    {
         txc_branch_t *branch = TXC_CONTAINER (link, txc_branch_t, session_link);
         if (txc_branch_is_ended (branch) && branch->gtrid.n < low)
             txc_agent_branch_remove (self, branch);

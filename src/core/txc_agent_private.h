@@ -49,49 +49,50 @@ typedef struct txc_statement {
     uint32_t seq, flags;
     enum { TXC_STATEMENT_QUEUED, TXC_STATEMENT_RUNNING, TXC_STATEMENT_DONE } state;
     uint8_t isolation;
-    uint8_t vote;        /* that travels with the answer */
-    uint32_t count;      /* of the branch, when it was answered */
+    uint8_t vote;   /* that travels with the answer */
+    uint32_t count; /* of the branch, when it was answered */
     int code;
     txc_error_t *error;
-    txc_blob_t *body;    /* the statement, then its result */
+    txc_blob_t *body; /* the statement, then its result */
 } txc_statement_t;
 
 enum { TXC_ORIGINS_MAX = 16 }; /* processes that share one branch */
 
 typedef struct txc_branch {
     uint32_t magic;
-    uint8_t state;       /* txc_branch_state_t */
+    uint8_t state; /* txc_branch_state_t */
     uint8_t rm;
-    uint8_t vote;        /* cast by this incarnation; YES also for one found prepared */
+    uint8_t vote; /* cast by this incarnation; YES also for one found prepared */
     uint8_t heur;
-    bool busy;           /* a work item is out */
-    bool owner;          /* it has its connection */
-    bool rollback_only;  /* a statement failed */
-    bool want_rollback;  /* roll back as soon as the item that is out comes back */
-    bool recovered;      /* found by a scan, not begun by this incarnation */
-    bool final_no;       /* ended without PREPARE ever being sent, or refused by the RM: can never be prepared */
-    bool one_phase;      /* in PROVING: of a one-phase commit */
-    bool asked;          /* the leader waits for a vote */
-    bool maybe_committed; /* a commit was sent and its answer lost: absence proves it for an RM that journals */
-    bool fence_first;    /* the session that may still hold it must be ended before the next try */
-    bool quarantined;    /* of a session that the log never opened */
-    bool record_only;    /* the RM's identity changed: only recorded outcomes count */
-    bool by_operator;    /* the end under way is an operator's heuristic */
-    uint64_t number;     /* txc_work_t.branch */
+    bool busy;          /* a work item is out */
+    bool owner;         /* it has its connection */
+    bool rollback_only; /* a statement failed */
+    bool want_rollback; /* roll back as soon as the item that is out comes back */
+    bool recovered;     /* found by a scan, not begun by this incarnation */
+    bool final_no;  /* ended without PREPARE ever being sent, or refused by the RM: can never be prepared */
+    bool one_phase; /* in PROVING: of a one-phase commit */
+    bool asked;     /* the leader waits for a vote */
+    bool maybe_committed; /* a commit was sent and its answer lost: absence proves it for an RM that journals
+                           */
+    bool fence_first;     /* the session that may still hold it must be ended before the next try */
+    bool quarantined;     /* of a session that the log never opened */
+    bool record_only;     /* the RM's identity changed: only recorded outcomes count */
+    bool by_operator;     /* the end under way is an operator's heuristic */
+    uint64_t number;      /* txc_work_t.branch */
     uint64_t token;
     txc_gtrid_t gtrid;
     txc_hash_node_t node, number_node;
-    txc_list_t link;     /* ended ones, oldest first */
+    txc_list_t link; /* ended ones, oldest first */
     txc_list_t session_link;
     txc_heap_node_t timer;
     uint64_t began_ms, deadline_ms, timeout_ms;
     uint64_t inquire_ms, retry_ms; /* when next; TXC_NEVER_MS: not at all */
     uint32_t inquiries, retries;
-    uint32_t count, expected;      /* statements run; what the leader expects */
-    uint64_t ended_scan;           /* the latest scan given out when it ended */
-    uint64_t client_route;         /* who waits for BRANCH_ENDED */
+    uint32_t count, expected; /* statements run; what the leader expects */
+    uint64_t ended_scan;      /* the latest scan given out when it ended */
+    uint64_t client_route;    /* who waits for BRANCH_ENDED */
     char evidence[TXC_EVIDENCE_MAX + 1];
-    txc_error_t *error;            /* why it can only be rolled back */
+    txc_error_t *error; /* why it can only be rolled back */
     txc_list_t statements;
     uint32_t n_origins;
     struct {
@@ -122,7 +123,7 @@ typedef struct txc_agent_session {
 typedef struct txc_agent_rm_state {
     bool ready; /* sessions of earlier incarnations are fenced and the first scan is in */
     bool up;
-    bool busy;  /* RECOVER or SCAN is out */
+    bool busy; /* RECOVER or SCAN is out */
     bool record_only;
     uint32_t branches, failures;
     uint64_t due_ms;
@@ -134,8 +135,8 @@ struct txc_agent {
     txc_agent_config_t config;
     uint64_t now_ms, random;
     uint64_t cluster;
-    txc_epoch_t epoch;       /* journaled */
-    txc_epoch_t offered;     /* being journaled */
+    txc_epoch_t epoch;   /* journaled */
+    txc_epoch_t offered; /* being journaled */
     uint64_t offered_cluster, epoch_slot;
     txc_guard_t guard, guard_offered;
     uint64_t guard_slot, high_slot;
@@ -209,6 +210,8 @@ void txc_agent_phase2_later (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_acknowledge (txc_agent_t *self, txc_branch_t *branch, bool commit);
 void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_operator (txc_agent_t *self, const txc_agent_event_t *event);
+/* A work item of a branch came back. */
+void txc_agent_branch_done (txc_agent_t *self, txc_branch_t *branch, txc_work_done_t *done);
 
 /* --- leader */
 void txc_agent_hello (txc_agent_t *self);

@@ -28,8 +28,8 @@ const txc_transitions_t *txc_gtx_transitions (void)
                                        [TXC_GTX_ABORT_LOGGING] = true, /* time-out, a no that is not final */
                                        [TXC_GTX_ABORTING] = true,      /* a final no, the session's end */
                                        [TXC_GTX_TOLD] = true},         /* all read-only */
-                [TXC_GTX_COMMIT_LOGGING] = {[TXC_GTX_COMMITTING] = true,
-                                            [TXC_GTX_ABORTING] = true}, /* void */
+                [TXC_GTX_COMMIT_LOGGING] =
+                    {[TXC_GTX_COMMITTING] = true, [TXC_GTX_ABORTING] = true}, /* void */
                 [TXC_GTX_ABORT_LOGGING] = {[TXC_GTX_ABORTING] = true},
                 [TXC_GTX_COMMITTING] = {[TXC_GTX_ENDING] = true},
                 [TXC_GTX_ABORTING] = {[TXC_GTX_TOLD] = true, [TXC_GTX_GONE] = true},
@@ -43,7 +43,7 @@ const txc_transitions_t *txc_gtx_transitions (void)
 
 const char *txc_gtx_state_name (txc_gtx_state_t state)
 {
-    return txc_gtx_transitions ()->names[state];
+    return txc_gtx_transitions()->names[state];
 }
 
 txc_gtx_t *txc_gtx_new (const txc_gtrid_t *gtrid, uint32_t n_branches, const txc_branch_ref_t *branches,
@@ -102,7 +102,7 @@ static void s_check (const txc_gtx_t *self)
 void txc_gtx_move (txc_gtx_t *self, txc_gtx_state_t to)
 {
     TXC_CHECK (self, GTX_MAGIC);
-    txc_transitions_check (txc_gtx_transitions (), self->state, to);
+    txc_transitions_check (txc_gtx_transitions(), self->state, to);
     self->state = (uint8_t) to;
     for (uint32_t i = 0; i < self->n_branches; i++) {
         self->branches[i].tries = 0;

@@ -31,26 +31,26 @@ typedef enum txc_gtx_state { TXC_GTX_MAP (TXC_GTX_ENUM) TXC_GTX_STATES } txc_gtx
 
 typedef struct txc_gtx_branch {
     txc_branch_ref_t ref;
-    uint8_t vote;        /* txc_vote_t, cast in the leader's own epoch */
-    uint8_t heur;        /* reported; counts as the acknowledgement once it is on record */
-    bool done;           /* acknowledged phase 2 */
-    uint32_t tries;      /* of the message that is out */
-    uint64_t due_ms;     /* when it is repeated */
+    uint8_t vote;    /* txc_vote_t, cast in the leader's own epoch */
+    uint8_t heur;    /* reported; counts as the acknowledgement once it is on record */
+    bool done;       /* acknowledged phase 2 */
+    uint32_t tries;  /* of the message that is out */
+    uint64_t due_ms; /* when it is repeated */
 } txc_gtx_branch_t;
 
 typedef struct txc_gtx {
     uint32_t magic;
-    uint8_t state;       /* txc_gtx_state_t */
+    uint8_t state; /* txc_gtx_state_t */
     txc_hash_node_t node;
-    txc_list_t link;     /* of its session */
+    txc_list_t link; /* of its session */
     txc_heap_node_t timer;
     txc_gtrid_t gtrid;
-    uint32_t flags;      /* of the commit request */
-    bool several;        /* it is known to have two or more branches: a rollback may be told to the application */
-    uint64_t route;      /* the client that waits, 0: none */
+    uint32_t flags; /* of the commit request */
+    bool several;   /* it is known to have two or more branches: a rollback may be told to the application */
+    uint64_t route; /* the client that waits, 0: none */
     uint64_t began_ms, deadline_ms;
-    int answer;          /* TXC_PENDING until it may be told */
-    txc_error_t *error;  /* why it rolls back; NULL: not known */
+    int answer;         /* TXC_PENDING until it may be told */
+    txc_error_t *error; /* why it rolls back; NULL: not known */
     uint32_t n_branches;
     txc_gtx_branch_t branches[];
 } txc_gtx_t;

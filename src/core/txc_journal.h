@@ -20,14 +20,17 @@
     X (COMMITTING, 5)                                                                                               \
     /* gtrid rm token     written: a one-phase commit succeeded                                           */        \
     X (ONE_PHASE, 6)                                                                                                \
-    /* gtrid rm token heur   forced: a heuristic outcome, until the leader has it on record               */        \
+    /* gtrid rm token heur   written: a heuristic outcome, until the leader has it on record              */        \
     X (HEURISTIC, 7)                                                                                                \
     /* gtrid rm token     the entries of this branch may go                                               */        \
     X (FORGET, 8)
 /* clang-format on */
 
 #define TXC_JOURNAL_ENUM(name, value) TXC_JOURNAL_##name = (value),
-typedef enum txc_journal_kind { TXC_JOURNAL_NONE, TXC_JOURNAL_MAP (TXC_JOURNAL_ENUM) TXC_JOURNAL_KINDS } txc_journal_kind_t;
+typedef enum txc_journal_kind {
+    TXC_JOURNAL_NONE,
+    TXC_JOURNAL_MAP (TXC_JOURNAL_ENUM) TXC_JOURNAL_KINDS
+} txc_journal_kind_t;
 #undef TXC_JOURNAL_ENUM
 
 const char *txc_journal_name (txc_journal_kind_t kind);

@@ -86,8 +86,8 @@ typedef enum txc_msg_type { TXC_MSG_NONE, TXC_MESSAGE_MAP (TXC_MESSAGE_ENUM) TXC
 
 const char *txc_msg_name (txc_msg_type_t type);
 
-/* A branch's vote.  NO is final: the branch can never be prepared.  NO_NOT_FINAL says only "absent here, now": the
- * leader chooses an Abort record before it tells anybody. */
+/* A branch's vote.  NO is final: the branch can never be prepared.  NO_NOT_FINAL says only "absent here,
+ * now": the leader chooses an Abort record before it tells anybody. */
 typedef enum txc_vote {
     TXC_VOTE_NONE,
     TXC_VOTE_YES,
@@ -120,22 +120,23 @@ enum {
 
 /* What went wrong at a resource manager (or in a daemon), passed through to the AP. */
 typedef struct txc_error {
-    int code;     /* txc_code_t */
-    int native;   /* the RM's own error number, 0 if it has none */
+    int code;   /* txc_code_t */
+    int native; /* the RM's own error number, 0 if it has none */
     char sqlstate[TXC_SQLSTATE_MAX + 1];
     char rm[TXC_RM_NAME_MAX + 1];
     char text[TXC_TEXT_MAX + 1];
 } txc_error_t;
 
 /* Sets code and text (printf's format); the other fields become empty.  self may be NULL.  Returns code. */
-int txc_error_set (txc_error_t *self, int code, const char *format, ...) __attribute__ ((format (printf, 3, 4)));
+int txc_error_set (txc_error_t *self, int code, const char *format, ...)
+    __attribute__ ((format (printf, 3, 4)));
 
 /* A branch as the commit request lists it. */
 typedef struct txc_branch_ref {
     char rm[TXC_RM_NAME_MAX + 1];
     uint64_t token;
-    uint32_t count;        /* statements whose replies the AP has */
-    uint8_t vote;          /* txc_vote_t that came with the last statement's reply, or NONE */
+    uint32_t count;         /* statements whose replies the AP has */
+    uint8_t vote;           /* txc_vote_t that came with the last statement's reply, or NONE */
     txc_epoch_t vote_epoch; /* the epoch that vote was cast in */
     char evidence[TXC_EVIDENCE_MAX + 1];
 } txc_branch_ref_t;
@@ -156,9 +157,9 @@ typedef struct txc_guard {
 } txc_guard_t;
 
 typedef struct txc_msg {
-    uint8_t type;  /* txc_msg_type_t */
-    uint8_t vote;  /* txc_vote_t */
-    uint8_t heur;  /* txc_heur_t */
+    uint8_t type;      /* txc_msg_type_t */
+    uint8_t vote;      /* txc_vote_t */
+    uint8_t heur;      /* txc_heur_t */
     uint8_t isolation; /* txc_isolation_t of txcoord.h; 0: the RM's default */
     uint32_t flags;
     int32_t code;
@@ -171,7 +172,7 @@ typedef struct txc_msg {
     uint64_t route; /* where it came from or goes to, given by the shell; 0: the leader (for C and A) */
     uint64_t age_ms;
     uint64_t nonce, session, cluster;
-    uint64_t low;    /* every n of the session below it is over and its outcome known to the AP */
+    uint64_t low; /* every n of the session below it is over and its outcome known to the AP */
     uint64_t token, incarnation;
     uint64_t origin; /* the process that sends a statement: its session */
     uint64_t high_slot;
@@ -181,10 +182,11 @@ typedef struct txc_msg {
     char rm[TXC_RM_NAME_MAX + 1];
     char agent[TXC_AGENT_NAME_MAX + 1];
     char evidence[TXC_EVIDENCE_MAX + 1];
-    const txc_error_t *error;           /* borrowed; NULL: none */
-    const txc_branch_ref_t *branches;   /* borrowed */
-    const txc_rm_entry_t *entries;      /* borrowed */
-    txc_blob_t *body;                   /* incoming: borrowed, whoever keeps it takes a reference; in an update: one reference */
+    const txc_error_t *error;         /* borrowed; NULL: none */
+    const txc_branch_ref_t *branches; /* borrowed */
+    const txc_rm_entry_t *entries;    /* borrowed */
+    txc_blob_t
+        *body; /* incoming: borrowed, whoever keeps it takes a reference; in an update: one reference */
 } txc_msg_t;
 
 #endif

@@ -47,7 +47,8 @@ typedef struct txc_rec {
     uint32_t count;
     uint32_t n_branches;
     txc_epoch_t epoch; /* the origin epoch: under which leadership the value was first proposed */
-    uint64_t time_ms;  /* wall clock of the proposer, for operators and the horizon: no rule of safety reads it */
+    uint64_t
+        time_ms; /* wall clock of the proposer, for operators and the horizon: no rule of safety reads it */
     uint64_t cluster, nonce, session, low, token;
     txc_gtrid_t gtrid;
     txc_guard_t guard;
@@ -57,7 +58,8 @@ typedef struct txc_rec {
     txc_branch_ref_t branches[TXC_BRANCHES_MAX];
 } txc_rec_t;
 
-/* How records become bytes.  Core is given one at birth (src/wire/txc_record_codec.h has it); both are pure. */
+/* How records become bytes.  Core is given one at birth (src/wire/txc_record_codec.h has it); both are pure.
+ */
 typedef struct txc_codec {
     /* Encodes into bytes (room for TXC_RECORD_MAX).  Returns the size; a record of core always fits. */
     size_t (*encode) (const txc_rec_t *record, uint8_t *bytes);

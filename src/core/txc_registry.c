@@ -31,7 +31,7 @@ static void s_outcome_remove (txc_registry_t *self, txc_outcome_t *outcome)
 static void s_session_remove (txc_registry_t *self, txc_reg_session_t *session)
 {
     TXC_LIST_EACH (&session->outcomes, link)
-        s_outcome_remove (self, TXC_CONTAINER (link, txc_outcome_t, link));
+    s_outcome_remove (self, TXC_CONTAINER (link, txc_outcome_t, link));
     TXC_ASSERT (txc_list_is_empty (&session->transactions));
     txc_hash_remove (&self->sessions, &session->node);
     txc_hash_remove (&self->nonces, &session->nonce_node);
@@ -175,12 +175,14 @@ static txc_outcome_t *s_apply_outcome (txc_registry_t *self, txc_reg_session_t *
 
 static void s_apply_end (txc_registry_t *self, txc_outcome_t *outcome)
 {
-    /* The list of branches stays: a stray branch of the same gtrid, with another token, must still be told apart. */
+    /* The list of branches stays: a stray branch of the same gtrid, with another token, must still be told
+     * apart. */
     outcome->ended = true;
     self->ends++;
 }
 
-/* A heuristic of a branch that the outcome does not list (an Abort's, or a read-only one's) gets the next free place. */
+/* A heuristic of a branch that the outcome does not list (an Abort's, or a read-only one's) gets the next
+ * free place. */
 static void s_apply_heuristic (txc_registry_t *self, txc_outcome_t *outcome, const txc_rec_t *record)
 {
     int place = txc_outcome_find (outcome, record->rm, record->token);
@@ -209,7 +211,8 @@ static void s_apply_mark (txc_registry_t *self, txc_reg_session_t *session, cons
     session->low = low;
     if (session->told_low < low)
         session->told_low = low;
-    TXC_LIST_EACH (&session->outcomes, link) {
+    TXC_LIST_EACH (&session->outcomes, link)
+    {
         txc_outcome_t *outcome = TXC_CONTAINER (link, txc_outcome_t, link);
         if (outcome->gtrid.n < low)
             s_outcome_remove (self, outcome);
@@ -234,11 +237,12 @@ static void s_apply_guard (txc_registry_t *self, const txc_rec_t *record)
     agent->guards[0] = record->guard;
 }
 
-/* Outcomes of closed sessions go after the horizon, by the clock that the values themselves carry; what has not ended
- * stays.  The list is in the order of closing, so the first one that must stay ends the round. */
+/* Outcomes of closed sessions go after the horizon, by the clock that the values themselves carry; what has
+ * not ended stays.  The list is in the order of closing, so the first one that must stay ends the round. */
 static void s_purge (txc_registry_t *self)
 {
-    TXC_LIST_EACH (&self->closed, link) {
+    TXC_LIST_EACH (&self->closed, link)
+    {
         txc_reg_session_t *session = TXC_CONTAINER (link, txc_reg_session_t, link);
         bool many = self->n_closed > CLOSED_MAX;
         if (!many && session->closed_ms + self->horizon_ms > self->clock_ms)
@@ -247,7 +251,7 @@ static void s_purge (txc_registry_t *self)
             txc_registry_clamp_low (session, UINT64_MAX) != UINT64_MAX)
             continue;
         TXC_LIST_EACH (&session->outcomes, old)
-            s_outcome_remove (self, TXC_CONTAINER (old, txc_outcome_t, link));
+        s_outcome_remove (self, TXC_CONTAINER (old, txc_outcome_t, link));
         if (!many)
             continue;
         if (session->number > self->floor)
@@ -496,7 +500,7 @@ int txc_registry_restore (txc_registry_t *self, const void *data, size_t size)
     self->digest = header.digest;
     self->clock_ms = header.clock_ms;
     self->floor = header.floor;
-    self->barrier = (txc_epoch_t) {header.barrier_round, header.barrier_replica};
+    self->barrier = (txc_epoch_t){header.barrier_round, header.barrier_replica};
     self->commits = header.counters[0];
     self->aborts = header.counters[1];
     self->ends = header.counters[2];

@@ -24,7 +24,7 @@ typedef struct txc_outcome {
     txc_gtrid_t gtrid;
     bool commit;
     bool ended;
-    bool several;        /* the transaction is known to have two or more branches */
+    bool several; /* the transaction is known to have two or more branches */
     uint64_t time_ms;
     uint32_t n_branches; /* a commit's yes votes */
     uint32_t heuristics; /* how many branches have one */
@@ -33,19 +33,19 @@ typedef struct txc_outcome {
 } txc_outcome_t;
 
 typedef struct txc_reg_session {
-    txc_hash_node_t node;  /* by number */
+    txc_hash_node_t node; /* by number */
     txc_hash_node_t nonce_node;
-    txc_list_t link;       /* closed ones, in the order of closing */
+    txc_list_t link; /* closed ones, in the order of closing */
     txc_list_t outcomes;
     uint64_t number, nonce, low;
-    uint64_t closed_ms;    /* the registry's clock at SessionClose */
+    uint64_t closed_ms; /* the registry's clock at SessionClose */
     bool closed;
     /* The leader's own, volatile: */
     uint64_t lease_ms;     /* until when */
     uint64_t told_low;     /* the client's latest word on its mark */
     uint64_t proposed_low; /* of the last Mark proposed */
     uint64_t route;
-    bool closing;          /* SessionClose is proposed */
+    bool closing; /* SessionClose is proposed */
     txc_list_t transactions;
 } txc_reg_session_t;
 
@@ -58,9 +58,9 @@ typedef struct txc_registry {
     const txc_codec_t *codec;
     uint64_t cluster;
     uint64_t applied_slot, digest;
-    uint64_t clock_ms;     /* the latest time_ms of any value applied */
+    uint64_t clock_ms; /* the latest time_ms of any value applied */
     uint64_t horizon_ms;
-    uint64_t floor;        /* closed sessions up to this number are no longer listed one by one */
+    uint64_t floor; /* closed sessions up to this number are no longer listed one by one */
     txc_epoch_t barrier;
     txc_hash_t sessions, nonces, outcomes;
     txc_list_t closed;
@@ -73,8 +73,8 @@ typedef struct txc_registry {
 void txc_registry_init (txc_registry_t *self, const txc_codec_t *codec, uint64_t horizon_ms);
 void txc_registry_fini (txc_registry_t *self);
 
-/* Applies the value at the next slot.  True if it was valid, false if void.  session and outcome, if not NULL, take
- * what the record concerns (NULL if there is none, or it is gone). */
+/* Applies the value at the next slot.  True if it was valid, false if void.  session and outcome, if not
+ * NULL, take what the record concerns (NULL if there is none, or it is gone). */
 bool txc_registry_apply (txc_registry_t *self, uint64_t slot, const txc_rec_t *record, const void *bytes,
                          size_t size, txc_reg_session_t **session, txc_outcome_t **outcome);
 

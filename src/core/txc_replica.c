@@ -56,9 +56,9 @@ void txc_replica_destroy (txc_replica_t **self_p)
     txc_hash_fini (&self->transactions);
     txc_heap_fini (&self->timers);
     TXC_LIST_EACH (&self->proposals, proposal)
-        free (TXC_CONTAINER (proposal, txc_proposal_t, link));
+    free (TXC_CONTAINER (proposal, txc_proposal_t, link));
     TXC_LIST_EACH (&self->agents, agent)
-        free (TXC_CONTAINER (agent, txc_replica_agent_t, link));
+    free (TXC_CONTAINER (agent, txc_replica_agent_t, link));
     txc_registry_fini (&self->registry);
     TXC_UNMAGIC (self, REPLICA_MAGIC);
     free (self);
@@ -83,7 +83,7 @@ txc_proposal_t *txc_replica_propose (txc_replica_t *self, const txc_rec_t *recor
     size_t size = self->config.codec->encode (record, bytes);
     txc_proposal_t *proposal = txc_malloc (sizeof *proposal + size);
     *proposal =
-        (txc_proposal_t) {.slot = ++self->proposed_slot, .epoch = self->epoch, .size = (uint32_t) size};
+        (txc_proposal_t){.slot = ++self->proposed_slot, .epoch = self->epoch, .size = (uint32_t) size};
     memcpy (proposal->bytes, bytes, size);
     txc_list_append (&self->proposals, &proposal->link);
     txc_update_entry (self->update, proposal->slot, proposal->epoch, forced, record->type, bytes, size);
@@ -151,7 +151,8 @@ static void s_applied (txc_replica_t *self, const txc_rec_t *record, bool valid,
     }
 }
 
-/* In a group of one a value is chosen when this replica holds it durably; values are applied in the order of slots. */
+/* In a group of one a value is chosen when this replica holds it durably; values are applied in the order of
+ * slots. */
 static void s_durable (txc_replica_t *self, txc_epoch_t epoch, uint64_t slot)
 {
     while (!txc_list_is_empty (&self->proposals)) {
@@ -178,7 +179,7 @@ void txc_replica_lead (txc_replica_t *self, uint64_t round)
         round = self->registry.barrier.round;
     if (round < self->epoch.round)
         round = self->epoch.round;
-    self->epoch = (txc_epoch_t) {round + 1, self->config.id};
+    self->epoch = (txc_epoch_t){round + 1, self->config.id};
     self->leading = false;
     if (!self->registry.cluster && self->proposed_slot == 0) {
         txc_rec_t *format = txc_replica_record (self, TXC_REC_FORMAT);

@@ -23,8 +23,9 @@ typedef struct txc_replica_config {
     uint64_t new_cluster; /* a random id, used if the log is empty: the group is formatted */
     const txc_codec_t *codec;
     /* 0: the default, in brackets */
-    uint32_t lease_ms;         /* of a session [10,000] */
-    uint32_t retry_ms;         /* first repetition of a message to an agent [100]; doubles up to retry_max_ms [5,000] */
+    uint32_t lease_ms; /* of a session [10,000] */
+    uint32_t
+        retry_ms; /* first repetition of a message to an agent [100]; doubles up to retry_max_ms [5,000] */
     uint32_t retry_max_ms;
     uint32_t horizon_ms;       /* how long outcomes of a closed session stay answerable [600,000] */
     uint32_t timeout_ms;       /* of a transaction that does not say [60,000] */
@@ -65,7 +66,8 @@ void txc_replica_destroy (txc_replica_t **self_p);
 int txc_replica_restore (txc_replica_t *self, const void *bytes, size_t size);
 
 /* One value of the log, in the order of slots, behind the snapshot.  TXC_ECORRUPT: a gap, or no record. */
-int txc_replica_replay (txc_replica_t *self, uint64_t slot, txc_epoch_t epoch, const void *bytes, size_t size);
+int txc_replica_replay (txc_replica_t *self, uint64_t slot, txc_epoch_t epoch, const void *bytes,
+                        size_t size);
 
 /* One step.  TXC_OK, or an error code for a message that was dropped (the shell counts it). */
 int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_t *update);
@@ -93,7 +95,7 @@ typedef struct txc_tx_view {
     txc_gtrid_t gtrid;
     const char *state; /* static */
     uint64_t age_ms;
-    int outcome;       /* TXC_PENDING, TXC_OK, TXC_ROLLED_BACK, TXC_MIXED, TXC_HAZARD */
+    int outcome; /* TXC_PENDING, TXC_OK, TXC_ROLLED_BACK, TXC_MIXED, TXC_HAZARD */
     uint32_t n_branches;
     struct {
         char rm[TXC_RM_NAME_MAX + 1];
@@ -104,7 +106,8 @@ typedef struct txc_tx_view {
     } branches[TXC_BRANCHES_MAX];
 } txc_tx_view_t;
 /* Calls visit for every transaction in flight or on record until it returns false. */
-void txc_replica_each (const txc_replica_t *self, bool (*visit) (void *arg, const txc_tx_view_t *view), void *arg);
+void txc_replica_each (const txc_replica_t *self, bool (*visit) (void *arg, const txc_tx_view_t *view),
+                       void *arg);
 /* One of them; false: neither in flight nor on record. */
 bool txc_replica_find (const txc_replica_t *self, const txc_gtrid_t *gtrid, txc_tx_view_t *view);
 /* Every registered resource manager, for status and directory; up to max entries.  Returns how many. */

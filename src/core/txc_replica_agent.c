@@ -12,7 +12,8 @@ enum {
 
 static txc_replica_agent_t *s_find (const txc_replica_t *self, const char *name)
 {
-    TXC_LIST_EACH ((txc_list_t *) &self->agents, link) {
+    TXC_LIST_EACH ((txc_list_t *) &self->agents, link)
+    {
         txc_replica_agent_t *agent = TXC_CONTAINER (link, txc_replica_agent_t, link);
         if (strcmp (agent->name, name) == 0)
             return agent;
@@ -31,7 +32,8 @@ static bool s_serves (const txc_replica_agent_t *agent, const char *rm)
 const txc_replica_agent_t *txc_replica_agent_of (const txc_replica_t *self, const char *rm)
 {
     const txc_replica_agent_t *best = NULL;
-    TXC_LIST_EACH ((txc_list_t *) &self->agents, link) {
+    TXC_LIST_EACH ((txc_list_t *) &self->agents, link)
+    {
         const txc_replica_agent_t *agent = TXC_CONTAINER (link, txc_replica_agent_t, link);
         if (s_serves (agent, rm) && !agent->refuses && (!best || agent->heard_ms > best->heard_ms))
             best = agent;
@@ -55,7 +57,7 @@ static uint32_t s_count (const txc_replica_t *self)
 {
     uint32_t count = 0;
     TXC_LIST_EACH ((txc_list_t *) &self->agents, link)
-        count++;
+    count++;
     return count;
 }
 
@@ -72,22 +74,22 @@ static void s_welcome (txc_replica_t *self, const char *name, uint64_t route, in
         memcpy (reply->guards, known->guards, sizeof reply->guards);
 }
 
-/* The next guard is logged only when the agent is known to hold the latest: then one of the last two is always the one
- * in its journal, whatever is lost on the way. */
+/* The next guard is logged only when the agent is known to hold the latest: then one of the last two is
+ * always the one in its journal, whatever is lost on the way. */
 static void s_offer_guard (txc_replica_t *self, txc_replica_agent_t *agent)
 {
     const txc_reg_agent_t *known = txc_registry_agent (&self->registry, agent->name);
     if (agent->guard_proposed || agent->refuses || self->now_ms < agent->guard_due_ms)
         return;
-    if (known && (agent->shown.slot != known->guards[0].slot ||
-                  agent->shown.digest != known->guards[0].digest ||
-                  known->guards[0].slot + 1 >= self->registry.applied_slot))
+    if (known &&
+        (agent->shown.slot != known->guards[0].slot || agent->shown.digest != known->guards[0].digest ||
+         known->guards[0].slot + 1 >= self->registry.applied_slot))
         return;
     agent->guard_proposed = true;
     agent->guard_due_ms = self->now_ms + self->config.guard_ms;
     txc_rec_t *record = txc_replica_record (self, TXC_REC_GUARD);
     txc_copy_text (record->agent, sizeof record->agent, agent->name);
-    record->guard = (txc_guard_t) {self->registry.applied_slot, self->registry.digest};
+    record->guard = (txc_guard_t){self->registry.applied_slot, self->registry.digest};
     txc_replica_propose (self, record, false);
 }
 
@@ -113,8 +115,7 @@ static void s_wake (txc_replica_t *self, const txc_replica_agent_t *agent)
 static txc_replica_agent_t *s_register (txc_replica_t *self, txc_replica_agent_t *old,
                                         const txc_msg_t *message)
 {
-    txc_replica_agent_t *agent =
-        txc_calloc (1, sizeof *agent + message->n_entries * sizeof agent->rms[0]);
+    txc_replica_agent_t *agent = txc_calloc (1, sizeof *agent + message->n_entries * sizeof agent->rms[0]);
     if (old) {
         agent->guard_proposed = old->guard_proposed;
         agent->guard_due_ms = old->guard_due_ms;
@@ -131,7 +132,8 @@ static txc_replica_agent_t *s_register (txc_replica_t *self, txc_replica_agent_t
 void txc_replica_agent_hello (txc_replica_t *self, const txc_msg_t *message)
 {
     txc_replica_agent_t *agent = s_find (self, message->agent);
-    if (!message->agent[0] || message->n_entries > TXC_RMS_MAX || (!agent && s_count (self) >= TXC_AGENTS_MAX)) {
+    if (!message->agent[0] || message->n_entries > TXC_RMS_MAX ||
+        (!agent && s_count (self) >= TXC_AGENTS_MAX)) {
         self->dropped++;
         return;
     }
@@ -140,8 +142,8 @@ void txc_replica_agent_hello (txc_replica_t *self, const txc_msg_t *message)
         s_welcome (self, message->agent, message->route, TXC_ELOCKED);
         return;
     }
-    /* An agent that obeys a higher epoch has seen a leadership that this log does not know: lead above it.  (Whether
-     * this log may lead at all is the guard's question, and the agent's to answer.) */
+    /* An agent that obeys a higher epoch has seen a leadership that this log does not know: lead above it.
+     * (Whether this log may lead at all is the guard's question, and the agent's to answer.) */
     if (txc_epoch_compare (message->epoch, self->epoch) > 0) {
         txc_replica_lead (self, message->epoch.round);
         return;
@@ -163,7 +165,8 @@ void txc_replica_agent_hello (txc_replica_t *self, const txc_msg_t *message)
 uint32_t txc_replica_directory (const txc_replica_t *self, txc_rm_entry_t *entries, uint32_t max)
 {
     uint32_t count = 0;
-    TXC_LIST_EACH ((txc_list_t *) &self->agents, link) {
+    TXC_LIST_EACH ((txc_list_t *) &self->agents, link)
+    {
         const txc_replica_agent_t *agent = TXC_CONTAINER (link, txc_replica_agent_t, link);
         for (uint32_t i = 0; i < agent->n_rms && count < max; i++) {
             if (txc_replica_agent_of (self, agent->rms[i].rm) != agent)
@@ -181,7 +184,7 @@ void txc_replica_send_directory (txc_replica_t *self, uint64_t route)
 {
     uint32_t max = 0;
     TXC_LIST_EACH (&self->agents, link)
-        max += TXC_CONTAINER (link, txc_replica_agent_t, link)->n_rms;
+    max += TXC_CONTAINER (link, txc_replica_agent_t, link)->n_rms;
     txc_rm_entry_t *entries = txc_update_alloc (self->update, (max + 1) * sizeof *entries);
     txc_msg_t *reply = txc_update_message (self->update, TXC_MSG_DIRECTORY_REPLY, route);
     reply->n_entries = txc_replica_directory (self, entries, max);

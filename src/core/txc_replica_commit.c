@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/txc_assert.h"
+#include "base/txc_mem.h"
 #include "core/txc_replica_private.h"
 
 enum {
@@ -92,7 +93,7 @@ static txc_msg_type_t s_message_of (const txc_gtx_t *gtx, const txc_gtx_branch_t
         return branch->done || branch->heur ? TXC_MSG_NONE : TXC_MSG_PHASE2_COMMIT;
     case TXC_GTX_ABORTING:
         return branch->done || branch->heur || branch->vote == TXC_VOTE_NO ? TXC_MSG_NONE
-                                                                            : TXC_MSG_PHASE2_ROLLBACK;
+                                                                           : TXC_MSG_PHASE2_ROLLBACK;
     case TXC_GTX_TOLD: /* all read-only: the branches may end now, all votes are in */
         return branch->tries == 0 && gtx->answer == TXC_OK ? TXC_MSG_PHASE2_COMMIT : TXC_MSG_NONE;
     default:
@@ -223,7 +224,8 @@ void txc_replica_committed (txc_replica_t *self, txc_gtx_t *gtx)
         s_propose_end (self, gtx);
 }
 
-/* An outcome record was applied: what is on record now decides, whichever record it was (the first one counts). */
+/* An outcome record was applied: what is on record now decides, whichever record it was (the first one
+ * counts). */
 void txc_replica_outcome_applied (txc_replica_t *self, const txc_rec_t *record, txc_outcome_t *outcome)
 {
     txc_gtx_t *gtx = txc_replica_transaction (self, &record->gtrid);
@@ -359,8 +361,7 @@ void txc_replica_commit (txc_replica_t *self, const txc_msg_t *message)
     txc_replica_transaction_add (self, session, gtx);
     gtx->route = message->route;
     gtx->flags = message->flags & TXC_FLAG_DECISION_LOGGED;
-    gtx->deadline_ms =
-        self->now_ms + (message->timeout_ms ? message->timeout_ms : self->config.timeout_ms);
+    gtx->deadline_ms = self->now_ms + (message->timeout_ms ? message->timeout_ms : self->config.timeout_ms);
     for (uint32_t i = 0; i < gtx->n_branches; i++) {
         /* A vote that travelled with the last statement counts if it was cast in this very epoch. */
         const txc_branch_ref_t *ref = &gtx->branches[i].ref;
@@ -433,7 +434,7 @@ static void s_propose_heuristic (txc_replica_t *self, const txc_gtx_t *gtx, cons
     record->heur = branch->heur;
     record->token = branch->ref.token;
     memcpy (record->rm, branch->ref.rm, sizeof record->rm);
-    strncpy (record->text, text, sizeof record->text - 1);
+    txc_copy_text (record->text, sizeof record->text, text);
     txc_replica_propose (self, record, true);
 }
 
@@ -448,7 +449,8 @@ void txc_replica_phase2_done (txc_replica_t *self, const txc_msg_t *message)
     if (branch->done || branch->heur)
         return;
     if (message->heur != TXC_HEUR_NONE && branch->vote != TXC_VOTE_READ_ONLY) {
-        /* It counts as the acknowledgement once it is on record; a presumed abort needs an outcome to hang it on. */
+        /* It counts as the acknowledgement once it is on record; a presumed abort needs an outcome to hang it
+         * on. */
         branch->heur = message->heur;
         if (!txc_registry_outcome (&self->registry, &gtx->gtrid)) {
             txc_rec_t *record = txc_replica_record (self, TXC_REC_ABORT);

@@ -29,8 +29,8 @@ static void s_tell_outcome (txc_replica_t *self, const txc_msg_t *question, bool
     s_tell (self, question, commit ? TXC_MSG_PHASE2_COMMIT : TXC_MSG_PHASE2_ROLLBACK, TXC_OK);
 }
 
-/* The transaction is in flight here.  A branch with a token that its transaction does not list is a stray one (its
- * first statement's reply was lost with the agent): it goes as soon as the transaction is decided. */
+/* The transaction is in flight here.  A branch with a token that its transaction does not list is a stray one
+ * (its first statement's reply was lost with the agent): it goes as soon as the transaction is decided. */
 static void s_inquiry_in_flight (txc_replica_t *self, const txc_msg_t *question, const txc_gtx_t *gtx)
 {
     int place = txc_gtx_find (gtx, question->rm, question->token);
@@ -53,7 +53,8 @@ static void s_inquiry_in_flight (txc_replica_t *self, const txc_msg_t *question,
     }
 }
 
-/* A prepared branch that is older than its transaction's time-out, and nobody asked to commit: it is decided now. */
+/* A prepared branch that is older than its transaction's time-out, and nobody asked to commit: it is decided
+ * now. */
 static void s_decide_abort (txc_replica_t *self, txc_reg_session_t *session, const txc_gtrid_t *gtrid,
                             uint32_t n_branches, const txc_branch_ref_t *branches, uint64_t route)
 {
@@ -151,7 +152,8 @@ void txc_replica_outcome_query (txc_replica_t *self, const txc_msg_t *message)
                         gtx && code != TXC_OK ? gtx->error : NULL);
 }
 
-/* The AP's rollback of a transaction that other processes may have joined: only an applied Abort makes it irrevocable. */
+/* The AP's rollback of a transaction that other processes may have joined: only an applied Abort makes it
+ * irrevocable. */
 void txc_replica_rollback (txc_replica_t *self, const txc_msg_t *message)
 {
     txc_gtx_t *gtx = txc_replica_transaction (self, &message->gtrid);
@@ -188,8 +190,8 @@ static void s_resolved (txc_replica_t *self, const txc_event_t *event, int code,
     txc_replica_answer (self, event->route, &event->gtrid, code, &error);
 }
 
-/* A decided transaction that waits for branches which will not come back: what the operator says of them is recorded
- * and counts as their acknowledgement. */
+/* A decided transaction that waits for branches which will not come back: what the operator says of them is
+ * recorded and counts as their acknowledgement. */
 static void s_resolve_waiting (txc_replica_t *self, txc_gtx_t *gtx, const txc_event_t *event)
 {
     for (uint32_t i = 0; i < gtx->n_branches; i++) {
@@ -202,7 +204,8 @@ static void s_resolve_waiting (txc_replica_t *self, txc_gtx_t *gtx, const txc_ev
         record->heur = branch->heur;
         record->token = branch->ref.token;
         memcpy (record->rm, branch->ref.rm, sizeof record->rm);
-        snprintf (record->text, sizeof record->text, "resolved by %s", event->text ? event->text : "operator");
+        snprintf (record->text, sizeof record->text, "resolved by %s",
+                  event->text ? event->text : "operator");
         txc_replica_propose (self, record, true);
     }
     s_resolved (self, event, TXC_OK,
@@ -220,11 +223,13 @@ void txc_replica_resolve (txc_replica_t *self, const txc_event_t *event)
     else if (gtx && gtx->state == TXC_GTX_COMMITTING)
         s_resolve_waiting (self, gtx, event);
     else if (outcome || (gtx && gtx->state != TXC_GTX_PREPARING))
-        s_resolved (self, event, TXC_EPROTO, "nothing is in doubt: the outcome is on record or being recorded");
+        s_resolved (self, event, TXC_EPROTO,
+                    "nothing is in doubt: the outcome is on record or being recorded");
     else if (event->gtrid.cluster != self->registry.cluster || !session || session->closed ||
              event->gtrid.n < session->low)
-        s_resolved (self, event, TXC_ENOTA,
-                    "no open transaction of this group; a branch that is still prepared is resolved at its agent");
+        s_resolved (
+            self, event, TXC_ENOTA,
+            "no open transaction of this group; a branch that is still prepared is resolved at its agent");
     else if (commit)
         s_resolved (self, event, TXC_EPROTO,
                     "it cannot be committed: not every branch has voted yes; roll it back, or resolve single "

@@ -31,9 +31,9 @@ typedef struct txc_replica_agent {
     txc_list_t link;
     char name[TXC_AGENT_NAME_MAX + 1];
     uint64_t incarnation, route, heard_ms, guard_due_ms;
-    txc_guard_t shown;   /* the guard that its journal holds */
+    txc_guard_t shown; /* the guard that its journal holds */
     bool guard_proposed;
-    bool refuses;        /* it does not accept this log */
+    bool refuses; /* it does not accept this log */
     uint32_t n_rms;
     txc_rm_entry_t rms[];
 } txc_replica_agent_t;
@@ -52,8 +52,8 @@ struct txc_replica {
     txc_list_t agents;
     uint64_t lease_due_ms; /* when leases are looked at next */
     uint64_t dropped, refused;
-    txc_rec_t scratch;     /* a record being built or read */
-    txc_update_t *update;  /* of the step under way */
+    txc_rec_t scratch;    /* a record being built or read */
+    txc_update_t *update; /* of the step under way */
 };
 
 /* The record to fill in before s_propose; zeroed. */

@@ -58,7 +58,8 @@ void txc_replica_session_open (txc_replica_t *self, const txc_msg_t *message)
         return;
     }
     uint32_t pending = 0;
-    TXC_LIST_EACH (&self->proposals, link) {
+    TXC_LIST_EACH (&self->proposals, link)
+    {
         txc_proposal_t *proposal = TXC_CONTAINER (link, txc_proposal_t, link);
         pending += proposal->nonce != 0;
         if (proposal->nonce == message->nonce) {
@@ -120,11 +121,12 @@ void txc_replica_session_close (txc_replica_t *self, const txc_msg_t *message)
     s_close (self, session);
 }
 
-/* SessionClose is applied: no Commit of the session can become valid any more, so whatever was not decided is rolled
- * back for ever. */
+/* SessionClose is applied: no Commit of the session can become valid any more, so whatever was not decided is
+ * rolled back for ever. */
 void txc_replica_session_closed (txc_replica_t *self, txc_reg_session_t *session)
 {
-    TXC_LIST_EACH (&session->transactions, link) {
+    TXC_LIST_EACH (&session->transactions, link)
+    {
         txc_gtx_t *gtx = TXC_CONTAINER (link, txc_gtx_t, link);
         if (gtx->state == TXC_GTX_PREPARING) {
             txc_error_t error;
@@ -172,7 +174,8 @@ void txc_replica_session_low (txc_replica_t *self, txc_reg_session_t *session, u
         return; /* beyond any window: not a client of ours speaking */
     if (low > session->told_low) {
         session->told_low = low;
-        TXC_LIST_EACH (&session->transactions, link) {
+        TXC_LIST_EACH (&session->transactions, link)
+        {
             txc_gtx_t *gtx = TXC_CONTAINER (link, txc_gtx_t, link);
             if (gtx->state == TXC_GTX_TOLD && gtx->gtrid.n < low)
                 txc_replica_transaction_remove (self, gtx);
@@ -181,7 +184,8 @@ void txc_replica_session_low (txc_replica_t *self, txc_reg_session_t *session, u
     if (session->told_low < session->low + (eager ? 1 : MARK_STEP))
         return;
     low = txc_registry_clamp_low (session, session->told_low);
-    TXC_LIST_EACH (&session->transactions, link) {
+    TXC_LIST_EACH (&session->transactions, link)
+    {
         const txc_gtx_t *gtx = TXC_CONTAINER (link, txc_gtx_t, link);
         if (gtx->state != TXC_GTX_TOLD && gtx->gtrid.n < low)
             low = gtx->gtrid.n;

@@ -6,7 +6,7 @@
 void txc_replica_status (const txc_replica_t *self, txc_replica_status_t *status)
 {
     const txc_registry_t *registry = &self->registry;
-    *status = (txc_replica_status_t) {
+    *status = (txc_replica_status_t){
         .id = self->config.id,
         .leading = self->leading,
         .draining = self->draining,
@@ -31,7 +31,7 @@ void txc_replica_status (const txc_replica_t *self, txc_replica_status_t *status
          node = txc_hash_step (&self->transactions, &cursor))
         status->transactions += TXC_CONTAINER (node, txc_gtx_t, node)->state != TXC_GTX_TOLD;
     TXC_LIST_EACH ((txc_list_t *) &self->agents, link)
-        status->agents++;
+    status->agents++;
 }
 
 static const char *s_branch_state (const txc_gtx_t *gtx, const txc_gtx_branch_t *branch)
@@ -112,7 +112,9 @@ static void s_view_outcome (const txc_replica_t *self, const txc_outcome_t *outc
         memcpy (view->branches[i].rm, outcome->branches[i].rm, sizeof view->branches[i].rm);
         view->branches[i].token = outcome->branches[i].token;
         view->branches[i].heur = outcome->heur[i];
-        view->branches[i].state = outcome->heur[i] ? "heuristic" : outcome->commit ? "committed" : "rolled back";
+        view->branches[i].state = outcome->heur[i]  ? "heuristic"
+                                  : outcome->commit ? "committed"
+                                                    : "rolled back";
         view->branches[i].waits = "";
     }
 }

@@ -17,10 +17,10 @@
 typedef struct txc_session txc_session_t;
 
 typedef struct txc_session_config {
-    uint64_t nonce;            /* random, not 0 */
+    uint64_t nonce; /* random, not 0 */
     uint64_t seed;
     /* 0: the default, in brackets */
-    uint32_t retry_ms;         /* first repetition of a request [200], doubling up to retry_max_ms [5,000] */
+    uint32_t retry_ms; /* first repetition of a request [200], doubling up to retry_max_ms [5,000] */
     uint32_t retry_max_ms;
     uint32_t timeout_ms;       /* of a transaction that does not say [60,000] */
     uint32_t max_transactions; /* open at once [10,000] */
@@ -30,11 +30,13 @@ typedef struct txc_session_config {
 
 typedef enum txc_op {
     TXC_OP_NONE,
-    TXC_OP_OPEN,     /* completes when the session is open and a directory is known */
-    TXC_OP_CLOSE,    /* rolls back what is open, closes the session */
-    TXC_OP_BEGIN,    /* timeout_ms isolation flags(DECISION_LOGGED) -> tx; no message; completes at once */
-    TXC_OP_EXEC,     /* tx rm flags(LAST) body -> body: the encoded result; statements of one branch are ordered */
-    TXC_OP_COMMIT,   /* tx -> TXC_OK, ROLLED_BACK, MIXED, HAZARD, UNKNOWN, or EATTACHED / EPROTO (nothing happened) */
+    TXC_OP_OPEN,   /* completes when the session is open and a directory is known */
+    TXC_OP_CLOSE,  /* rolls back what is open, closes the session */
+    TXC_OP_BEGIN,  /* timeout_ms isolation flags(DECISION_LOGGED) -> tx; no message; completes at once */
+    TXC_OP_EXEC,   /* tx rm flags(LAST) body -> body: the encoded result; statements of one branch are ordered
+                    */
+    TXC_OP_COMMIT, /* tx -> TXC_OK, ROLLED_BACK, MIXED, HAZARD, UNKNOWN, or EATTACHED / EPROTO (nothing
+                      happened) */
     TXC_OP_ROLLBACK, /* tx -> TXC_ROLLED_BACK; error if a commit was sent */
     TXC_OP_OUTCOME,  /* gtrid -> TXC_OK, ROLLED_BACK, MIXED, HAZARD, UNKNOWN, FORGOTTEN, PENDING */
     TXC_OP_FORGET,   /* tx: the application gives up its handle; completes at once */
@@ -50,12 +52,13 @@ typedef struct txc_session_event {
     uint8_t op; /* txc_op_t */
     uint8_t isolation;
     uint32_t flags;
-    uint32_t timeout_ms; /* BEGIN: of the transaction; COMMIT, OUTCOME, ...: how long the caller waits, 0: default */
+    uint32_t timeout_ms; /* BEGIN: of the transaction; COMMIT, OUTCOME, ...: how long the caller waits, 0:
+                            default */
     uint64_t now_ms;
     uint64_t operation;
-    uint64_t tx;         /* the handle that BEGIN or JOIN gave, never 0 */
+    uint64_t tx; /* the handle that BEGIN or JOIN gave, never 0 */
     const char *rm;
-    txc_blob_t *body;    /* borrowed */
+    txc_blob_t *body; /* borrowed */
     txc_gtrid_t gtrid;
     const txc_msg_t *message;
 } txc_session_event_t;
@@ -63,9 +66,10 @@ typedef struct txc_session_event {
 txc_session_t *txc_session_new (const txc_session_config_t *config);
 void txc_session_destroy (txc_session_t **self_p);
 
-/* One step.  For BEGIN and JOIN, *tx becomes the handle (tx may be NULL otherwise).  Errors of operations come as
- * completions; the result is an error only for a message that was dropped. */
-int txc_session_step (txc_session_t *self, const txc_session_event_t *event, uint64_t *tx, txc_update_t *update);
+/* One step.  For BEGIN and JOIN, *tx becomes the handle (tx may be NULL otherwise).  Errors of operations
+ * come as completions; the result is an error only for a message that was dropped. */
+int txc_session_step (txc_session_t *self, const txc_session_event_t *event, uint64_t *tx,
+                      txc_update_t *update);
 
 uint64_t txc_session_next_ms (const txc_session_t *self);
 

@@ -16,7 +16,7 @@ typedef struct txc_transitions {
     const char *machine;
     unsigned n_states;
     const char *names[TXC_STATES_MAX];
-    bool allowed[TXC_STATES_MAX][TXC_STATES_MAX];       /* [from][to] */
+    bool allowed[TXC_STATES_MAX][TXC_STATES_MAX];        /* [from][to] */
     uint64_t (*reached)[TXC_STATES_MAX][TXC_STATES_MAX]; /* of this thread */
 } txc_transitions_t;
 

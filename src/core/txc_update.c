@@ -10,7 +10,7 @@
 typedef struct arena_block {
     struct arena_block *next;
     size_t used, size;
-    _Alignas (max_align_t) uint8_t bytes[];
+    _Alignas(max_align_t) uint8_t bytes[];
 } arena_block_t;
 
 enum { ARENA_BLOCK = 16384 };
@@ -115,6 +115,6 @@ void txc_update_entry (txc_update_t *self, uint64_t slot, txc_epoch_t epoch, boo
     self->entries = s_room (self->entries, self->n_entries, &self->max_entries, sizeof *self->entries);
     uint8_t *copy = txc_update_alloc (self, size);
     memcpy (copy, bytes, size);
-    self->entries[self->n_entries++] = (txc_entry_t) {
+    self->entries[self->n_entries++] = (txc_entry_t){
         .slot = slot, .epoch = epoch, .forced = forced, .kind = kind, .size = (uint32_t) size, .bytes = copy};
 }

@@ -20,14 +20,15 @@
 #include "core/txc_record.h"
 #include "core/txc_work.h"
 
-/* A value for the log, or an entry of an agent's journal (there epoch is not used and slot counts entries). */
+/* A value for the log, or an entry of an agent's journal (there epoch is not used and slot counts entries).
+ */
 typedef struct txc_entry {
     uint64_t slot;
     txc_epoch_t epoch; /* under which it is proposed; its completion carries it back */
     bool forced;       /* durable soon; otherwise with the next forced one, or when the shell has time */
     uint8_t kind;      /* txc_rec_type_t or txc_journal_kind_t, for logs and crash points */
     uint32_t size;
-    uint8_t *bytes;    /* owned by the update */
+    uint8_t *bytes; /* owned by the update */
 } txc_entry_t;
 
 /* An operation of the application that came to its end (the library's session machine only). */
@@ -35,7 +36,7 @@ typedef struct txc_completion {
     uint64_t operation; /* the caller's own number */
     int code;
     txc_error_t error;
-    txc_blob_t *body;   /* one reference, given to the shell; NULL if there is none */
+    txc_blob_t *body; /* one reference, given to the shell; NULL if there is none */
 } txc_completion_t;
 
 typedef struct txc_update {

@@ -73,12 +73,12 @@ typedef struct txc_found {
 } txc_found_t;
 
 typedef struct txc_work {
-    uint8_t op;      /* txc_work_op_t */
-    uint8_t rm;      /* index in the agent's configuration */
+    uint8_t op; /* txc_work_op_t */
+    uint8_t rm; /* index in the agent's configuration */
     uint8_t isolation;
-    bool first;      /* EXEC: starts the branch */
-    bool read_only;  /* COMMIT, ROLLBACK: the branch was not prepared */
-    bool owner;      /* the branch still has its connection */
+    bool first;     /* EXEC: starts the branch */
+    bool read_only; /* COMMIT, ROLLBACK: the branch was not prepared */
+    bool owner;     /* the branch still has its connection */
     uint32_t flags;
     uint32_t timeout_ms; /* EXEC: cancel it after this; 0: none */
     uint64_t branch; /* the agent core's number for it, unique in this incarnation; 0: an item of the RM */
@@ -94,14 +94,15 @@ typedef struct txc_work_done {
     uint8_t status;         /* txc_work_status_t */
     uint8_t prepare_status; /* EXEC with LAST */
     uint8_t heur;
-    bool connection_lost;   /* the branch has no connection any more, whatever the status */
+    bool connection_lost; /* the branch has no connection any more, whatever the status */
     uint64_t branch, scan;
     char evidence[TXC_EVIDENCE_MAX + 1];
     txc_error_t error;
-    txc_blob_t *body;       /* EXEC: the encoded result; one reference, given to core */
+    txc_blob_t *body;         /* EXEC: the encoded result; one reference, given to core */
     const txc_found_t *found; /* RECOVER, SCAN: borrowed */
     uint32_t n_found;
-    bool identity_changed;  /* RECOVER, SCAN: another system, timeline or restored copy than the journal knows */
+    bool identity_changed; /* RECOVER, SCAN: another system, timeline or restored copy than the journal knows
+                            */
     char identity[TXC_EVIDENCE_MAX + 1];
 } txc_work_done_t;
 

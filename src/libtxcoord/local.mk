@@ -17,3 +17,10 @@ src_libtxcoord_libclient_la_SOURCES = \
 	src/libtxcoord/txc_ticket.c src/libtxcoord/txc_ticket.h \
 	src/libtxcoord/txc_tx.c src/libtxcoord/txc_tx.h \
 	src/libtxcoord/txc_tx_commit.c src/libtxcoord/txc_tx_exec.c src/libtxcoord/txc_tx_share.c
+
+lib_LTLIBRARIES += src/libtxcoord/libtxcoord.la
+src_libtxcoord_libtxcoord_la_SOURCES =
+src_libtxcoord_libtxcoord_la_LIBADD = src/libtxcoord/libclient.la src/net/libnet.la src/wire/libwire.la
+src_libtxcoord_libtxcoord_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-Wl,--version-script=$(top_srcdir)/src/libtxcoord/libtxcoord.map
+EXTRA_src_libtxcoord_libtxcoord_la_DEPENDENCIES = $(top_srcdir)/src/libtxcoord/libtxcoord.map

@@ -16,9 +16,10 @@ struct txc_client {
     char *endpoints;
     txc_client_options_t options;
     /* Under txc_fork_lock: */
-    txc_engine_t *engine; /* NULL: the next one is still to be made */
-    bool choosing;        /* a thread of this process makes it */
-    unsigned choosing_generation;
+    txc_engine_t *engine; /* NULL: there is none yet, or it is being made */
+    bool opening; /* a thread of the process of this generation makes an engine or opens its session */
+    unsigned opening_generation;
+    txc_error_t opened; /* what came of the last opening */
 };
 
 static _Thread_local txc_error_t s_last_error;
@@ -44,69 +45,104 @@ txc_error_info_t txc_last_error (void)
 
 /* --- the engine of the moment --------------------------------------------------- */
 
-/* Takes the client's reference away from an engine of the parent.  With the lock. */
-static txc_engine_t *s_take_foreign (txc_client_t *self)
-{
-    txc_engine_t *engine = self->engine;
-    if (!engine || !txc_engine_is_foreign (engine))
-        return NULL;
-    self->engine = NULL;
-    return engine;
-}
-
-/* With the lock: sleeps while another thread of this process makes an engine.  A parent's thread never will.
- */
-static void s_wait_for_choice (txc_client_t *self)
-{
-    while (self->choosing && self->choosing_generation == txc_fork_generation())
-        txc_fork_wait();
-}
-
 static txc_engine_t *s_make_engine (const txc_client_t *self, txc_error_t *error)
 {
     return txc_engine_new (self->endpoints, self->options.max_transactions, self->options.connect_timeout_ms,
                            error);
 }
 
-txc_engine_t *txc_client_engine (txc_client_t *self, txc_error_t *error)
+/* True while another thread opens.  One of the parent's never will. */
+static bool s_is_opening (const txc_client_t *self)
 {
-    TXC_CHECK (self, CLIENT_MAGIC);
-    txc_fork_lock();
-    txc_engine_t *foreign = s_take_foreign (self);
-    s_wait_for_choice (self);
-    if (self->engine) {
-        txc_engine_t *engine = txc_engine_ref (self->engine);
-        txc_fork_unlock();
-        return engine;
+    return self->opening && self->opening_generation == txc_fork_generation();
+}
+
+/* Makes an engine, or opens its session again.  With the lock, which is given back meanwhile: of several
+ * threads one does it, and what comes of it is everybody's result. */
+static int s_open (txc_client_t *self, txc_error_t *error)
+{
+    if (s_is_opening (self)) {
+        while (s_is_opening (self))
+            txc_fork_wait();
+        *error = self->opened;
+        return error->code;
     }
-    self->choosing = true;
-    self->choosing_generation = txc_fork_generation();
+    self->opening = true;
+    self->opening_generation = txc_fork_generation();
+    txc_engine_t *engine = self->engine ? txc_engine_ref (self->engine) : NULL;
     txc_fork_unlock();
 
-    txc_engine_unref (&foreign);
-    txc_engine_t *engine = s_make_engine (self, error);
+    memset (error, 0, sizeof *error);
+    if (engine)
+        txc_engine_open (engine, self->endpoints, self->options.connect_timeout_ms, error);
+    else
+        engine = s_make_engine (self, error);
 
     txc_fork_lock();
-    self->engine = engine;
-    self->choosing = false;
-    if (engine)
-        txc_engine_ref (engine);
+    self->opening = false;
+    self->opened = *error;
+    if (!self->engine)
+        self->engine = engine;
+    else
+        txc_engine_unref (&engine);
     txc_fork_wake_all();
+    return error->code;
+}
+
+/* The engine of the moment, made if there is none; one reference is the caller's.  NULL, with *error. */
+static txc_engine_t *s_acquire (txc_client_t *self, txc_error_t *error)
+{
+    txc_fork_lock();
+    txc_engine_t *foreign = NULL, *engine = NULL;
+    if (self->engine && txc_engine_is_foreign (self->engine)) {
+        foreign = self->engine;
+        self->engine = NULL;
+    }
+    if (self->engine || s_open (self, error) == TXC_OK)
+        engine = txc_engine_ref (self->engine);
     txc_fork_unlock();
+    txc_engine_unref (&foreign);
     return engine;
 }
 
-void txc_client_retire (txc_client_t *self, txc_engine_t *engine)
+static int s_reopen (txc_client_t *self, txc_error_t *error)
+{
+    txc_fork_lock();
+    int rc = s_open (self, error);
+    txc_fork_unlock();
+    return rc;
+}
+
+static int s_run (txc_engine_t *engine, txc_session_event_t *event, uint64_t *tx, txc_error_t *error)
+{
+    txc_call_t call;
+    txc_call_init (&call);
+    txc_crew_run (&engine->crew, event, &call, tx);
+    int rc = call.code;
+    *error = call.error;
+    error->code = rc;
+    txc_call_fini (&call);
+    return rc;
+}
+
+int txc_client_run (txc_client_t *self, txc_session_event_t *event, uint64_t *tx, txc_engine_t **engine_p,
+                    txc_error_t *error)
 {
     TXC_CHECK (self, CLIENT_MAGIC);
-    txc_engine_t *retired = NULL;
-    txc_fork_lock();
-    if (self->engine == engine) {
-        retired = engine;
-        self->engine = NULL;
-    }
-    txc_fork_unlock();
-    txc_engine_unref (&retired);
+    if (engine_p)
+        *engine_p = NULL;
+    txc_engine_t *engine = s_acquire (self, error);
+    if (!engine)
+        return error->code;
+    int rc = s_run (engine, event, tx, error);
+    /* The session was closed while the application was away: once more, in a new one. */
+    if (rc == TXC_ESESSION && (rc = s_reopen (self, error)) == TXC_OK)
+        rc = s_run (engine, event, tx, error);
+    if (rc == TXC_OK && engine_p)
+        *engine_p = engine;
+    else
+        txc_engine_unref (&engine);
+    return rc;
 }
 
 /* --- life ---------------------------------------------------------------------------- */
@@ -161,16 +197,5 @@ int txc_outcome (txc_client_t *self, const char *gtrid, uint32_t timeout_ms)
     if (!txc_gtrid_parse (gtrid, strlen (gtrid), &event.gtrid))
         return TXC_EINVAL;
     txc_error_t error;
-    txc_engine_t *engine = txc_client_engine (self, &error);
-    if (!engine)
-        return error.code;
-    txc_call_t call;
-    txc_call_init (&call);
-    txc_crew_run (&engine->crew, &event, &call, NULL);
-    int rc = call.code;
-    txc_call_fini (&call);
-    if (rc == TXC_ESESSION)
-        txc_client_retire (self, engine);
-    txc_engine_unref (&engine);
-    return rc;
+    return txc_client_run (self, &event, NULL, NULL, &error);
 }

@@ -11,8 +11,8 @@
 #include "base/txc_assert.h"
 
 enum {
-    POLL_FDS = 1 + 16 + TXC_AGENTS_MAX, /* the eventfd, the coordinators, the agents */
-    BATCH_MAX = 16                      /* messages that may be left for an arriving thread to send */
+    POLL_FDS = 1 + 16 + TXC_AGENTS_MAX * 4, /* the eventfd, the coordinators, the agents */
+    BATCH_MAX = 16                          /* messages that may be left for an arriving thread to send */
 };
 
 /* --- waking ---------------------------------------------------------------- */

@@ -23,20 +23,21 @@ static uint64_t s_random (void)
     return number;
 }
 
-static int s_open (txc_engine_t *self, const char *endpoints, uint32_t timeout_ms, txc_error_t *error)
+int txc_engine_open (txc_engine_t *self, const char *endpoints, uint32_t timeout_ms, txc_error_t *error)
 {
+    TXC_CHECK (self, ENGINE_MAGIC);
     txc_call_t call;
     txc_call_init (&call);
     txc_session_event_t event = {.op = TXC_OP_OPEN, .timeout_ms = timeout_ms};
     txc_crew_run (&self->crew, &event, &call, NULL);
     int rc = call.code;
-    if (rc == TXC_ETIMEDOUT || rc == TXC_ECONN)
+    if (rc == TXC_ETIMEDOUT)
         txc_error_set (
             error, TXC_ECONN,
             "no coordinator answered at %s within %u ms; is txcoord running, and is this where it listens?",
             endpoints, timeout_ms);
     else if (rc != TXC_OK)
-        *error = call.error;
+        rc = txc_error_set (error, rc, "%s", call.error.text[0] ? call.error.text : txc_strerror (rc));
     txc_call_fini (&call);
     return rc;
 }
@@ -57,7 +58,7 @@ txc_engine_t *txc_engine_new (const char *endpoints, uint32_t max_transactions, 
         free (self);
         return NULL;
     }
-    if (s_open (self, endpoints, timeout_ms, error) != TXC_OK)
+    if (txc_engine_open (self, endpoints, timeout_ms, error) != TXC_OK)
         txc_engine_unref (&self);
     return self;
 }

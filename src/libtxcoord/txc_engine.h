@@ -1,10 +1,9 @@
 /*
  * txc_engine.h - an open session with what carries it, shared by a client and its transactions.
  *
- * It is counted: a transaction keeps its engine alive, even when the client
- * has meanwhile moved on to a new session (the old one was closed, or the
- * process forked).  In a forked child an engine of the parent is never
- * touched: its sockets, threads and locks are the parent's.
+ * It is counted: a transaction keeps its engine alive.  In a forked child an
+ * engine of the parent is never touched: its sockets, threads and locks are
+ * the parent's.
  */
 #ifndef TXC_ENGINE_H
 #define TXC_ENGINE_H
@@ -29,6 +28,10 @@ txc_engine_t *txc_engine_ref (txc_engine_t *self);
 
 /* Gives up one reference and nulls the caller's pointer; the last one frees it. */
 void txc_engine_unref (txc_engine_t **self_p);
+
+/* Opens the session; TXC_OK at once if it is open.  Otherwise waits at most timeout_ms; *error tells why not
+ * (TXC_ECONN: nobody answered; the text names the endpoints).  One thread at a time. */
+int txc_engine_open (txc_engine_t *self, const char *endpoints, uint32_t timeout_ms, txc_error_t *error);
 
 /* Rolls back what is open and closes the session; waits at most timeout_ms.  What is begun later fails. */
 void txc_engine_close (txc_engine_t *self, uint32_t timeout_ms);

@@ -12,7 +12,7 @@
 enum {
     LINK_MAGIC = 0x7c0117c5,
     LEADERS_MAX = 9,
-    AGENTS_MAX = TXC_AGENTS_MAX,
+    AGENTS_MAX = TXC_AGENTS_MAX * 4, /* as core remembers endpoints: agents may have moved */
     RECEIVE_BUDGET = 64,
     LINGER_MS = 200,
     ANSWERS_MISSING = 4 /* messages without any answer after which the next coordinator is asked */

@@ -22,6 +22,7 @@ txc_tx_t *txc_tx_new (txc_engine_t *engine, uint64_t handle)
     self->engine = engine;
     self->handle = handle;
     self->fd = -1;
+    self->commit_code = TXC_PENDING;
     txc_list_init (&self->statements);
     const txc_session_t *session = txc_crew_lock (&engine->crew);
     txc_gtrid_t gtrid = txc_session_gtrid (session, handle);
@@ -45,30 +46,17 @@ static bool s_options_are_valid (const txc_tx_options_t *options, txc_error_t *e
     return false;
 }
 
-/* One attempt; *error tells why it failed. */
 static txc_tx_t *s_begin (txc_client_t *client, const txc_tx_options_t *options, txc_error_t *error)
 {
-    txc_engine_t *engine = txc_client_engine (client, error);
-    if (!engine)
-        return NULL;
     txc_session_event_t event = {
         .op = TXC_OP_BEGIN,
         .isolation = (uint8_t)options->isolation,
         .flags = options->commit_return == TXC_DECISION_LOGGED ? TXC_FLAG_DECISION_LOGGED : 0,
         .timeout_ms = options->timeout_ms};
-    txc_call_t call;
-    txc_call_init (&call);
+    txc_engine_t *engine;
     uint64_t handle = 0;
-    txc_crew_run (&engine->crew, &event, &call, &handle);
-    *error = call.error;
-    error->code = call.code;
-    txc_call_fini (&call);
-    if (error->code == TXC_OK)
-        return txc_tx_new (engine, handle);
-    if (error->code == TXC_ESESSION)
-        txc_client_retire (client, engine);
-    txc_engine_unref (&engine);
-    return NULL;
+    return txc_client_run (client, &event, &handle, &engine, error) == TXC_OK ? txc_tx_new (engine, handle)
+                                                                              : NULL;
 }
 
 txc_tx_t *txc_begin (txc_client_t *client, const txc_tx_options_t *options)
@@ -78,13 +66,10 @@ txc_tx_t *txc_begin (txc_client_t *client, const txc_tx_options_t *options)
     txc_tx_t *self = NULL;
     if (!options)
         options = &defaults;
-    if (!client) {
+    if (!client)
         txc_error_set (&error, TXC_EINVAL, "there is no client");
-    } else if (s_options_are_valid (options, &error)) {
+    else if (s_options_are_valid (options, &error))
         self = s_begin (client, options, &error);
-        if (!self && error.code == TXC_ESESSION) /* closed while the application was away: a new session */
-            self = s_begin (client, options, &error);
-    }
     if (!self)
         txc_client_set_last_error (&error);
     return self;
@@ -191,6 +176,18 @@ int txc_tx_run (txc_tx_t *self, txc_session_event_t *event, txc_blob_t **body)
     return rc;
 }
 
+/* What a rollback that was not confirmed comes to: never TXC_OK. */
+static int s_not_rolled_back (txc_tx_t *self, int rc)
+{
+    if (rc < 0)
+        return rc;
+    if (rc == TXC_UNKNOWN || rc == TXC_PENDING)
+        return txc_tx_fail (self, TXC_ETIMEDOUT, "the rollback is not confirmed yet; it goes on by itself");
+    self->state = TXC_TX_OVER;
+    return txc_error_set (&self->error, TXC_EPROTO, "it is too late to roll back: %s",
+                          rc == TXC_OK ? "the transaction was committed" : txc_strerror (rc));
+}
+
 int txc_rollback (txc_tx_t *self)
 {
     int rc = txc_tx_enter (self);
@@ -199,9 +196,9 @@ int txc_rollback (txc_tx_t *self)
     txc_tx_settle (self);
     txc_session_event_t event = {.op = TXC_OP_ROLLBACK};
     rc = txc_tx_run (self, &event, NULL);
-    self->state = TXC_TX_OVER;
     if (rc != TXC_ROLLED_BACK)
-        return rc;
+        return s_not_rolled_back (self, rc);
+    self->state = TXC_TX_OVER;
     memset (&self->error, 0, sizeof self->error);
     return TXC_OK;
 }

@@ -16,7 +16,7 @@
 typedef enum txc_tx_state {
     TXC_TX_OPEN,
     TXC_TX_COMMITTING, /* txc_commit_async was called, its outcome was not yet asked for */
-    TXC_TX_OVER        /* committed, rolled back, detached, or unknown */
+    TXC_TX_OVER        /* committed, rolled back, or detached */
 } txc_tx_state_t;
 
 struct txc_tx {
@@ -26,10 +26,9 @@ struct txc_tx {
     uint64_t handle;       /* the session's */
     txc_list_t statements; /* calls of txc_exec_async, in order */
     txc_call_t *commit;    /* the call of txc_commit_async */
-    int commit_code;       /* what it came to, once it was asked for */
+    int commit_code;       /* what it came to, once it was asked for; TXC_PENDING before */
     int fd;                /* of txc_tx_fd, -1: not asked for */
     txc_error_t error;     /* of the last call */
-    txc_error_t cause;     /* the first failure of a statement */
     char gtrid[TXC_GTRID_MAX + 1];
 };
 

@@ -7,10 +7,11 @@
 #include "base/txc_assert.h"
 #include "libtxcoord/txc_tx.h"
 
-/* What commit came to.  Errors by which nothing happened leave the transaction open. */
+/* What commit came to.  After errors by which nothing happened the transaction is still open; while the
+ * outcome is unknown commit may be called again, to wait on. */
 static int s_ended (txc_tx_t *self, int rc)
 {
-    self->state = rc == TXC_EATTACHED || rc == TXC_EPROTO ? TXC_TX_OPEN : TXC_TX_OVER;
+    self->state = rc < 0 || rc == TXC_UNKNOWN || rc == TXC_PENDING ? TXC_TX_OPEN : TXC_TX_OVER;
     if (rc == TXC_OK)
         memset (&self->error, 0, sizeof self->error);
     return rc;
@@ -57,6 +58,7 @@ int txc_commit_async (txc_tx_t *self)
     self->commit = txc_call_new();
     self->commit->background = true;
     self->commit->notify_fd = self->fd;
+    self->commit_code = TXC_PENDING;
     self->state = TXC_TX_COMMITTING;
     txc_session_event_t event = {.op = TXC_OP_COMMIT, .tx = self->handle};
     txc_crew_begin (&self->engine->crew, &event, self->commit, NULL);
@@ -67,7 +69,7 @@ int txc_commit_poll (txc_tx_t *self)
 {
     if (s_is_committing (self))
         return txc_crew_is_done (&self->engine->crew, self->commit) ? s_collect (self) : TXC_PENDING;
-    if (self && !txc_engine_is_foreign (self->engine) && self->state == TXC_TX_OVER)
+    if (self && !txc_engine_is_foreign (self->engine) && self->commit_code != TXC_PENDING)
         return self->commit_code;
     int rc = txc_tx_enter (self);
     return rc == TXC_OK ? txc_tx_fail (self, TXC_EPROTO, "txc_commit_async was not called") : rc;

@@ -72,20 +72,6 @@ static int s_prepare (txc_tx_t *self, const char *rm, const char *sql, int n_par
     return s_pack (self, sql, n_params, params, &event->body);
 }
 
-/* Takes what a statement came to.  The first failure is kept: it is why later statements are refused, and it,
- * not the refusal, tells whether to run the transaction again. */
-static int s_executed (txc_tx_t *self, const txc_call_t *call)
-{
-    int rc = txc_tx_take (self, call);
-    if (rc == TXC_OK)
-        return TXC_OK;
-    if (self->cause.code == TXC_OK)
-        self->cause = self->error;
-    else if (rc == TXC_EBRANCH)
-        self->error = self->cause;
-    return rc;
-}
-
 static int s_exec (txc_tx_t *self, const char *rm, const char *sql, int n_params, const txc_param_t *params,
                    bool last, txc_result_t **result)
 {
@@ -99,7 +85,7 @@ static int s_exec (txc_tx_t *self, const char *rm, const char *sql, int n_params
     txc_call_init (&call);
     txc_crew_run (&self->engine->crew, &event, &call, NULL);
     txc_blob_destroy (&event.body);
-    rc = s_executed (self, &call);
+    rc = txc_tx_take (self, &call);
     if (rc == TXC_OK && result && (rc = txc_result_new (txc_call_take_body (&call), result)) != TXC_OK)
         txc_tx_fail (self, rc, "the statement ran, but its result cannot be read");
     txc_call_fini (&call);
@@ -140,7 +126,7 @@ int txc_tx_settle (txc_tx_t *self)
     while ((node = txc_list_pop (&self->statements)) != NULL) {
         txc_call_t *call = TXC_CONTAINER (node, txc_call_t, owner);
         txc_crew_wait (&self->engine->crew, call);
-        int rc = s_executed (self, call);
+        int rc = txc_tx_take (self, call);
         if (first == TXC_OK && rc != TXC_OK) {
             first = rc;
             error = self->error;

@@ -53,28 +53,6 @@ int txc_reattach (txc_tx_t *self, const char *ticket)
     return rc;
 }
 
-/* With a body that was read from the ticket. */
-static txc_tx_t *s_join (txc_client_t *client, txc_blob_t *body, txc_error_t *error)
-{
-    txc_engine_t *engine = txc_client_engine (client, error);
-    if (!engine)
-        return NULL;
-    txc_call_t call;
-    txc_call_init (&call);
-    uint64_t handle = 0;
-    txc_session_event_t event = {.op = TXC_OP_JOIN, .body = body};
-    txc_crew_run (&engine->crew, &event, &call, &handle);
-    *error = call.error;
-    error->code = call.code;
-    txc_call_fini (&call);
-    if (error->code == TXC_OK)
-        return txc_tx_new (engine, handle);
-    if (error->code == TXC_ESESSION)
-        txc_client_retire (client, engine);
-    txc_engine_unref (&engine);
-    return NULL;
-}
-
 txc_tx_t *txc_join (txc_client_t *client, const char *ticket)
 {
     txc_error_t error;
@@ -84,8 +62,13 @@ txc_tx_t *txc_join (txc_client_t *client, const char *ticket)
         txc_error_set (&error, TXC_EINVAL, "there is no client");
     else if (!body)
         txc_error_set (&error, TXC_EINVAL, "this is not a ticket of txc_export");
-    else
-        self = s_join (client, body, &error);
+    else {
+        txc_session_event_t event = {.op = TXC_OP_JOIN, .body = body};
+        txc_engine_t *engine;
+        uint64_t handle = 0;
+        if (txc_client_run (client, &event, &handle, &engine, &error) == TXC_OK)
+            self = txc_tx_new (engine, handle);
+    }
     txc_blob_destroy (&body);
     if (!self)
         txc_client_set_last_error (&error);

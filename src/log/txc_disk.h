@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/txc_message.h"
+
 typedef struct txc_disk txc_disk_t;
 typedef struct txc_disk_file txc_disk_file_t; /* an open file; each disk has its own kind */
 
@@ -38,6 +40,10 @@ struct txc_disk {
     /* What was written before the call is durable after it (fdatasync). */
     int (*sync) (txc_disk_t *self, txc_disk_file_t *file);
 
+    /* What is read afterwards comes from the disk.  (After a failed sync the kernel may go on to show data
+     * that it never wrote; a later process must not take that for durable.)  To be called after a sync. */
+    int (*forget) (txc_disk_t *self, txc_disk_file_t *file);
+
     int (*size) (txc_disk_t *self, txc_disk_file_t *file, uint64_t *size);
 
     /* Durable after sync_folder, like the creation of a file. */
@@ -58,5 +64,9 @@ struct txc_disk {
 /* The real disk: one folder of the file system, created (mode 0700) if create is set and its parent exists.
  * NULL and *error_number on failure. */
 txc_disk_t *txc_disk_posix_new (const char *folder, int create, int *error_number);
+
+/* Sets *error for a failed operation: "cannot <what> <folder>/<name>: <errno's text>".  rc is the negative
+ * errno. Returns the code: TXC_ENOSPACE, TXC_EPERM, TXC_ENOMEM or TXC_EIO. */
+int txc_disk_error (const txc_disk_t *self, const char *what, const char *name, int rc, txc_error_t *error);
 
 #endif

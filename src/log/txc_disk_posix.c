@@ -103,6 +103,12 @@ static int s_sync (txc_disk_t *disk, txc_disk_file_t *file)
     return fdatasync (file->fd) == 0 ? 0 : -errno;
 }
 
+static int s_forget (txc_disk_t *disk, txc_disk_file_t *file)
+{
+    (void)disk;
+    return -posix_fadvise (file->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 static int s_size (txc_disk_t *disk, txc_disk_file_t *file, uint64_t *size)
 {
     (void)disk;
@@ -222,6 +228,7 @@ txc_disk_t *txc_disk_posix_new (const char *folder, int create, int *error_numbe
                                .read = s_read,
                                .write = s_write,
                                .sync = s_sync,
+                               .forget = s_forget,
                                .size = s_size,
                                .rename = s_rename,
                                .remove = s_remove,

@@ -1,2 +1,1 @@
 # tests/integration
-include tests/integration/pgsql.mk

@@ -304,6 +304,17 @@ static int s_sync (txc_disk_t *table, txc_disk_file_t *file)
     return s_leave (self, 0);
 }
 
+static int s_forget (txc_disk_t *table, txc_disk_file_t *file)
+{
+    txc_fake_disk_t *self = s_self (table);
+    s_enter (self);
+    s_inode_t *inode = file->inode;
+    for (uint64_t i = 0; i < inode->visible_size / SECTOR; i++)
+        if (!inode->dirty[i])
+            memcpy (inode->visible + i * SECTOR, inode->durable + i * SECTOR, SECTOR);
+    return s_leave (self, 0);
+}
+
 static int s_size (txc_disk_t *table, txc_disk_file_t *file, uint64_t *size)
 {
     txc_fake_disk_t *self = s_self (table);
@@ -391,6 +402,7 @@ txc_fake_disk_t *txc_fake_disk_new (void)
                                .read = s_read,
                                .write = s_write,
                                .sync = s_sync,
+                               .forget = s_forget,
                                .size = s_size,
                                .rename = s_rename,
                                .remove = s_remove,

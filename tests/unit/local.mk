@@ -4,4 +4,3 @@ TSAN_TESTS =
 include tests/unit/agent.mk
 include tests/unit/log.mk
 include tests/unit/client.mk
-include tests/unit/core.mk

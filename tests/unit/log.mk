@@ -1,1 +1,15 @@
+# src/log
 include tests/lib/local.mk
+if HAVE_CMOCKA
+LOG_TESTS = tests/unit/test_log_store
+check_PROGRAMS += $(LOG_TESTS)
+TESTS += $(LOG_TESTS)
+LOG_LDADD = tests/lib/libfakedisk.la src/log/liblog.la src/core/libcore.la src/base/libbase.la $(CMOCKA_LIBS)
+LOG_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/lib
+LOG_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+
+tests_unit_test_log_store_SOURCES = tests/unit/test_log_store.c tests/unit/log_model.c tests/unit/log_model.h
+tests_unit_test_log_store_CPPFLAGS = $(LOG_CPPFLAGS)
+tests_unit_test_log_store_CFLAGS = $(LOG_CFLAGS)
+tests_unit_test_log_store_LDADD = $(LOG_LDADD)
+endif

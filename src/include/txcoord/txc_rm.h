@@ -30,7 +30,8 @@ typedef struct txc_rm_conn txc_rm_conn_t; /* a connection; the plugin's own */
 
 typedef enum txc_rm_status {
     TXC_RM_OK = 0,
-    TXC_RM_READ_ONLY = 1,   /* prepare: the branch wrote nothing; it is still open and ends with commit or rollback */
+    TXC_RM_READ_ONLY =
+        1, /* prepare: the branch wrote nothing; it is still open and ends with commit or rollback */
     TXC_RM_ERROR = 2,       /* execute: refused or failed; the branch is still there, to be rolled back */
     TXC_RM_ROLLED_BACK = 3, /* the RM said, on a live connection, that the branch is rolled back */
     TXC_RM_LOST = 4,        /* the connection was lost (or cannot be made): nothing is known */
@@ -42,8 +43,8 @@ typedef enum txc_rm_status {
 
 /* Filled by the plugin; text says what happened and, for checks, what to do. */
 typedef struct txc_rm_error {
-    int code;          /* TXC_ERM, TXC_ERMFAIL, TXC_EREFUSED, TXC_EBRANCH, TXC_ELIMIT, TXC_ECONFIG, ... */
-    int native;        /* the RM's number, 0: none */
+    int code;   /* TXC_ERM, TXC_ERMFAIL, TXC_EREFUSED, TXC_EBRANCH, TXC_ELIMIT, TXC_ECONFIG, ... */
+    int native; /* the RM's number, 0: none */
     char sqlstate[6];
     char text[256];
 } txc_rm_error_t;
@@ -54,7 +55,8 @@ typedef struct txc_rm_xid {
     const char *gtrid, *bqual;
 } txc_rm_xid_t;
 
-/* Evidence: printable text by which the plugin can later tell what became of a branch, and end its session. */
+/* Evidence: printable text by which the plugin can later tell what became of a branch, and end its session.
+ */
 #define TXC_RM_EVIDENCE_SIZE 96
 
 typedef struct txc_rm_param {
@@ -63,18 +65,20 @@ typedef struct txc_rm_param {
 } txc_rm_param_t;
 
 typedef struct txc_rm_statement {
-    const char *sql;   /* ends with NUL */
-    size_t size;       /* without the NUL */
+    const char *sql; /* ends with NUL */
+    size_t size;     /* without the NUL */
     int n_params;
     const txc_rm_param_t *params;
 } txc_rm_statement_t;
 
 /* Takes a statement's result as it is read.  The agent implements it; values are borrowed during the call.
- * A sink that returns non-zero (result too large) makes execute stop and answer TXC_RM_ERROR with TXC_ELIMIT. */
+ * A sink that returns non-zero (result too large) makes execute stop and answer TXC_RM_ERROR with TXC_ELIMIT.
+ */
 typedef struct txc_rm_sink {
     void *arg;
     int (*columns) (void *arg, int n, const char *const *names, const char *const *types);
-    int (*row) (void *arg, int n, const char *const *values, const size_t *sizes); /* values[i] NULL: SQL's NULL */
+    int (*row) (void *arg, int n, const char *const *values,
+                const size_t *sizes);                            /* values[i] NULL: SQL's NULL */
     void (*done) (void *arg, int64_t affected, const char *tag); /* affected -1: not known */
 } txc_rm_sink_t;
 
@@ -95,17 +99,19 @@ typedef struct txc_rm_found {
 typedef const char *(txc_rm_config_fn) (void *arg, const char *key);
 
 typedef struct txc_rm_switch {
-    uint32_t abi;            /* TXC_RM_ABI */
-    const char *name;        /* "pgsql" */
-    uint32_t needs_journal;  /* non-zero: the RM cannot prove that a branch committed; the agent journals it */
-    const char *const *keys; /* the configuration keys it knows, ended by NULL; others are refused by the agent */
+    uint32_t abi;           /* TXC_RM_ABI */
+    const char *name;       /* "pgsql" */
+    uint32_t needs_journal; /* non-zero: the RM cannot prove that a branch committed; the agent journals it */
+    const char *const
+        *keys; /* the configuration keys it knows, ended by NULL; others are refused by the agent */
 
     /* Takes the configuration; connects to nothing.  name: the RM's name. */
     txc_rm_status_t (*open) (const char *name, txc_rm_config_fn *config, void *arg, txc_rm_t **rm,
                              txc_rm_error_t *error);
     void (*close) (txc_rm_t **rm_p);
 
-    /* A connection, ready for a branch.  TXC_RM_LOST: could not connect (error.code TXC_ERMFAIL: later it may). */
+    /* A connection, ready for a branch.  TXC_RM_LOST: could not connect (error.code TXC_ERMFAIL: later it
+     * may). */
     txc_rm_status_t (*connect) (txc_rm_t *rm, txc_rm_conn_t **conn, txc_rm_error_t *error);
     void (*disconnect) (txc_rm_conn_t **conn_p);
     /* Is it alive?  Costs a round trip. */
@@ -113,26 +119,28 @@ typedef struct txc_rm_switch {
     /* Cancels what runs on conn; from any thread. */
     void (*cancel) (txc_rm_conn_t *conn);
 
-    /* What would lose data later: privileges, settings, versions, engines, being a replica.  TXC_RM_ERROR refuses
-     * the RM with error.text; warnings (never fatal) go to warn, one line each.  Takes also the lock that refuses a
-     * second agent of the same RM, held by conn until it is disconnected; instance tells agents apart. */
-    txc_rm_status_t (*check) (txc_rm_conn_t *conn, const char *instance, void (*warn) (void *arg, const char *text),
-                              void *arg, txc_rm_error_t *error);
+    /* What would lose data later: privileges, settings, versions, engines, being a replica.  TXC_RM_ERROR
+     * refuses the RM with error.text; warnings (never fatal) go to warn, one line each.  Takes also the lock
+     * that refuses a second agent of the same RM, held by conn until it is disconnected; instance tells
+     * agents apart. */
+    txc_rm_status_t (*check) (txc_rm_conn_t *conn, const char *instance,
+                              void (*warn) (void *arg, const char *text), void *arg, txc_rm_error_t *error);
     /* What tells this copy of the data from another: system id, timeline.  Printable. */
-    txc_rm_status_t (*identity) (txc_rm_conn_t *conn, char identity[TXC_RM_EVIDENCE_SIZE], txc_rm_error_t *error);
+    txc_rm_status_t (*identity) (txc_rm_conn_t *conn, char identity[TXC_RM_EVIDENCE_SIZE],
+                                 txc_rm_error_t *error);
 
     /* Starts a branch.  May cost no round trip: the plugin may send it with the first statement. */
-    txc_rm_status_t (*start) (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, const txc_rm_branch_options_t *options,
-                              txc_rm_error_t *error);
-    /* Runs a statement in the branch.  If prepare_status is not NULL it is the branch's last one: when it succeeded
-     * the branch is prepared behind it, as by prepare, in as few round trips as the RM allows.  evidence takes what
-     * is known so far. */
-    txc_rm_status_t (*execute) (txc_rm_conn_t *conn, const txc_rm_statement_t *statement, const txc_rm_sink_t *sink,
-                                char evidence[TXC_RM_EVIDENCE_SIZE], txc_rm_status_t *prepare_status,
-                                txc_rm_error_t *error);
+    txc_rm_status_t (*start) (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
+                              const txc_rm_branch_options_t *options, txc_rm_error_t *error);
+    /* Runs a statement in the branch.  If prepare_status is not NULL it is the branch's last one: when it
+     * succeeded the branch is prepared behind it, as by prepare, in as few round trips as the RM allows.
+     * evidence takes what is known so far. */
+    txc_rm_status_t (*execute) (txc_rm_conn_t *conn, const txc_rm_statement_t *statement,
+                                const txc_rm_sink_t *sink, char evidence[TXC_RM_EVIDENCE_SIZE],
+                                txc_rm_status_t *prepare_status, txc_rm_error_t *error);
     /* Ends and prepares the branch: OK, READ_ONLY, ROLLED_BACK, LOST. */
-    txc_rm_status_t (*prepare) (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, char evidence[TXC_RM_EVIDENCE_SIZE],
-                                txc_rm_error_t *error);
+    txc_rm_status_t (*prepare) (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
+                                char evidence[TXC_RM_EVIDENCE_SIZE], txc_rm_error_t *error);
     /* Commits the unprepared branch of this connection: OK, ROLLED_BACK, LOST. */
     txc_rm_status_t (*commit_one_phase) (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, txc_rm_error_t *error);
     /* Ends the branch of this connection that is not prepared (active, failed or read-only): OK, LOST. */
@@ -150,9 +158,10 @@ typedef struct txc_rm_switch {
     /* Everything that is listed as prepared, of any cluster; found is called for each. */
     txc_rm_status_t (*recover) (txc_rm_conn_t *conn, void (*found) (void *arg, const txc_rm_found_t *branch),
                                 void *arg, txc_rm_error_t *error);
-    /* Ends the session that evidence names (or that this lost connection `dead` was, if not NULL), unless it is gone,
-     * and sees it gone: OK, or RETRY / LOST. */
-    txc_rm_status_t (*fence) (txc_rm_conn_t *conn, txc_rm_conn_t *dead, const char *evidence, txc_rm_error_t *error);
+    /* Ends the session that evidence names (or that this lost connection `dead` was, if not NULL), unless it
+     * is gone, and sees it gone: OK, or RETRY / LOST. */
+    txc_rm_status_t (*fence) (txc_rm_conn_t *conn, txc_rm_conn_t *dead, const char *evidence,
+                              txc_rm_error_t *error);
     /* Ends every session of the agent's own account on this RM but those of this process: OK, RETRY, LOST. */
     txc_rm_status_t (*fence_all) (txc_rm_conn_t *conn, txc_rm_error_t *error);
     /* Did the branch commit?  OK: yes.  ROLLED_BACK: no.  UNKNOWN.  LOST.  Never a guess. */

@@ -60,13 +60,14 @@ typedef enum txc_commit_return {
 } txc_commit_return_t;
 
 typedef struct txc_tx_options {
-    uint32_t timeout_ms;               /* from begin to the decision [60,000] */
+    uint32_t timeout_ms; /* from begin to the decision [60,000] */
     txc_isolation_t isolation;
     txc_commit_return_t commit_return;
-    const char *mode;                  /* "2pc" or NULL */
+    const char *mode; /* "2pc" or NULL */
 } txc_tx_options_t;
 
-/* A statement's parameter: text, or NULL for SQL's NULL.  In PostgreSQL $1, $2, ...; in MariaDB and MySQL ?. */
+/* A statement's parameter: text, or NULL for SQL's NULL.  In PostgreSQL $1, $2, ...; in MariaDB and MySQL ?.
+ */
 typedef struct txc_param {
     const char *value; /* borrowed during the call */
     size_t size;       /* bytes; 0 with a value: strlen */
@@ -87,14 +88,15 @@ typedef struct txc_error_info {
  * NULL on failure, then txc_last_error tells why (of this thread's last failed txc_client_new). */
 txc_client_t *txc_client_new (const char *endpoints, const txc_client_options_t *options);
 
-/* Rolls back what is open, closes the session, frees the client.  Its transactions are to be destroyed first. */
+/* Rolls back what is open, closes the session, frees the client.  Its transactions are to be destroyed first.
+ */
 void txc_client_destroy (txc_client_t **self_p);
 
 /* The error of this thread's last failed txc_client_new, txc_begin or txc_join. */
 txc_error_info_t txc_last_error (void);
 
-/* True if the same transaction, run again from its start, may succeed: serialization failures, deadlocks, lock
- * time-outs, lost connections and branches, overload. */
+/* True if the same transaction, run again from its start, may succeed: serialization failures, deadlocks,
+ * lock time-outs, lost connections and branches, overload. */
 int txc_error_is_retryable (const txc_error_info_t *error);
 
 /* --- transactions ------------------------------------------------------- */
@@ -111,18 +113,20 @@ const char *txc_tx_gtrid (const txc_tx_t *tx);
 /* The last error of this transaction; its strings are valid until the next call on it. */
 txc_error_info_t txc_tx_error (const txc_tx_t *tx);
 
-/* Runs a statement in the transaction's branch at a resource manager.  *result, if result is not NULL, becomes the
- * caller's.  TXC_OK, or an error; after TXC_ERM or TXC_EBRANCH only rollback is left. */
+/* Runs a statement in the transaction's branch at a resource manager.  *result, if result is not NULL,
+ * becomes the caller's.  TXC_OK, or an error; after TXC_ERM or TXC_EBRANCH only rollback is left. */
 int txc_exec (txc_tx_t *tx, const char *rm, const char *sql, int n_params, const txc_param_t *params,
               txc_result_t **result);
 
-/* The same; says also that it is the last statement at this resource manager, so that its prepare can travel with it. */
+/* The same; says also that it is the last statement at this resource manager, so that its prepare can travel
+ * with it. */
 int txc_exec_last (txc_tx_t *tx, const char *rm, const char *sql, int n_params, const txc_param_t *params,
                    txc_result_t **result);
 
-/* Starts a statement without waiting for it; last as in txc_exec_last.  Statements for one resource manager run in
- * order; those for several at the same time.  Results come through txc_wait. */
-int txc_exec_async (txc_tx_t *tx, const char *rm, const char *sql, int n_params, const txc_param_t *params, int last);
+/* Starts a statement without waiting for it; last as in txc_exec_last.  Statements for one resource manager
+ * run in order; those for several at the same time.  Results come through txc_wait. */
+int txc_exec_async (txc_tx_t *tx, const char *rm, const char *sql, int n_params, const txc_param_t *params,
+                    int last);
 
 /* Waits for every statement begun with txc_exec_async.  TXC_OK, or the first error. */
 int txc_wait (txc_tx_t *tx);
@@ -132,12 +136,13 @@ int txc_savepoint (txc_tx_t *tx, const char *rm, const char *name);
 int txc_rollback_to (txc_tx_t *tx, const char *rm, const char *name);
 int txc_release (txc_tx_t *tx, const char *rm, const char *name);
 
-/* Commits.  TXC_OK, TXC_ROLLED_BACK, TXC_MIXED, TXC_HAZARD; TXC_UNKNOWN when the outcome is not known yet (ask
- * txc_outcome with its gtrid); TXC_EATTACHED while another process is attached (nothing happened).  outcome, if not
- * NULL, takes the same value. */
+/* Commits.  TXC_OK, TXC_ROLLED_BACK, TXC_MIXED, TXC_HAZARD; TXC_UNKNOWN when the outcome is not known yet
+ * (ask txc_outcome with its gtrid); TXC_EATTACHED while another process is attached (nothing happened).
+ * outcome, if not NULL, takes the same value. */
 int txc_commit (txc_tx_t *tx, int *outcome);
 
-/* Rolls back.  TXC_OK, or an error; the transaction is never committed then, unless commit was called before. */
+/* Rolls back.  TXC_OK, or an error; the transaction is never committed then, unless commit was called before.
+ */
 int txc_rollback (txc_tx_t *tx);
 
 /* Begins to commit.  txc_commit_poll tells TXC_PENDING or what txc_commit would have; txc_tx_fd is a file
@@ -146,8 +151,8 @@ int txc_commit_async (txc_tx_t *tx);
 int txc_commit_poll (txc_tx_t *tx);
 int txc_tx_fd (txc_tx_t *tx);
 
-/* What became of a transaction: TXC_OK, TXC_ROLLED_BACK, TXC_MIXED, TXC_HAZARD; TXC_UNKNOWN or TXC_PENDING when it
- * cannot be told yet; TXC_FORGOTTEN; or an error.  timeout_ms 0: 10,000. */
+/* What became of a transaction: TXC_OK, TXC_ROLLED_BACK, TXC_MIXED, TXC_HAZARD; TXC_UNKNOWN or TXC_PENDING
+ * when it cannot be told yet; TXC_FORGOTTEN; or an error.  timeout_ms 0: 10,000. */
 int txc_outcome (txc_client_t *client, const char *gtrid, uint32_t timeout_ms);
 
 /* --- one transaction in several processes -------------------------------- */
@@ -165,13 +170,13 @@ int txc_reattach (txc_tx_t *tx, const char *ticket);
 void txc_result_destroy (txc_result_t **self_p);
 int txc_result_rows (const txc_result_t *self);
 int txc_result_columns (const txc_result_t *self);
-int64_t txc_result_affected (const txc_result_t *self);           /* rows changed, -1: not known */
-const char *txc_result_name (const txc_result_t *self, int column);  /* column name, "" if out of range */
-const char *txc_result_type (const txc_result_t *self, int column);  /* the RM's type name */
+int64_t txc_result_affected (const txc_result_t *self);             /* rows changed, -1: not known */
+const char *txc_result_name (const txc_result_t *self, int column); /* column name, "" if out of range */
+const char *txc_result_type (const txc_result_t *self, int column); /* the RM's type name */
 /* A value as text with a NUL behind it; NULL for SQL's NULL or out of range.  size may be NULL. */
 const char *txc_result_value (const txc_result_t *self, int row, int column, size_t *size);
 int txc_result_is_null (const txc_result_t *self, int row, int column);
-const char *txc_result_tag (const txc_result_t *self);            /* the RM's command tag, "" if it has none */
+const char *txc_result_tag (const txc_result_t *self); /* the RM's command tag, "" if it has none */
 
 #if defined __GNUC__
 #pragma GCC visibility pop

@@ -1,0 +1,425 @@
+/*
+ * Phase 2: outcomes, evidence, heuristics; and the question what became of a
+ * branch in doubt.
+ *
+ * A branch that the RM no longer lists was committed only if there is evidence
+ * for it.  A connection error is never an outcome: phase 2 is tried for ever.
+ */
+#include <string.h>
+
+#include "base/txc_assert.h"
+#include "core/txc_agent_private.h"
+
+enum { RETRY_MAX_MS = 2000, INQUIRY_MAX_MS = 30000 };
+
+static uint64_t s_backoff (uint64_t first_ms, uint32_t times, uint64_t max_ms)
+{
+    uint64_t wait = first_ms << (times < 16 ? times : 16);
+    return wait < max_ms ? wait : max_ms;
+}
+
+/* --- trying --------------------------------------------------------------------- */
+
+void txc_agent_phase2_later (txc_agent_t *self, txc_branch_t *branch)
+{
+    branch->retry_ms = self->now_ms + s_backoff (self->config.retry_ms, branch->retries++, RETRY_MAX_MS);
+    txc_agent_branch_timer (self, branch);
+}
+
+/* Gives out the next work item of a branch that is being ended, or looked for. */
+void txc_agent_phase2_try (txc_agent_t *self, txc_branch_t *branch)
+{
+    branch->retry_ms = TXC_NEVER_MS;
+    txc_agent_branch_timer (self, branch);
+    if (branch->busy)
+        return;
+    if (branch->fence_first || branch->state == TXC_BRANCH_LOOKING) {
+        txc_agent_branch_work (self, branch, TXC_WORK_FENCE_AND_LOOK);
+        return;
+    }
+    if (branch->state == TXC_BRANCH_PROVING) {
+        txc_agent_branch_work (self, branch, TXC_WORK_EVIDENCE);
+        return;
+    }
+    bool commit = branch->state == TXC_BRANCH_COMMITTING;
+    TXC_ASSERT (commit || branch->state == TXC_BRANCH_ROLLING_BACK);
+    txc_work_t *work = txc_agent_branch_work (self, branch, commit ? TXC_WORK_COMMIT : TXC_WORK_ROLLBACK);
+    work->read_only = branch->vote != TXC_VOTE_YES;
+}
+
+void txc_agent_prove (txc_agent_t *self, txc_branch_t *branch)
+{
+    txc_agent_phase2_try (self, branch);
+}
+
+/* --- outcomes come ------------------------------------------------------------------ */
+
+static void s_done (txc_agent_t *self, const txc_msg_t *question, txc_heur_t heur, const txc_error_t *error)
+{
+    txc_msg_t *reply = txc_update_message (self->update, TXC_MSG_PHASE2_DONE, 0);
+    reply->gtrid = question->gtrid;
+    reply->token = question->token;
+    reply->epoch = self->epoch;
+    reply->heur = (uint8_t) heur;
+    memcpy (reply->rm, question->rm, sizeof reply->rm);
+    reply->error = txc_agent_lend_error (self, error);
+}
+
+/* Tells the leader how a branch ended; a heuristic only where it is not what the leader said. */
+void txc_agent_acknowledge (txc_agent_t *self, txc_branch_t *branch, bool commit)
+{
+    txc_msg_t question = {.gtrid = branch->gtrid, .token = branch->token};
+    memcpy (question.rm, self->config.rms[branch->rm].name, sizeof question.rm);
+    txc_heur_t heur = TXC_HEUR_NONE;
+    if (branch->state == TXC_BRANCH_HEURISTIC) {
+        bool as_said = branch->heur == (commit ? TXC_HEUR_COMMITTED : TXC_HEUR_ROLLED_BACK);
+        heur = as_said ? TXC_HEUR_NONE : (txc_heur_t) branch->heur;
+    } else if (commit && branch->state == TXC_BRANCH_ROLLED_BACK && branch->vote != TXC_VOTE_READ_ONLY)
+        heur = TXC_HEUR_ROLLED_BACK;
+    else if (!commit && branch->state == TXC_BRANCH_COMMITTED && branch->vote != TXC_VOTE_READ_ONLY)
+        heur = TXC_HEUR_COMMITTED;
+    s_done (self, &question, heur, heur ? branch->error : NULL);
+}
+
+/* The journal must say "committing" before the RM hears of it: it is the only proof that an RM without memory
+ * of ended branches leaves. */
+static void s_commit (txc_agent_t *self, txc_branch_t *branch)
+{
+    if (self->config.rms[branch->rm].journal_committing && branch->vote == TXC_VOTE_YES)
+        txc_agent_proof_add (self, TXC_JOURNAL_COMMITTING, &branch->gtrid, branch->rm, branch->token,
+                             TXC_HEUR_NONE, true);
+    txc_agent_branch_move (self, branch, TXC_BRANCH_COMMITTING);
+    txc_agent_phase2_try (self, branch);
+}
+
+/* Phase 2 for a branch that is not known here and that recovery did not find. */
+static void s_phase2_unknown (txc_agent_t *self, const txc_msg_t *message, uint8_t rm, bool commit)
+{
+    const txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, rm, message->token);
+    if (proof && proof->kind == TXC_JOURNAL_HEURISTIC) {
+        bool as_said = proof->heur == (commit ? TXC_HEUR_COMMITTED : TXC_HEUR_ROLLED_BACK);
+        s_done (self, message, as_said ? TXC_HEUR_NONE : (txc_heur_t) proof->heur, NULL);
+        return;
+    }
+    if (!commit) { /* nothing is there to be rolled back */
+        s_done (self, message, TXC_HEUR_NONE, NULL);
+        return;
+    }
+    txc_branch_t *branch = txc_agent_branch_add (self, &message->gtrid, rm, message->token);
+    branch->recovered = true;
+    branch->maybe_committed = proof && proof->kind == TXC_JOURNAL_COMMITTING;
+    memcpy (branch->evidence, message->evidence, sizeof branch->evidence);
+    txc_agent_branch_move (self, branch, TXC_BRANCH_PROVING);
+    txc_agent_prove (self, branch);
+}
+
+static void s_phase2_known (txc_agent_t *self, txc_branch_t *branch, bool commit)
+{
+    branch->quarantined = false;
+    switch (branch->state) {
+    case TXC_BRANCH_PREPARED:
+        if (commit)
+            s_commit (self, branch);
+        else
+            txc_agent_roll_back (self, branch);
+        break;
+    case TXC_BRANCH_READ_ONLY:
+        if (commit && branch->owner)
+            s_commit (self, branch);
+        else
+            txc_agent_roll_back (self, branch);
+        break;
+    case TXC_BRANCH_ACTIVE:
+        if (!commit)
+            txc_agent_roll_back (self, branch);
+        else
+            self->dropped++; /* nobody commits what never voted */
+        break;
+    case TXC_BRANCH_PREPARING:
+    case TXC_BRANCH_LOOKING:
+        if (!commit)
+            branch->want_rollback = true;
+        break;
+    default:
+        if (txc_branch_is_ended (branch))
+            txc_agent_acknowledge (self, branch, commit);
+    }
+}
+
+void txc_agent_phase2 (txc_agent_t *self, const txc_msg_t *message, bool commit)
+{
+    int rm = txc_agent_rm_index (self, message->rm);
+    if (rm < 0 || !self->rms[rm].ready)
+        return;
+    if (message->high_slot > self->high_slot)
+        self->high_slot = message->high_slot;
+    txc_branch_t *branch = txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
+    if (branch)
+        s_phase2_known (self, branch, commit);
+    else
+        s_phase2_unknown (self, message, (uint8_t) rm, commit);
+}
+
+/* --- what the RM answered ------------------------------------------------------------- */
+
+static void s_heuristic (txc_agent_t *self, txc_branch_t *branch, txc_heur_t heur, const char *why)
+{
+    txc_error_t error;
+    txc_error_set (&error, TXC_HAZARD, "%s", why);
+    txc_agent_branch_blame (branch, &error);
+    branch->heur = (uint8_t) heur;
+    self->heuristics++;
+    txc_agent_proof_add (self, TXC_JOURNAL_HEURISTIC, &branch->gtrid, branch->rm, branch->token, heur, true);
+    bool commit = branch->state != TXC_BRANCH_ROLLING_BACK;
+    bool tell = !branch->by_operator && !branch->one_phase;
+    txc_agent_branch_end (self, branch, TXC_BRANCH_HEURISTIC);
+    if (tell)
+        txc_agent_acknowledge (self, branch, commit);
+}
+
+static void s_committed (txc_agent_t *self, txc_branch_t *branch)
+{
+    bool tell = !branch->one_phase;
+    if (branch->by_operator) {
+        s_heuristic (self, branch, TXC_HEUR_COMMITTED, "committed by an operator");
+        return;
+    }
+    txc_agent_branch_end (self, branch, TXC_BRANCH_COMMITTED);
+    if (tell)
+        txc_agent_acknowledge (self, branch, true);
+}
+
+void txc_agent_commit_done (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done)
+{
+    if (done->connection_lost)
+        branch->owner = false;
+    switch (done->status) {
+    case TXC_WORK_OK:
+        s_committed (self, branch);
+        break;
+    case TXC_WORK_ABSENT:
+        txc_agent_branch_move (self, branch, TXC_BRANCH_PROVING);
+        txc_agent_prove (self, branch);
+        break;
+    case TXC_WORK_HEURISTIC:
+        s_heuristic (self, branch, (txc_heur_t) done->heur,
+                     "the resource manager ended the branch by itself");
+        break;
+    case TXC_WORK_LOST:
+        if (branch->vote == TXC_VOTE_READ_ONLY) { /* its session is gone, and it wrote nothing */
+            s_committed (self, branch);
+            break;
+        }
+        /* The answer was lost, or the server was not reached.  Only a session of ours that is seen gone makes
+         * "not listed" mean something. */
+        branch->maybe_committed = true;
+        branch->fence_first = true;
+        branch->owner = false;
+        txc_agent_phase2_later (self, branch);
+        break;
+    default:
+        txc_agent_phase2_later (self, branch);
+    }
+}
+
+void txc_agent_rollback_done (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done)
+{
+    if (done->connection_lost)
+        branch->owner = false;
+    bool never_prepared = branch->vote != TXC_VOTE_YES;
+    switch (done->status) {
+    case TXC_WORK_LOST:
+        if (!never_prepared) {
+            branch->fence_first = true;
+            branch->owner = false;
+            txc_agent_phase2_later (self, branch);
+            return;
+        }
+        branch->owner = false;
+        break;
+    case TXC_WORK_RETRY:
+        txc_agent_phase2_later (self, branch);
+        return;
+    case TXC_WORK_HEURISTIC:
+        s_heuristic (self, branch, (txc_heur_t) done->heur,
+                     "the resource manager ended the branch by itself");
+        return;
+    default:
+        if (done->status != TXC_WORK_OK && done->status != TXC_WORK_ABSENT &&
+            done->status != TXC_WORK_ROLLED_BACK) {
+            txc_agent_phase2_later (self, branch);
+            return;
+        }
+    }
+    if (branch->by_operator) {
+        s_heuristic (self, branch, TXC_HEUR_ROLLED_BACK, "rolled back by an operator");
+        return;
+    }
+    bool tell = branch->vote == TXC_VOTE_YES || branch->final_no || branch->vote == TXC_VOTE_READ_ONLY;
+    txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
+    if (tell)
+        txc_agent_acknowledge (self, branch, false);
+}
+
+/* The old session was ended and the RM looked through, on the way to an outcome. */
+static void s_fenced (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done)
+{
+    if (done->status != TXC_WORK_OK && done->status != TXC_WORK_ABSENT) {
+        txc_agent_phase2_later (self, branch);
+        return;
+    }
+    branch->fence_first = false;
+    bool listed = done->status == TXC_WORK_OK;
+    if (listed || branch->state == TXC_BRANCH_PROVING)
+        txc_agent_phase2_try (self, branch);
+    else if (branch->state == TXC_BRANCH_COMMITTING) {
+        txc_agent_branch_move (self, branch, TXC_BRANCH_PROVING);
+        txc_agent_prove (self, branch);
+    } else {
+        txc_work_done_t absent = {.status = TXC_WORK_ABSENT};
+        txc_agent_rollback_done (self, branch, &absent);
+    }
+}
+
+static void s_prove_one_phase (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done)
+{
+    switch (done->status) {
+    case TXC_WORK_OK:
+        txc_agent_proof_add (self, TXC_JOURNAL_ONE_PHASE, &branch->gtrid, branch->rm, branch->token,
+                             TXC_HEUR_NONE, true);
+        txc_agent_branch_end (self, branch, TXC_BRANCH_COMMITTED);
+        break;
+    case TXC_WORK_ROLLED_BACK:
+        txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
+        break;
+    case TXC_WORK_UNKNOWN:
+        txc_agent_branch_end (self, branch, TXC_BRANCH_UNKNOWN);
+        break;
+    default:
+        txc_agent_phase2_later (self, branch);
+    }
+}
+
+void txc_agent_evidence_done (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done)
+{
+    TXC_ASSERT (branch->state == TXC_BRANCH_PROVING);
+    if (branch->one_phase) {
+        s_prove_one_phase (self, branch, done);
+        return;
+    }
+    bool journaled = self->config.rms[branch->rm].journal_committing && branch->maybe_committed;
+    switch (done->status) {
+    case TXC_WORK_OK:
+        s_committed (self, branch);
+        break;
+    case TXC_WORK_ROLLED_BACK:
+        s_heuristic (self, branch, TXC_HEUR_ROLLED_BACK,
+                     "decided commit, but the resource manager says that it rolled the branch back");
+        break;
+    case TXC_WORK_UNKNOWN:
+        if (journaled)
+            s_committed (self, branch);
+        else
+            s_heuristic (
+                self, branch, TXC_HEUR_HAZARD,
+                "decided commit, but the resource manager does not list the branch and nothing proves "
+                "that it committed");
+        break;
+    default:
+        txc_agent_phase2_later (self, branch);
+    }
+}
+
+/* FENCE_AND_LOOK came back: on the way to a vote, or to an outcome. */
+static void s_look (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done)
+{
+    if (branch->state == TXC_BRANCH_LOOKING)
+        txc_agent_look_done (self, branch, done);
+    else
+        s_fenced (self, branch, done);
+}
+
+void txc_agent_branch_done (txc_agent_t *self, txc_branch_t *branch, txc_work_done_t *done)
+{
+    branch->busy = false;
+    switch (done->op) {
+    case TXC_WORK_EXEC:
+        txc_agent_exec_done (self, branch, done);
+        break;
+    case TXC_WORK_PREPARE:
+        if (done->connection_lost)
+            branch->owner = false;
+        txc_agent_prepare_done (self, branch, done->status, done);
+        break;
+    case TXC_WORK_COMMIT:
+        txc_agent_commit_done (self, branch, done);
+        break;
+    case TXC_WORK_COMMIT_ONE_PHASE:
+        txc_agent_one_phase_done (self, branch, done);
+        break;
+    case TXC_WORK_ROLLBACK:
+        txc_agent_rollback_done (self, branch, done);
+        break;
+    case TXC_WORK_FENCE_AND_LOOK:
+        s_look (self, branch, done);
+        break;
+    case TXC_WORK_EVIDENCE:
+        txc_agent_evidence_done (self, branch, done);
+        break;
+    default:
+        TXC_NEVER();
+    }
+}
+
+/* --- in doubt ---------------------------------------------------------------------------- */
+
+void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch)
+{
+    branch->inquire_ms =
+        self->now_ms + s_backoff (self->config.inquiry_ms, branch->inquiries++, INQUIRY_MAX_MS);
+    txc_agent_branch_timer (self, branch);
+    if (branch->busy || !self->registered)
+        return;
+    self->inquiries++;
+    txc_msg_t *message = txc_agent_branch_message (self, branch, TXC_MSG_INQUIRY, 0);
+    message->age_ms = self->now_ms - branch->began_ms;
+    message->timeout_ms = (uint32_t) branch->timeout_ms;
+    message->flags = (branch->vote == TXC_VOTE_READ_ONLY ? TXC_FLAG_READ_ONLY : 0u) |
+                     (branch->record_only ? TXC_FLAG_RECORD_ONLY : 0u);
+}
+
+void txc_agent_pending (txc_agent_t *self, const txc_msg_t *message)
+{
+    int rm = txc_agent_rm_index (self, message->rm);
+    txc_branch_t *branch =
+        rm < 0 ? NULL : txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
+    if (branch && branch->state == TXC_BRANCH_PREPARED)
+        branch->quarantined = message->code == TXC_EFOREIGN;
+}
+
+/* End is on record: nobody will ask for this branch again. */
+void txc_agent_ended (txc_agent_t *self, const txc_msg_t *message)
+{
+    int rm = txc_agent_rm_index (self, message->rm);
+    if (rm < 0)
+        return;
+    txc_branch_t *branch = txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
+    txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, (uint8_t) rm, message->token);
+    if (proof && (!branch || txc_branch_is_ended (branch)))
+        txc_agent_proof_forget (self, proof, true);
+}
+
+/* An operator ends a branch in doubt against, or without, the TM. */
+void txc_agent_operator (txc_agent_t *self, const txc_agent_event_t *event)
+{
+    int rm = txc_agent_rm_index (self, event->rm);
+    txc_branch_t *branch =
+        rm < 0 ? NULL : txc_agent_branch_find (self, &event->gtrid, (uint8_t) rm, event->token);
+    if (!branch || branch->state != TXC_BRANCH_PREPARED || branch->busy)
+        return;
+    branch->by_operator = true;
+    if (event->vote == TXC_VOTE_YES)
+        s_commit (self, branch);
+    else
+        txc_agent_roll_back (self, branch);
+}

@@ -1,0 +1,195 @@
+/*
+ * Prepare and votes.
+ *
+ * A no is final only if the branch can never be prepared: it ended before
+ * PREPARE was sent, and this incarnation remembers that; or the RM refused
+ * PREPARE on a live connection.  Absence alone is no evidence: a late PREPARE
+ * may still run.
+ */
+#include <string.h>
+
+#include "base/txc_assert.h"
+#include "core/txc_agent_private.h"
+
+static void s_say (txc_agent_t *self, const txc_msg_t *question, txc_vote_t vote, const txc_branch_t *branch)
+{
+    txc_msg_t *reply = txc_update_message (self->update, TXC_MSG_VOTE, 0);
+    reply->gtrid = question->gtrid;
+    reply->token = question->token;
+    reply->epoch = self->epoch;
+    reply->vote = (uint8_t) vote;
+    memcpy (reply->rm, question->rm, sizeof reply->rm);
+    if (branch) {
+        memcpy (reply->evidence, branch->evidence, sizeof reply->evidence);
+        reply->error = txc_agent_lend_error (self, branch->error);
+    }
+}
+
+/* Sends the vote of a branch whose state has one. */
+void txc_agent_vote (txc_agent_t *self, txc_branch_t *branch)
+{
+    txc_msg_t question = {.gtrid = branch->gtrid, .token = branch->token};
+    memcpy (question.rm, self->config.rms[branch->rm].name, sizeof question.rm);
+    branch->asked = false;
+    switch (branch->state) {
+    case TXC_BRANCH_PREPARED:
+        s_say (self, &question, TXC_VOTE_YES, branch);
+        break;
+    case TXC_BRANCH_READ_ONLY:
+        s_say (self, &question, TXC_VOTE_READ_ONLY, branch);
+        break;
+    case TXC_BRANCH_ROLLING_BACK:
+    case TXC_BRANCH_ROLLED_BACK:
+        if (branch->vote == TXC_VOTE_READ_ONLY)
+            s_say (self, &question, TXC_VOTE_READ_ONLY, branch);
+        else
+            s_say (self, &question, branch->final_no ? TXC_VOTE_NO : TXC_VOTE_NO_NOT_FINAL, branch);
+        break;
+    case TXC_BRANCH_COMMITTED:
+        if (branch->vote == TXC_VOTE_READ_ONLY)
+            s_say (self, &question, TXC_VOTE_READ_ONLY, branch);
+        break;
+    default: /* it has no vote yet, or its outcome is known to whoever asks: a stale question */
+        break;
+    }
+}
+
+/* The branch's end begins here; nothing prepares it any more.  One that voted yes comes here only with an
+ * outcome. */
+void txc_agent_roll_back (txc_agent_t *self, txc_branch_t *branch)
+{
+    if (branch->busy) {
+        bool cancel = !branch->want_rollback && branch->state == TXC_BRANCH_ACTIVE;
+        branch->want_rollback = true;
+        if (cancel)
+            txc_agent_branch_work (self, branch, TXC_WORK_CANCEL);
+        return;
+    }
+    if (branch->state == TXC_BRANCH_ACTIVE || branch->state == TXC_BRANCH_PREPARING)
+        branch->final_no = true;
+    branch->want_rollback = false;
+    bool lost =
+        !branch->owner && (branch->state == TXC_BRANCH_ACTIVE || branch->state == TXC_BRANCH_READ_ONLY);
+    if (lost) { /* its session is gone, and the work with it */
+        txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
+        return;
+    }
+    txc_agent_branch_move (self, branch, TXC_BRANCH_ROLLING_BACK);
+    if (branch->asked)
+        txc_agent_vote (self, branch);
+    txc_agent_phase2_try (self, branch);
+}
+
+static void s_prepare_active (txc_agent_t *self, txc_branch_t *branch, const txc_msg_t *message)
+{
+    branch->asked = true;
+    branch->expected = message->count;
+    if (branch->want_rollback || branch->rollback_only || branch->busy || branch->count != message->count) {
+        if (branch->count != message->count || branch->busy) {
+            txc_error_t error;
+            txc_error_set (&error, TXC_ECOUNT, "the branch ran %u statements, the commit names %u",
+                           branch->count, message->count);
+            txc_agent_branch_blame (branch, &error);
+        }
+        txc_agent_roll_back (self, branch);
+        return;
+    }
+    txc_agent_branch_move (self, branch, TXC_BRANCH_PREPARING);
+    txc_agent_branch_work (self, branch, TXC_WORK_PREPARE);
+}
+
+void txc_agent_prepare (txc_agent_t *self, const txc_msg_t *message)
+{
+    int rm = txc_agent_rm_index (self, message->rm);
+    if (rm < 0 || !self->rms[rm].ready)
+        return; /* recovery first: what an earlier incarnation prepared is not known yet; the leader asks
+                   again */
+    txc_branch_t *branch = txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
+    if (!branch) {
+        s_say (self, message, TXC_VOTE_NO_NOT_FINAL, NULL);
+        return;
+    }
+    switch (branch->state) {
+    case TXC_BRANCH_ACTIVE:
+        s_prepare_active (self, branch, message);
+        break;
+    case TXC_BRANCH_PREPARING:
+    case TXC_BRANCH_LOOKING:
+        branch->asked = true;
+        branch->expected = message->count;
+        break;
+    case TXC_BRANCH_PREPARED:
+        if (!branch->recovered && branch->count != message->count)
+            s_say (self, message, TXC_VOTE_NO_NOT_FINAL, branch);
+        else
+            txc_agent_vote (self, branch);
+        break;
+    default:
+        txc_agent_vote (self, branch);
+    }
+}
+
+/* The branch is prepared at the RM. */
+static void s_prepared (txc_agent_t *self, txc_branch_t *branch)
+{
+    branch->vote = TXC_VOTE_YES;
+    branch->inquire_ms = self->now_ms + self->config.inquiry_ms;
+    txc_agent_branch_move (self, branch, TXC_BRANCH_PREPARED);
+    /* Its last statement's answer was lost with the connection, so that no vote ever left: it may still be
+     * undone. */
+    bool unheard = branch->rollback_only;
+    branch->final_no = unheard;
+    if (branch->want_rollback || unheard) { /* or an outcome came meanwhile */
+        txc_agent_roll_back (self, branch);
+        return;
+    }
+    if (branch->asked)
+        txc_agent_vote (self, branch);
+}
+
+void txc_agent_prepare_done (txc_agent_t *self, txc_branch_t *branch, uint8_t status,
+                             const txc_work_done_t *done)
+{
+    if (done->evidence[0])
+        memcpy (branch->evidence, done->evidence, sizeof branch->evidence);
+    switch (status) {
+    case TXC_WORK_OK:
+        s_prepared (self, branch);
+        return;
+    case TXC_WORK_READ_ONLY:
+        branch->vote = TXC_VOTE_READ_ONLY;
+        branch->inquire_ms = self->now_ms + self->config.inquiry_ms;
+        txc_agent_branch_move (self, branch, TXC_BRANCH_READ_ONLY);
+        if (branch->want_rollback)
+            txc_agent_roll_back (self, branch);
+        else if (branch->asked)
+            txc_agent_vote (self, branch);
+        return;
+    case TXC_WORK_ROLLED_BACK: /* refused on a live connection */
+    case TXC_WORK_ERROR:
+        txc_agent_branch_blame (branch, &done->error);
+        branch->final_no = true;
+        txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
+        return;
+    default: /* the connection was lost: PREPARE may have run, or may run yet */
+        txc_agent_branch_blame (branch, &done->error);
+        branch->owner = false;
+        txc_agent_branch_move (self, branch, TXC_BRANCH_LOOKING);
+        txc_agent_branch_work (self, branch, TXC_WORK_FENCE_AND_LOOK);
+    }
+}
+
+/* The old session is gone and the RM was looked through. */
+void txc_agent_look_done (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done)
+{
+    switch (done->status) {
+    case TXC_WORK_OK:
+        s_prepared (self, branch);
+        break;
+    case TXC_WORK_ABSENT:
+        txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
+        break;
+    default:
+        txc_agent_phase2_later (self, branch);
+    }
+}
