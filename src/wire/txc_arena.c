@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/txc_codes.h"
-#include "wire/txc_frame.h"
 
 struct txc_arena_chunk {
     txc_arena_chunk_t *next;
@@ -20,8 +19,8 @@ static void *s_alloc (void *arena, size_t size)
 /* Everything goes at once. */
 static void s_free (void *arena, void *memory)
 {
-    (void)arena;
-    (void)memory;
+    (void) arena;
+    (void) memory;
 }
 
 void txc_arena_init (txc_arena_t *self, void *first, size_t first_size)
@@ -30,7 +29,7 @@ void txc_arena_init (txc_arena_t *self, void *first, size_t first_size)
         .first = first,
         .first_size = first_size,
         .at = first,
-        .end = (uint8_t *)first + first_size,
+        .end = (uint8_t *) first + first_size,
         .allocator = {.alloc = s_alloc, .free = s_free, .allocator_data = self},
     };
 }
@@ -78,8 +77,8 @@ void *txc_arena_alloc (txc_arena_t *self, size_t size)
         self->refused = TXC_ELIMIT;
         return NULL;
     }
-    size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    if (size > (size_t)(self->end - self->at)) {
+    size = (size + ALIGN - 1) & ~(size_t) (ALIGN - 1);
+    if (size > (size_t) (self->end - self->at)) {
         /* What is large gets a chunk to itself, so that the rest of the current one is not given up for it.
          */
         if (size > CHUNK / 4)
@@ -102,6 +101,6 @@ int txc_arena_why (const txc_arena_t *self)
 
 size_t txc_arena_budget (size_t size)
 {
-    size_t batch = size < TXC_FRAME_BATCH_MAX ? size : TXC_FRAME_BATCH_MAX;
-    return (256 << 10) + 14 * batch + 2 * size;
+    enum { FIXED = 256 << 10, RATIO = 64, RATIO_ENDS = 256 << 10 };
+    return FIXED + RATIO * (size < RATIO_ENDS ? size : RATIO_ENDS) + 2 * size;
 }

@@ -42,8 +42,9 @@ void *txc_arena_alloc (txc_arena_t *self, size_t size);
  * for. */
 int txc_arena_why (const txc_arena_t *self);
 
-/* The heap that decoding size bytes may use: in proportion for what is batched, little more than the bytes
- * themselves for what is large.  Every frame that txc_frame_add lets grow can be decoded within it. */
+/* The heap that decoding size bytes may use.  A short message takes many times its encoded size in
+ * structures, a large one is mostly text and body: so what goes beyond twice the size is in proportion at
+ * first, then bounded (16 MiB). */
 size_t txc_arena_budget (size_t size);
 
 #endif

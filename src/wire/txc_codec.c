@@ -42,7 +42,7 @@ static bool s_decode (const txc_shape_t *shape, const uint8_t *bytes, size_t siz
 /* What a record of each type cannot be without. */
 static bool s_record_is_whole (const txc_rec_t *record)
 {
-    switch ((txc_rec_type_t)record->type) {
+    switch ((txc_rec_type_t) record->type) {
     case TXC_REC_FORMAT:
         return record->cluster != 0;
     case TXC_REC_SESSION_CLOSE:
@@ -83,7 +83,7 @@ const txc_codec_t txc_record_codec = {.encode = s_record_encode, .decode = s_rec
 
 static bool s_journal_is_whole (const txc_jrec_t *record)
 {
-    switch ((txc_journal_kind_t)record->kind) {
+    switch ((txc_journal_kind_t) record->kind) {
     case TXC_JOURNAL_IDENTITY:
         return record->rm[0];
     case TXC_JOURNAL_COMMITTING:
@@ -120,14 +120,14 @@ const txc_journal_codec_t txc_journal_codec = {.encode = s_journal_encode, .deco
 static void s_put (uint8_t *bytes, uint64_t value, unsigned size)
 {
     for (unsigned i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(value >> 8 * i);
+        bytes[i] = (uint8_t) (value >> 8 * i);
 }
 
 static uint64_t s_get (const uint8_t *bytes, unsigned size)
 {
     uint64_t value = 0;
     for (unsigned i = 0; i < size; i++)
-        value |= (uint64_t)bytes[i] << 8 * i;
+        value |= (uint64_t) bytes[i] << 8 * i;
     return value;
 }
 
@@ -149,7 +149,7 @@ bool txc_entry_unpack (const uint8_t *bytes, size_t size, uint64_t *slot, txc_ep
         return false;
     *slot = s_get (bytes, 8);
     epoch->round = s_get (bytes + 8, 8);
-    epoch->replica = (uint32_t)s_get (bytes + 16, 4);
+    epoch->replica = (uint32_t) s_get (bytes + 16, 4);
     *value = bytes + TXC_ENTRY_HEADER;
     *value_size = size - TXC_ENTRY_HEADER;
     return true;

@@ -107,10 +107,10 @@ static size_t s_put_varint (uint8_t *bytes, size_t value)
 {
     size_t size = 0;
     while (value >= 0x80) {
-        bytes[size++] = (uint8_t)(value | 0x80);
+        bytes[size++] = (uint8_t) (value | 0x80);
         value >>= 7;
     }
-    bytes[size++] = (uint8_t)value;
+    bytes[size++] = (uint8_t) value;
     return size;
 }
 
@@ -127,8 +127,8 @@ static int s_store (txc_arena_t *arena, const txc_msg_t *message, Txcoord__Messa
     if (!txc_shape_check (shape, kind, &list_size))
         return TXC_EINVAL;
     /* The number of a kind is the message's type, and its pointer stands where all kinds have theirs. */
-    wire->kind_case = (Txcoord__Message__KindCase)message->type;
-    wire->session_open = (Txcoord__SessionOpen *)kind;
+    wire->kind_case = (Txcoord__Message__KindCase) message->type;
+    wire->session_open = (Txcoord__SessionOpen *) kind;
     return TXC_OK;
 }
 
@@ -193,8 +193,8 @@ static int s_check (const Txcoord__Frame *frame, size_t *list_size)
         return TXC_ELIMIT;
     for (size_t i = 0; i < frame->n_messages; i++) {
         const Txcoord__Message *message = frame->messages[i];
-        const txc_shape_t *shape = txc_shape_of_message ((unsigned)message->kind_case);
-        if (!shape || !txc_shape_check (shape, (ProtobufCMessage *)message->session_open, list_size))
+        const txc_shape_t *shape = txc_shape_of_message ((unsigned) message->kind_case);
+        if (!shape || !txc_shape_check (shape, (ProtobufCMessage *) message->session_open, list_size))
             return TXC_EPROTO;
     }
     return TXC_OK;
@@ -205,8 +205,8 @@ static int s_visit (txc_frame_reader_t *self, const Txcoord__Message *wire, cons
 {
     txc_msg_t *message = &self->message;
     memset (message, 0, sizeof *message);
-    message->type = (uint8_t)wire->kind_case;
-    if (!txc_shape_load (txc_shape_of_message (message->type), (ProtobufCMessage *)wire->session_open,
+    message->type = (uint8_t) wire->kind_case;
+    if (!txc_shape_load (txc_shape_of_message (message->type), (ProtobufCMessage *) wire->session_open,
                          message, loan))
         return TXC_ENOMEM;
     visit (arg, message);

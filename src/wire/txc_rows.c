@@ -120,11 +120,11 @@ void txc_rows_builder_done (void *arg, int64_t affected, const char *tag)
 /* The columns as protobuf-c has them; one allocation, the caller's. */
 static Txcoord__Column **s_columns (const txc_rows_builder_t *self)
 {
-    size_t n = (size_t)self->n_columns;
+    size_t n = (size_t) self->n_columns;
     Txcoord__Column **columns = malloc (n * (sizeof *columns + sizeof **columns) + 1);
     if (!columns)
         return NULL;
-    Txcoord__Column *column = (Txcoord__Column *)(void *)(columns + n);
+    Txcoord__Column *column = (Txcoord__Column *) (void *) (columns + n);
     uint8_t *at = self->names.data;
     for (size_t i = 0; i < n; i++, column++) {
         txcoord__column__init (column);
@@ -149,10 +149,10 @@ static int s_finish (txc_rows_builder_t *self, txc_blob_t **blob_p)
     Txcoord__Result wire = TXCOORD__RESULT__INIT;
     Txcoord__Values values = txc_values_wire (&self->values);
     wire.version = RESULT_VERSION;
-    wire.n_columns = (size_t)self->n_columns;
+    wire.n_columns = (size_t) self->n_columns;
     wire.columns = columns;
     wire.affected = self->affected;
-    wire.tag.data = (uint8_t *)self->tag;
+    wire.tag.data = (uint8_t *) self->tag;
     wire.tag.len = strlen (self->tag);
     if (values.n_sizes)
         wire.values = &values;
@@ -215,7 +215,7 @@ static int s_read_columns (txc_rows_t *self, const Txcoord__Result *wire)
         if (!self->names[2 * i] || !self->names[2 * i + 1])
             return txc_arena_why (&self->arena);
     }
-    self->n_columns = (int)wire->n_columns;
+    self->n_columns = (int) wire->n_columns;
     return TXC_OK;
 }
 
@@ -224,10 +224,10 @@ static int s_read_values (txc_rows_t *self, const Txcoord__Result *wire)
     size_t count = wire->values ? wire->values->n_sizes : 0;
     if (count == 0)
         return wire->values && wire->values->data.len ? TXC_EPROTO : TXC_OK;
-    if (self->n_columns == 0 || count % (size_t)self->n_columns || !txc_values_index (wire->values))
+    if (self->n_columns == 0 || count % (size_t) self->n_columns || !txc_values_index (wire->values))
         return TXC_EPROTO;
     self->values = wire->values;
-    self->n_rows = (int)(count / (size_t)self->n_columns);
+    self->n_rows = (int) (count / (size_t) self->n_columns);
     return TXC_OK;
 }
 
@@ -320,7 +320,7 @@ const char *txc_rows_value (const txc_rows_t *self, int row, int column, size_t 
     TXC_CHECK (self, ROWS_MAGIC);
     txc_value_t value = {0};
     if (row >= 0 && row < self->n_rows && column >= 0 && column < self->n_columns)
-        value = txc_values_at (self->values, (size_t)row * (size_t)self->n_columns + (size_t)column);
+        value = txc_values_at (self->values, (size_t) row * (size_t) self->n_columns + (size_t) column);
     if (size)
         *size = value.size;
     return value.data;

@@ -7,7 +7,7 @@
 /* Offsets; a member whose size is not the expected one does not compile. */
 #define OFFSET(type, member, size)                                                                           \
     (uint16_t) (offsetof (type, member) +                                                                    \
-                0 * sizeof (char[sizeof (((type *)NULL)->member) == (size) ? 1 : -1]))
+                0 * sizeof (char[sizeof (((type *) NULL)->member) == (size) ? 1 : -1]))
 #define BYTES sizeof (ProtobufCBinaryData)
 
 /* clang-format off */

@@ -5,8 +5,8 @@
 #include "base/txc_assert.h"
 
 /* A member of a structure that is known by its offset. */
-#define AT(type, object, offset)   (*(type *)(void *)((char *)(object) + (offset)))
-#define PEEK(type, object, offset) (*(type const *)(const void *)((const char *)(object) + (offset)))
+#define AT(type, object, offset)   (*(type *) (void *) ((char *) (object) + (offset)))
+#define PEEK(type, object, offset) (*(type const *) (const void *) ((const char *) (object) + (offset)))
 
 /* --- bounds -------------------------------------------------------------- */
 
@@ -54,7 +54,7 @@ static bool s_check_list (const txc_field_t *field, const ProtobufCMessage *wire
 
 static bool s_check_field (const txc_field_t *field, const ProtobufCMessage *wire, size_t *list_size)
 {
-    switch ((txc_field_kind_t)field->kind) {
+    switch ((txc_field_kind_t) field->kind) {
     case TXC_FIELD_U32:
     case TXC_FIELD_I32:
     case TXC_FIELD_BOOL:
@@ -63,7 +63,7 @@ static bool s_check_field (const txc_field_t *field, const ProtobufCMessage *wir
         return !field->required || PEEK (uint64_t, wire, field->wire) != 0;
     case TXC_FIELD_ENUM: {
         int value = PEEK (int, wire, field->wire);
-        return value >= field->min && value <= (int)field->max;
+        return value >= field->min && value <= (int) field->max;
     }
     case TXC_FIELD_TEXT:
         return s_check_text (field, &PEEK (ProtobufCBinaryData, wire, field->wire));
@@ -97,8 +97,8 @@ static bool s_load_list (const txc_field_t *field, const ProtobufCMessage *wire,
     size_t count = PEEK (size_t, wire, field->wire);
     ProtobufCMessage **elements = PEEK (ProtobufCMessage **, wire, field->wire + sizeof (size_t));
     size_t size = field->shape->core_size;
-    char *target = (char *)core + field->core;
-    AT (uint32_t, core, field->count) = (uint32_t)count;
+    char *target = (char *) core + field->core;
+    AT (uint32_t, core, field->count) = (uint32_t) count;
     if (count == 0)
         return true;
     if (field->borrowed) {
@@ -123,7 +123,7 @@ static bool s_load_body (const ProtobufCBinaryData *bytes, txc_blob_t **blob)
 static bool s_load_field (const txc_field_t *field, const ProtobufCMessage *wire, void *core,
                           const txc_loan_t *loan)
 {
-    switch ((txc_field_kind_t)field->kind) {
+    switch ((txc_field_kind_t) field->kind) {
     case TXC_FIELD_U32:
     case TXC_FIELD_I32:
         AT (uint32_t, core, field->core) = PEEK (uint32_t, wire, field->wire);
@@ -135,18 +135,18 @@ static bool s_load_field (const txc_field_t *field, const ProtobufCMessage *wire
         AT (bool, core, field->core) = PEEK (protobuf_c_boolean, wire, field->wire) != 0;
         return true;
     case TXC_FIELD_ENUM:
-        AT (uint8_t, core, field->core) = (uint8_t)PEEK (int, wire, field->wire);
+        AT (uint8_t, core, field->core) = (uint8_t) PEEK (int, wire, field->wire);
         return true;
     case TXC_FIELD_TEXT: {
         const ProtobufCBinaryData *text = &PEEK (ProtobufCBinaryData, wire, field->wire);
         if (text->len)
-            memcpy ((char *)core + field->core, text->data, text->len);
+            memcpy ((char *) core + field->core, text->data, text->len);
         AT (char, core, field->core + text->len) = '\0';
         return true;
     }
     case TXC_FIELD_SUB: {
         const ProtobufCMessage *sub = PEEK (ProtobufCMessage *, wire, field->wire);
-        return !sub || txc_shape_load (field->shape, sub, (char *)core + field->core, loan);
+        return !sub || txc_shape_load (field->shape, sub, (char *) core + field->core, loan);
     }
     case TXC_FIELD_LOAN: {
         const ProtobufCMessage *sub = PEEK (ProtobufCMessage *, wire, field->wire);
@@ -198,7 +198,7 @@ static bool s_store_list (const txc_field_t *field, const void *core, ProtobufCM
     /* The check comes later; here it is enough not to follow a number that cannot be right. */
     TXC_ASSERT (count <= field->max);
     const char *source =
-        field->borrowed ? PEEK (char *, core, field->core) : (const char *)core + field->core;
+        field->borrowed ? PEEK (char *, core, field->core) : (const char *) core + field->core;
     ProtobufCMessage **elements = txc_arena_alloc (arena, count * sizeof *elements);
     if (!elements)
         return false;
@@ -214,11 +214,11 @@ static bool s_store_list (const txc_field_t *field, const void *core, ProtobufCM
 
 static void s_store_text (const txc_field_t *field, const void *core, ProtobufCBinaryData *text)
 {
-    const char *source = (const char *)core + field->core;
+    const char *source = (const char *) core + field->core;
     const char *end = memchr (source, '\0', field->max + 1);
     TXC_ASSERT (end != NULL);
-    text->data = (uint8_t *)(uintptr_t)source; /* only read: protobuf-c has no const */
-    text->len = (size_t)(end - source);
+    text->data = (uint8_t *) (uintptr_t) source; /* only read: protobuf-c has no const */
+    text->len = (size_t) (end - source);
 }
 
 static bool s_store_sub (const txc_field_t *field, const void *core, ProtobufCMessage *wire,
@@ -232,7 +232,7 @@ static bool s_store_sub (const txc_field_t *field, const void *core, ProtobufCMe
 static bool s_store_field (const txc_field_t *field, const void *core, ProtobufCMessage *wire,
                            txc_arena_t *arena)
 {
-    switch ((txc_field_kind_t)field->kind) {
+    switch ((txc_field_kind_t) field->kind) {
     case TXC_FIELD_U32:
     case TXC_FIELD_I32:
         AT (uint32_t, wire, field->wire) = PEEK (uint32_t, core, field->core);
@@ -250,7 +250,7 @@ static bool s_store_field (const txc_field_t *field, const void *core, ProtobufC
         s_store_text (field, core, &AT (ProtobufCBinaryData, wire, field->wire));
         return true;
     case TXC_FIELD_SUB: {
-        const char *sub = (const char *)core + field->core;
+        const char *sub = (const char *) core + field->core;
         return (!field->required && s_is_zero (field->shape, sub)) || s_store_sub (field, sub, wire, arena);
     }
     case TXC_FIELD_LOAN: {
@@ -263,7 +263,7 @@ static bool s_store_field (const txc_field_t *field, const void *core, ProtobufC
         txc_blob_t *blob = PEEK (txc_blob_t *, core, field->core);
         if (blob)
             AT (ProtobufCBinaryData, wire, field->wire) = (ProtobufCBinaryData){
-                .len = txc_blob_size (blob), .data = (uint8_t *)(uintptr_t)txc_blob_data (blob)};
+                .len = txc_blob_size (blob), .data = (uint8_t *) (uintptr_t) txc_blob_data (blob)};
         return true;
     }
     }

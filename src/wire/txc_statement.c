@@ -14,7 +14,7 @@ static int s_pack (const char *sql, size_t size, const txc_values_buffer_t *para
 {
     Txcoord__Statement wire = TXCOORD__STATEMENT__INIT;
     Txcoord__Values values = txc_values_wire (params);
-    wire.sql.data = (uint8_t *)(uintptr_t)sql; /* only read: protobuf-c has no const */
+    wire.sql.data = (uint8_t *) (uintptr_t) sql; /* only read: protobuf-c has no const */
     wire.sql.len = size;
     if (values.n_sizes)
         wire.params = &values;
@@ -90,7 +90,7 @@ static int s_unpack (statement_t *self, const void *bytes, size_t size)
     for (size_t i = 0; i < n_params; i++)
         params[i] = txc_values_at (wire->params, i);
     self->public =
-        (txc_statement_t){.sql = sql, .size = length, .n_params = (uint32_t)n_params, .params = params};
+        (txc_statement_t){.sql = sql, .size = length, .n_params = (uint32_t) n_params, .params = params};
     return TXC_OK;
 }
 
@@ -113,7 +113,7 @@ int txc_statement_unpack (const void *bytes, size_t size, txc_statement_t **self
 
 void txc_statement_destroy (txc_statement_t **self_p)
 {
-    statement_t *self = (statement_t *)*self_p;
+    statement_t *self = (statement_t *) *self_p;
     *self_p = NULL;
     if (!self)
         return;

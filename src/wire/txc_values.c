@@ -38,7 +38,7 @@ int txc_values_add (txc_values_buffer_t *self, const char *data, size_t size)
     memcpy (bytes + self->size, data, size);
     bytes[self->size + size] = '\0';
     self->size += size + 1;
-    self->sizes[self->n_sizes++] = (uint32_t)size + 1;
+    self->sizes[self->n_sizes++] = (uint32_t) size + 1;
     return TXC_OK;
 }
 
@@ -71,7 +71,7 @@ bool txc_values_index (Txcoord__Values *wire)
         end += size;
         if (size && data[end - 1] != '\0')
             return false;
-        wire->sizes[i] = (uint32_t)end;
+        wire->sizes[i] = (uint32_t) end;
     }
     return end == wire->data.len;
 }
@@ -81,5 +81,5 @@ txc_value_t txc_values_at (const Txcoord__Values *wire, size_t i)
     size_t begin = i ? wire->sizes[i - 1] : 0, end = wire->sizes[i];
     if (begin == end)
         return (txc_value_t){0};
-    return (txc_value_t){.data = (const char *)wire->data.data + begin, .size = end - begin - 1};
+    return (txc_value_t){.data = (const char *) wire->data.data + begin, .size = end - begin - 1};
 }

@@ -1,6 +1,15 @@
 # tests/unit: cmocka programs, a makefile for each room.
 # The programs that start threads; contrib/check runs these under ThreadSanitizer too.
 TSAN_TESTS =
+EXTRA_DIST += tests/unit/tsan.supp
+
+# For contrib/check.
+.PHONY: print-tsan-tests
+print-tsan-tests:
+	@echo $(TSAN_TESTS)
+
+include tests/unit/base.mk
+include tests/unit/wire.mk
 include tests/unit/agent.mk
 include tests/unit/log.mk
 include tests/unit/client.mk
