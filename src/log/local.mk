@@ -5,6 +5,7 @@ src_log_liblog_la_SOURCES = \
 	src/log/txc_disk.c src/log/txc_disk.h src/log/txc_disk_posix.c \
 	src/log/txc_format.c src/log/txc_format.h \
 	src/log/txc_batch.c src/log/txc_batch.h \
+	src/log/txc_log_dump.c src/log/txc_log_dump.h \
 	src/log/txc_log.c src/log/txc_log.h src/log/txc_log_impl.h \
 	src/log/txc_reader.c src/log/txc_reader.h \
 	src/log/txc_recover.c src/log/txc_recover.h src/log/txc_replay.c \

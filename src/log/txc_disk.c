@@ -28,7 +28,8 @@ int txc_disk_error (const txc_disk_t *self, const char *what, const char *name, 
 {
     char buffer[128];
     const char *text = strerror_r (-rc, buffer, sizeof buffer);
-    int code = txc_error_set (error, s_code (-rc), "cannot %s %s/%s: %s", what, self->folder, name, text);
+    int code = txc_error_set (error, s_code (-rc), "cannot %s %s%s%s: %s", what, self->folder,
+                              *name ? "/" : "", name, text);
     if (error)
         error->native = -rc;
     return code;

@@ -38,9 +38,8 @@ int txc_recover_first (txc_disk_t *disk, const txc_segments_t *segments, size_t 
     return TXC_OK;
 }
 
-/* The first pass: D. */
-static int s_find_durable (txc_disk_t *disk, const txc_segments_t *segments, size_t first, uint64_t *durable,
-                           txc_error_t *error)
+int txc_recover_durable (txc_disk_t *disk, const txc_segments_t *segments, size_t first, uint64_t *durable,
+                         txc_error_t *error)
 {
     txc_reader_t reader;
     txc_group_t group;
@@ -183,7 +182,7 @@ int txc_recover (txc_disk_t *disk, txc_segments_t *segments, txc_recovery_t *rec
     recovery->offset = TXC_BLOCK;
     int rc = txc_recover_first (disk, segments, &first, error);
     if (rc == TXC_OK)
-        rc = s_find_durable (disk, segments, first, &recovery->durable, error);
+        rc = txc_recover_durable (disk, segments, first, &recovery->durable, error);
     if (rc != TXC_OK)
         return rc;
     recovery->needed = recovery->segment = first;

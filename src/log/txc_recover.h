@@ -71,4 +71,8 @@ int txc_recover_replay (txc_disk_t *disk, const txc_segments_t *segments, const 
  */
 int txc_recover_first (txc_disk_t *disk, const txc_segments_t *segments, size_t *first, txc_error_t *error);
 
+/* D: the highest number of a group that some group, from that segment on, says is durable. */
+int txc_recover_durable (txc_disk_t *disk, const txc_segments_t *segments, size_t first, uint64_t *durable,
+                         txc_error_t *error);
+
 #endif
