@@ -1,1 +1,2 @@
 # sql
+include sql/pgsql.mk

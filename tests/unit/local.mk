@@ -13,3 +13,4 @@ include tests/unit/wire.mk
 include tests/unit/agent.mk
 include tests/unit/log.mk
 include tests/unit/client.mk
+include tests/unit/core.mk

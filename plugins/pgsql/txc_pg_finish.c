@@ -1,0 +1,71 @@
+/*
+ * txc_pg_finish.c - the ends of a prepared branch, from any connection.
+ *
+ * Each runs under a Sync of its own: it may not lie in a transaction block.
+ * An error is never an outcome: either the branch is not listed (42704), and
+ * evidence has to tell what became of it, or it is tried again.
+ */
+#include "txc_pg.h"
+
+#include <stdio.h>
+
+#include "base/txc_assert.h"
+
+static txc_rm_status_t s_refused (const char *verb, const PGresult *result, txc_rm_error_t *error)
+{
+    if (txc_pg_has_state (result, "42704"))
+        return txc_pg_fail_result (error, TXC_RM_ABSENT, TXC_ENOTA, result);
+    int code = txc_pg_has_state (result, "42501") ? TXC_EPERM : TXC_ERM;
+    txc_pg_fail_result (error, TXC_RM_RETRY, code, result);
+    if (error && code == TXC_EPERM)
+        snprintf (error->text, sizeof error->text,
+                  "%s PREPARED: the branch belongs to another role (pg_prepared_xacts tells whose): only "
+                  "that role or "
+                  "a superuser may finish it",
+                  verb);
+    return TXC_RM_RETRY;
+}
+
+static txc_rm_status_t s_finish (txc_rm_conn_t *conn, const char *verb, const txc_rm_xid_t *xid,
+                                 txc_rm_error_t *error)
+{
+    TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
+    if (!txc_pg_is_alive (conn))
+        return txc_pg_fail_lost (conn, error);
+    if (conn->phase != TXC_PG_IDLE || PQtransactionStatus (conn->pg) != PQTRANS_IDLE)
+        return txc_pg_fail (error, TXC_RM_RETRY, TXC_EPROTO, "the connection has an open branch");
+    char gid[TXC_PG_GID_SIZE], sql[TXC_PG_GID_SIZE + 32];
+    if (!txc_pg_gid (xid, gid))
+        return txc_pg_fail (error, TXC_RM_ABSENT, TXC_EINVAL, "not a valid branch id");
+    snprintf (sql, sizeof sql, "%s PREPARED '%s'", verb, gid);
+    PGresult *result = txc_pg_run (conn, sql, 0, NULL);
+    if (result == NULL)
+        return txc_pg_fail_lost (conn, error);
+    txc_rm_status_t status =
+        PQresultStatus (result) == PGRES_COMMAND_OK ? TXC_RM_OK : s_refused (verb, result, error);
+    PQclear (result);
+    return status;
+}
+
+txc_rm_status_t txc_pg_commit (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, const char *evidence,
+                               txc_rm_error_t *error)
+{
+    (void)evidence;
+    return s_finish (conn, "COMMIT", xid, error);
+}
+
+txc_rm_status_t txc_pg_rollback (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, const char *evidence,
+                                 txc_rm_error_t *error)
+{
+    (void)evidence;
+    return s_finish (conn, "ROLLBACK", xid, error);
+}
+
+/* PostgreSQL takes no heuristic decisions: there is nothing to forget. */
+txc_rm_status_t txc_pg_forget (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, txc_rm_error_t *error)
+{
+    (void)xid;
+    (void)error;
+    TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
+    return TXC_RM_OK;
+}

@@ -1,0 +1,59 @@
+/*
+ * core_world.h - one coordinator, one agent and one application in one process,
+ * with messages that always arrive and a resource manager that obeys a script.
+ * For unit tests of single flows; the faults belong to tests/sim.
+ */
+#ifndef CORE_WORLD_H
+#define CORE_WORLD_H
+
+#include "core/txc_agent.h"
+#include "core/txc_replica.h"
+#include "core/txc_session.h"
+
+enum { WORLD_QUEUE = 256, WORLD_RMS = 2, WORLD_TRACE = 8192 };
+
+typedef struct world_mail {
+    int to; /* 'C', 'L' or 'A' */
+    txc_msg_t message;
+    txc_branch_ref_t branches[TXC_BRANCHES_MAX];
+    txc_rm_entry_t entries[WORLD_RMS];
+    txc_error_t error;
+} world_mail_t;
+
+typedef struct world {
+    uint64_t now_ms;
+    txc_replica_t *replica;
+    txc_agent_t *agent;
+    txc_session_t *session;
+    world_mail_t *queue[WORLD_QUEUE];
+    unsigned head, tail;
+    uint64_t operation;
+    int codes[256]; /* by operation; TXC_PENDING until it completes */
+    txc_error_t errors[256];
+    txc_blob_t *bodies[256];
+    uint8_t status[TXC_WORK_OPS][WORLD_RMS]; /* the script: what each operation answers */
+    uint8_t last_status[WORLD_RMS];          /* of the prepare that travels with a statement */
+    uint8_t work_error;
+    int drop; /* a message type that is lost; 0: none */
+    int dropped;
+    char trace[WORLD_TRACE]; /* messages, records and work, a word each */
+} world_t;
+
+void world_open (world_t *self);
+void world_close (world_t *self);
+
+/* Delivers everything until nothing moves. */
+void world_run (world_t *self);
+/* Lets time pass in steps to the next timers. */
+void world_pass (world_t *self, uint64_t ms);
+
+/* An operation of the application; runs the world and returns the operation's number. */
+uint64_t world_do (world_t *self, txc_session_event_t event);
+uint64_t world_begin (world_t *self);
+int world_exec (world_t *self, uint64_t tx, const char *rm, uint32_t flags);
+int world_commit (world_t *self, uint64_t tx);
+
+/* A second life of the coordinator, from the values that were durable. */
+void world_restart_replica (world_t *self);
+
+#endif
