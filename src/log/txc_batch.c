@@ -10,7 +10,7 @@ enum { ROOM_FIRST = 64 << 10, ROOM_KEPT = 4 << 20 };
 
 static size_t s_padded (uint32_t size)
 {
-    return ((size_t)size + 7) & ~(size_t)7;
+    return ((size_t) size + 7) & ~(size_t) 7;
 }
 
 static void s_make_room (txc_batch_t *self, size_t size)

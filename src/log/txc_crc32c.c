@@ -30,7 +30,7 @@ __attribute__ ((target ("sse4.2"))) static uint32_t s_update_sse42 (uint32_t crc
         memcpy (&word, data, sizeof word);
         wide = _mm_crc32_u64 (wide, word);
     }
-    crc = (uint32_t)wide;
+    crc = (uint32_t) wide;
     for (; size > 0; size--, data++)
         crc = _mm_crc32_u8 (crc, *data);
     return crc;

@@ -30,7 +30,7 @@ typedef struct s_posix {
 
 static s_posix_t *s_self (txc_disk_t *disk)
 {
-    s_posix_t *self = (s_posix_t *)(void *)disk;
+    s_posix_t *self = (s_posix_t *) (void *) disk;
     TXC_CHECK (self, DISK_MAGIC);
     return self;
 }
@@ -56,7 +56,7 @@ static int s_open (txc_disk_t *disk, const char *name, txc_disk_mode_t mode, txc
 
 static void s_close (txc_disk_t *disk, txc_disk_file_t *file)
 {
-    (void)disk;
+    (void) disk;
     if (!file)
         return;
     close (file->fd);
@@ -65,57 +65,57 @@ static void s_close (txc_disk_t *disk, txc_disk_file_t *file)
 
 static ssize_t s_read (txc_disk_t *disk, txc_disk_file_t *file, void *bytes, size_t size, uint64_t offset)
 {
-    (void)disk;
+    (void) disk;
     size_t done = 0;
     while (done < size) {
-        ssize_t n = pread (file->fd, (char *)bytes + done, size - done, (off_t)(offset + done));
+        ssize_t n = pread (file->fd, (char *) bytes + done, size - done, (off_t) (offset + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
         if (n == 0)
             break;
-        done += (size_t)n;
+        done += (size_t) n;
     }
-    return (ssize_t)done;
+    return (ssize_t) done;
 }
 
 static int s_write (txc_disk_t *disk, txc_disk_file_t *file, const void *bytes, size_t size, uint64_t offset)
 {
-    (void)disk;
+    (void) disk;
     size_t done = 0;
     while (done < size) {
-        ssize_t n = pwrite (file->fd, (const char *)bytes + done, size - done, (off_t)(offset + done));
+        ssize_t n = pwrite (file->fd, (const char *) bytes + done, size - done, (off_t) (offset + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
         if (n == 0)
             return -EIO;
-        done += (size_t)n;
+        done += (size_t) n;
     }
     return 0;
 }
 
 static int s_sync (txc_disk_t *disk, txc_disk_file_t *file)
 {
-    (void)disk;
+    (void) disk;
     return fdatasync (file->fd) == 0 ? 0 : -errno;
 }
 
 static int s_forget (txc_disk_t *disk, txc_disk_file_t *file)
 {
-    (void)disk;
+    (void) disk;
     return -posix_fadvise (file->fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 static int s_size (txc_disk_t *disk, txc_disk_file_t *file, uint64_t *size)
 {
-    (void)disk;
+    (void) disk;
     struct stat status;
     if (fstat (file->fd, &status) != 0)
         return -errno;
-    *size = (uint64_t)status.st_size;
+    *size = (uint64_t) status.st_size;
     return 0;
 }
 
@@ -185,8 +185,8 @@ static int s_lock (txc_disk_t *disk, const char *name, txc_disk_file_t **file, l
         return rc;
     }
     char text[32];
-    int size = snprintf (text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate (fd, 0) != 0 || pwrite (fd, text, (size_t)size, 0) != size) {
+    int size = snprintf (text, sizeof text, "%ld\n", (long) getpid());
+    if (ftruncate (fd, 0) != 0 || pwrite (fd, text, (size_t) size, 0) != size) {
         int rc = errno ? -errno : -EIO;
         close (fd);
         return rc;

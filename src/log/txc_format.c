@@ -11,26 +11,26 @@ static const char s_group_magic[4] = {'T', 'X', 'C', 'G'};
 static void s_put32 (uint8_t *bytes, uint32_t value)
 {
     for (int i = 0; i < 4; i++)
-        bytes[i] = (uint8_t)(value >> 8 * i);
+        bytes[i] = (uint8_t) (value >> 8 * i);
 }
 
 static void s_put64 (uint8_t *bytes, uint64_t value)
 {
     for (int i = 0; i < 8; i++)
-        bytes[i] = (uint8_t)(value >> 8 * i);
+        bytes[i] = (uint8_t) (value >> 8 * i);
 }
 
 static uint32_t s_get32 (const uint8_t *bytes)
 {
     uint32_t value = 0;
     for (int i = 0; i < 4; i++)
-        value |= (uint32_t)bytes[i] << 8 * i;
+        value |= (uint32_t) bytes[i] << 8 * i;
     return value;
 }
 
 static uint64_t s_get64 (const uint8_t *bytes)
 {
-    return s_get32 (bytes) | (uint64_t)s_get32 (bytes + 4) << 32;
+    return s_get32 (bytes) | (uint64_t) s_get32 (bytes + 4) << 32;
 }
 
 /* The CRC of size bytes without the four at skip, begun with the log's id. */
@@ -115,7 +115,7 @@ void txc_record_header_encode (const txc_record_header_t *header, uint64_t id, u
     s_put64 (bytes + 16, header->lap);
     s_put32 (bytes + 24, header->kind);
     s_put32 (bytes + 28, header->flags);
-    s_put32 (bytes, s_crc (id, bytes, 0, (size_t)TXC_RECORD_HEADER + header->size));
+    s_put32 (bytes, s_crc (id, bytes, 0, (size_t) TXC_RECORD_HEADER + header->size));
 }
 
 bool txc_record_header_decode (const uint8_t *bytes, size_t room, uint64_t id, uint64_t lap,
@@ -132,7 +132,7 @@ bool txc_record_header_decode (const uint8_t *bytes, size_t room, uint64_t id, u
         return false;
     if (header->flags & TXC_RECORD_CHUNK && header->size < TXC_CHUNK_HEADER)
         return false;
-    return s_get32 (bytes) == s_crc (id, bytes, 0, (size_t)TXC_RECORD_HEADER + header->size);
+    return s_get32 (bytes) == s_crc (id, bytes, 0, (size_t) TXC_RECORD_HEADER + header->size);
 }
 
 void txc_chunk_header_encode (const txc_chunk_header_t *header, uint8_t *bytes)

@@ -103,7 +103,7 @@ void txc_chunk_header_decode (const uint8_t *bytes, txc_chunk_header_t *header);
 
 static inline uint64_t txc_block_round (uint64_t bytes)
 {
-    return (bytes + TXC_BLOCK - 1) & ~(uint64_t)(TXC_BLOCK - 1);
+    return (bytes + TXC_BLOCK - 1) & ~(uint64_t) (TXC_BLOCK - 1);
 }
 
 #endif

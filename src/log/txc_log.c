@@ -114,7 +114,7 @@ static void s_notify (txc_log_t *self)
 static void s_add_ms (struct timespec *time, uint32_t ms)
 {
     time->tv_sec += ms / 1000;
-    time->tv_nsec += (long)(ms % 1000) * 1000000;
+    time->tv_nsec += (long) (ms % 1000) * 1000000;
     if (time->tv_nsec >= 1000000000) {
         time->tv_sec++;
         time->tv_nsec -= 1000000000;
@@ -125,9 +125,9 @@ static void s_add_ms (struct timespec *time, uint32_t ms)
 
 static void s_publish_space (txc_log_t *self)
 {
-    uint64_t bytes = txc_store_free_bytes (self->store);
-    /* a step of a checkpoint may take its slice after the producer has looked */
-    atomic_store (&self->free_bytes, bytes > TXC_STORE_SLICE ? bytes - TXC_STORE_SLICE : 0);
+    uint64_t bytes = txc_store_free_bytes (self->store), spare = txc_store_spare (self->store);
+    /* the spare holds a slice, too: a step of a checkpoint may take one after the producer has looked */
+    atomic_store (&self->free_bytes, bytes > spare ? bytes - spare : 0);
 }
 
 /* Tells the producer how things are, and wakes it if there is news. */
@@ -326,7 +326,7 @@ int txc_log_append (txc_log_t *self, uint32_t kind, const void *bytes, size_t si
     int rc = s_claim (self, size);
     if (rc != TXC_OK)
         return rc;
-    txc_batch_item_t item = {.lsn = self->next_lsn++, .kind = kind, .size = (uint32_t)size};
+    txc_batch_item_t item = {.lsn = self->next_lsn++, .kind = kind, .size = (uint32_t) size};
     txc_batch_add (&self->pending, &item, bytes);
     self->pending.forced |= forced;
     if (lsn)
@@ -493,7 +493,7 @@ static int s_start (txc_log_t *self, txc_error_t *error)
     if (self->fd < 0)
         return txc_error_set (error, TXC_EIO, "cannot make an eventfd: %s", strerror (errno));
     s_publish (self);
-    (void)txc_log_durable (self);
+    (void) txc_log_durable (self);
     sigfillset (&all);
     pthread_sigmask (SIG_SETMASK, &all, &old);
     int rc = pthread_create (&self->thread, NULL, s_run, self);

@@ -34,8 +34,8 @@ static int s_load (txc_reader_t *self, txc_error_t *error)
     }
     ssize_t n = self->disk->read (self->disk, segment->file, self->bytes, segment->size, 0);
     if (n < 0)
-        return txc_disk_error (self->disk, "read", segment->name, (int)n, error);
-    memset (self->bytes + n, 0, segment->size - (uint64_t)n);
+        return txc_disk_error (self->disk, "read", segment->name, (int) n, error);
+    memset (self->bytes + n, 0, segment->size - (uint64_t) n);
     self->loaded = true;
     self->offset = TXC_BLOCK;
     return TXC_OK;
@@ -77,7 +77,7 @@ static bool s_parse (txc_reader_t *self, txc_group_t *group)
             s_note_bad (self, self->offset + at, true, "record checksum");
             return false;
         }
-        at += (size_t)TXC_RECORD_HEADER + record.size;
+        at += (size_t) TXC_RECORD_HEADER + record.size;
     }
     if (at != header->bytes) {
         s_note_bad (self, self->offset, true, "group length");
@@ -117,6 +117,6 @@ bool txc_group_record (const txc_group_t *self, size_t *at, txc_record_header_t 
         txc_record_header_decode (self->bytes + *at, self->size - *at, id, self->header.lap, header);
     TXC_ASSERT (intact);
     *bytes = self->bytes + *at + TXC_RECORD_HEADER;
-    *at += (size_t)TXC_RECORD_HEADER + header->size;
+    *at += (size_t) TXC_RECORD_HEADER + header->size;
     return true;
 }

@@ -28,7 +28,7 @@ int txc_recover_first (txc_disk_t *disk, const txc_segments_t *segments, size_t 
         txc_group_header_t header;
         ssize_t n = disk->read (disk, segment->file, bytes, sizeof bytes, TXC_BLOCK);
         if (n < 0)
-            return txc_disk_error (disk, "read", segment->name, (int)n, error);
+            return txc_disk_error (disk, "read", segment->name, (int) n, error);
         if (!txc_group_header_decode (bytes, segments->id, segment->lap, &header))
             continue;
         while (*first < i && segments->at[*first]->lap < header.live)
@@ -202,7 +202,7 @@ static int s_wipe_segment (txc_disk_t *disk, const txc_segment_t *segment, uint6
         uint8_t bytes[TXC_GROUP_HEADER] = {0};
         ssize_t n = disk->read (disk, segment->file, bytes, sizeof bytes, offset);
         if (n < 0)
-            return (int)n;
+            return (int) n;
         if (!txc_group_header_resembles (bytes, segment->lap))
             continue;
         int rc = disk->write (disk, segment->file, zeros, sizeof zeros, offset);

@@ -138,7 +138,7 @@ static int s_load_one (txc_segments_t *self, txc_segment_t *segment, txc_disk_t 
     uint8_t bytes[TXC_SEGMENT_HEADER] = {0};
     uint64_t size = 0;
     ssize_t n = disk->read (disk, segment->file, bytes, sizeof bytes, 0);
-    rc = n < 0 ? (int)n : disk->size (disk, segment->file, &size);
+    rc = n < 0 ? (int) n : disk->size (disk, segment->file, &size);
     if (rc < 0)
         return txc_disk_error (disk, "read", segment->name, rc, error);
     rc = s_check_header (self, segment, disk, bytes, error);
@@ -151,7 +151,7 @@ static int s_load_one (txc_segments_t *self, txc_segment_t *segment, txc_disk_t 
 
 static int s_compare (const void *a, const void *b)
 {
-    const txc_segment_t *x = *(txc_segment_t *const *)a, *y = *(txc_segment_t *const *)b;
+    const txc_segment_t *x = *(txc_segment_t *const *) a, *y = *(txc_segment_t *const *) b;
     return x->lap < y->lap ? -1 : x->lap > y->lap;
 }
 

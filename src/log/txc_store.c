@@ -41,10 +41,10 @@ static void s_begin_group (txc_store_t *self)
 int txc_store_seal (txc_store_t *self)
 {
     txc_segment_t *segment = txc_store_segment (self);
-    size_t padded = (size_t)txc_block_round (self->used);
+    size_t padded = (size_t) txc_block_round (self->used);
     TXC_ASSERT (self->used >= TXC_GROUP_HEADER && padded <= TXC_GROUP_MAX && padded <= txc_store_room (self));
     memset (self->group + self->used, 0, padded - self->used);
-    txc_group_header_t header = {.bytes = (uint32_t)self->used,
+    txc_group_header_t header = {.bytes = (uint32_t) self->used,
                                  .records = self->records,
                                  .lap = segment->lap,
                                  .number = self->number,
@@ -102,7 +102,7 @@ int txc_store_put (txc_store_t *self, uint32_t kind, uint32_t flags, const void 
         memcpy (bytes + TXC_RECORD_HEADER, head, head_size);
     if (tail_size > 0)
         memcpy (bytes + TXC_RECORD_HEADER + head_size, tail, tail_size);
-    txc_record_header_t header = {.size = (uint32_t)size,
+    txc_record_header_t header = {.size = (uint32_t) size,
                                   .lsn = self->next_lsn,
                                   .lap = txc_store_segment (self)->lap,
                                   .kind = kind,

@@ -72,8 +72,12 @@ int txc_store_checkpoint_step (txc_store_t *self);
 bool txc_store_is_checkpointing (const txc_store_t *self); /* until it is durable */
 bool txc_store_is_stepping (const txc_store_t *self);      /* while slices are left to append */
 
-/* Bytes that one step appends at most, with headers and padding. */
-enum { TXC_STORE_SLICE = 320 << 10 };
+/* Bytes that one step appends at most, with headers and padding: small against a segment. */
+uint64_t txc_store_slice (const txc_store_t *self);
+
+/* Free bytes that entries should leave: a checkpoint of about that size, which frees the rest, still fits a
+ * full log. */
+uint64_t txc_store_spare (const txc_store_t *self);
 
 /* One step towards a reserve segment, ready before it is needed: TXC_PENDING if more steps are left, TXC_OK
  * if there is nothing (more) to do, or the failure.  retry: try again although the disk was full the last

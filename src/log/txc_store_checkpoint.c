@@ -8,12 +8,19 @@
 #include "log/txc_store_impl.h"
 
 enum {
-    PIECE_MAX = TXC_LOG_ENTRY_MAX - TXC_CHUNK_HEADER,
-    PIECES_A_STEP = 8,
-    /* groups are padded, and end where a piece does not fit: at most one more for each */
-    STEP_BYTES = PIECES_A_STEP * (TXC_LOG_ENTRY_MAX + TXC_RECORD_HEADER) + 2 * TXC_BLOCK
+    SLICE_MIN = 32 << 10,
+    SLICE_MAX = 320 << 10,
+    PIECE_HEADERS = TXC_RECORD_HEADER + TXC_CHUNK_HEADER,
+    STEP_COST = 3 * TXC_BLOCK /* groups are padded: those that the step ends, and the one that it begins */
 };
-_Static_assert((int)STEP_BYTES <= (int)TXC_STORE_SLICE, "a step has to keep its promise");
+
+uint64_t txc_store_slice (const txc_store_t *self)
+{
+    TXC_CHECK (self, TXC_STORE_MAGIC);
+    uint64_t slice = self->options.segment_size / 32;
+    slice = slice < SLICE_MIN ? SLICE_MIN : slice;
+    return slice > SLICE_MAX ? SLICE_MAX : slice;
+}
 
 bool txc_store_is_checkpointing (const txc_store_t *self)
 {
@@ -50,33 +57,54 @@ int txc_store_checkpoint (txc_store_t *self, uint32_t kind, const void *bytes, s
     return TXC_OK;
 }
 
-/* Bytes that have to stay for entries, so that a checkpoint on a full disk does not take the last of them. */
-static uint64_t s_spare (const txc_store_t *self)
+uint64_t txc_store_spare (const txc_store_t *self)
 {
-    return txc_store_segment (self)->size / 8;
+    TXC_CHECK (self, TXC_STORE_MAGIC);
+    return txc_store_slice (self) + txc_store_segment (self)->size / 8;
 }
 
-static int s_put_piece (txc_store_t *self)
+/* Space for what is left of the checkpoint; groups are padded, by less than 1/4 even in the smallest slices.
+ */
+static uint64_t s_rest_cost (const txc_checkpointing_t *checkpoint)
+{
+    uint64_t rest = checkpoint->size - checkpoint->done;
+    return rest + rest / 4 + 2 * STEP_COST;
+}
+
+/* Sees to space for a piece: what is free is enough for all that is left, or for the piece with the spare
+ * behind it. Otherwise it could use up the last of a full disk and still not be complete. */
+static int s_find_space (txc_store_t *self, size_t size)
+{
+    uint64_t rest = s_rest_cost (&self->checkpoint),
+             piece = txc_store_spare (self) + size + PIECE_HEADERS + STEP_COST;
+    while (txc_store_free_bytes (self) < (rest < piece ? rest : piece)) {
+        int rc = txc_store_prepare (self, false);
+        if (rc == TXC_OK)
+            return txc_store_has_reserve (self) ? TXC_OK : TXC_ENOSPACE;
+        if (rc != TXC_PENDING)
+            return rc;
+    }
+    return TXC_OK;
+}
+
+/* Puts a piece of at most that many bytes, headers included, and takes them off *left. */
+static int s_put_piece (txc_store_t *self, uint64_t *left)
 {
     txc_checkpointing_t *checkpoint = &self->checkpoint;
-    size_t left = checkpoint->size - checkpoint->done;
-    size_t size = left < PIECE_MAX ? left : PIECE_MAX;
+    uint64_t most = *left - PIECE_HEADERS, rest = checkpoint->size - checkpoint->done;
+    most = most < TXC_LOG_ENTRY_MAX - TXC_CHUNK_HEADER ? most : TXC_LOG_ENTRY_MAX - TXC_CHUNK_HEADER;
+    size_t size = (size_t) (rest < most ? rest : most);
     uint8_t head[TXC_CHUNK_HEADER];
     txc_chunk_header_t chunk = {.checkpoint = checkpoint->number,
                                 .total = checkpoint->size,
                                 .offset = checkpoint->done,
                                 .keep = checkpoint->keep};
-    /* a new segment first: a piece needs room for entries behind it */
-    while (txc_store_free_bytes (self) < s_spare (self) + size + TXC_RECORD_HEADER + 2 * TXC_BLOCK) {
-        int rc = txc_store_prepare (self, false);
-        if (rc == TXC_OK && self->low)
-            return TXC_ENOSPACE;
-        if (rc != TXC_OK && rc != TXC_PENDING)
-            return rc;
-    }
+    int rc = s_find_space (self, size);
+    if (rc != TXC_OK)
+        return rc;
     txc_chunk_header_encode (&chunk, head);
     const uint8_t *bytes = size > 0 ? checkpoint->bytes + checkpoint->done : NULL;
-    int rc = txc_store_put (self, checkpoint->kind, TXC_RECORD_CHUNK, head, sizeof head, bytes, size);
+    rc = txc_store_put (self, checkpoint->kind, TXC_RECORD_CHUNK, head, sizeof head, bytes, size);
     if (rc != TXC_OK)
         return rc;
     if (!checkpoint->started) {
@@ -85,6 +113,7 @@ static int s_put_piece (txc_store_t *self)
         checkpoint->started = true;
     }
     checkpoint->done += size;
+    *left -= size + PIECE_HEADERS;
     return TXC_OK;
 }
 
@@ -94,8 +123,9 @@ int txc_store_checkpoint_step (txc_store_t *self)
     if (self->error.code != TXC_OK)
         return self->error.code;
     int rc = TXC_OK;
-    for (int i = 0; i < PIECES_A_STEP && rc == TXC_OK && txc_store_is_stepping (self); i++)
-        rc = s_put_piece (self);
+    uint64_t left = txc_store_slice (self) - STEP_COST;
+    while (left > PIECE_HEADERS && rc == TXC_OK && txc_store_is_stepping (self))
+        rc = s_put_piece (self, &left);
     return rc;
 }
 

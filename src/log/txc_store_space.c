@@ -22,7 +22,7 @@ void txc_store_drop_making (txc_store_t *self)
     txc_segment_temporary_name (self->making.segment->slot, name);
     txc_segment_destroy (&self->making.segment, self->disk);
     /* if it stays, the next open removes it */
-    (void)self->disk->remove (self->disk, name);
+    (void) self->disk->remove (self->disk, name);
 }
 
 /* The disk is full: that is no failure, the log goes on with what it has. */
@@ -58,7 +58,7 @@ static int s_make_fill (txc_store_t *self)
     txc_making_t *making = &self->making;
     txc_segment_t *segment = making->segment;
     uint64_t left = segment->size - making->filled;
-    size_t size = left < ZERO_SLICE ? (size_t)left : ZERO_SLICE;
+    size_t size = left < ZERO_SLICE ? (size_t) left : ZERO_SLICE;
     int rc = self->disk->write (self->disk, segment->file, zeros, size, making->filled);
     if (rc == 0)
         rc = self->disk->sync (self->disk, segment->file);

@@ -71,7 +71,7 @@ static void s_append (s_world_t *world)
     }
     model->generation[lsn] = model->now;
     size_t size = model_entry (model, lsn, bytes);
-    assert_int_equal (txc_store_append (world->store, (uint32_t)(lsn % 7), bytes, size, &lsn), TXC_OK);
+    assert_int_equal (txc_store_append (world->store, (uint32_t) (lsn % 7), bytes, size, &lsn), TXC_OK);
     model_appended (model, lsn);
 }
 
@@ -81,7 +81,7 @@ static void s_begin_checkpoint (s_world_t *world)
     if (txc_store_is_checkpointing (world->store))
         return;
     uint64_t back = s_random (world, 30), keep = model->next > back ? model->next - back : 1;
-    size_t size = s_random (world, 4) == 0 ? 0 : (size_t)s_random (world, 100000) + 8;
+    size_t size = s_random (world, 4) == 0 ? 0 : (size_t) s_random (world, 100000) + 8;
     keep = keep < model->keep ? model->keep : keep;
     free (world->snapshot);
     world->snapshot = model_snapshot (model, keep, size);
@@ -149,7 +149,7 @@ static void s_step (s_world_t *world)
 /* Everything acknowledged is replayed, in order, nothing is invented, whatever was lost or torn. */
 static void test_crashes_at_random (void **state)
 {
-    (void)state;
+    (void) state;
     uint64_t crashes = 0, kills = 0, cuts = 0, lows = 0;
     for (uint64_t seed = 1; seed <= 100; seed++) {
         s_world_t *world = s_world_new (seed);
@@ -161,8 +161,8 @@ static void test_crashes_at_random (void **state)
         lows += world->lows;
         s_world_destroy (world);
     }
-    print_message ("%d crashes, %d kills, %d cuts, %d times low\n", (int)crashes, (int)kills, (int)cuts,
-                   (int)lows);
+    print_message ("%d crashes, %d kills, %d cuts, %d times low\n", (int) crashes, (int) kills, (int) cuts,
+                   (int) lows);
     assert_true (crashes > 2000 && kills > 200 && cuts > 500);
 }
 
