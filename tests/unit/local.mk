@@ -9,6 +9,7 @@ print-tsan-tests:
 	@echo $(TSAN_TESTS)
 
 include tests/unit/base.mk
+include tests/unit/purity.mk
 include tests/unit/wire.mk
 include tests/unit/agent.mk
 include tests/unit/log.mk
