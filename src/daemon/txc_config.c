@@ -72,33 +72,44 @@ static const char *s_last_name (const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* The name that pattern has below section ("" is the root); NULL if it does not lie there. */
+static const char *s_name_below (const char *pattern, const char *section)
+{
+    if (!*section)
+        return pattern;
+    if (!s_matches (pattern, section, false))
+        return NULL;
+    for (const char *p = section; p; p = strchr (p + 1, '/'))
+        pattern = strchr (pattern, '/') + 1;
+    return pattern;
+}
+
+static bool s_is_first_of_name (const txc_key_t *keys, const txc_key_t *key, const char *section)
+{
+    const char *name = s_name_below (key->path, section);
+    for (const txc_key_t *other = keys; other < key; other++) {
+        const char *earlier = s_name_below (other->path, section);
+        if (earlier && s_name_size (earlier) == s_name_size (name) &&
+            strncmp (earlier, name, s_name_size (name)) == 0)
+            return false;
+    }
+    return true;
+}
+
 /* Writes the names that the table allows beside path: "cluster, name". */
 static void s_list_allowed (const txc_key_t *keys, const char *path, char *text, size_t size)
 {
-    size_t parent = (size_t)(s_last_name (path) - path), used = 0;
+    size_t parent = (size_t) (s_last_name (path) - path), used = 0;
     char *section = txc_strdup (path);
     section[parent ? parent - 1 : 0] = 0;
     text[0] = 0;
     for (const txc_key_t *key = keys; key->path; key++) {
-        const char *name = key->path;
-        if (parent) {
-            if (!s_matches (key->path, section, false))
-                continue;
-            for (const char *p = section; p; p = strchr (p + 1, '/'))
-                name = strchr (name, '/') + 1;
-        }
-        size_t length = s_name_size (name);
-        const char *known = strstr (text, name); /* a section's name comes with each of its keys */
-        if (*name == '?' || used + length + 3 > size ||
-            (known && strncmp (known, name, length) == 0 && name[length]))
+        const char *name = s_name_below (key->path, section);
+        if (!name || *name == '?' || !s_is_first_of_name (keys, key, section) ||
+            used + s_name_size (name) + 3 > size)
             continue;
-        if (used) {
-            memcpy (text + used, ", ", 2);
-            used += 2;
-        }
-        memcpy (text + used, name, length);
-        used += length;
-        text[used] = 0;
+        used += (size_t) snprintf (text + used, size - used, "%s%.*s", used ? ", " : "",
+                                   (int) s_name_size (name), name);
     }
     free (section);
 }
@@ -156,7 +167,7 @@ static int s_check_name (const txc_key_t *keys, const char *file, const txc_zpl_
 {
     for (const txc_key_t *key = keys; key->path; key++) {
         const char *mark = strstr (key->path, "?/");
-        size_t size = mark ? (size_t)(mark - key->path) + 1 : 0;
+        size_t size = mark ? (size_t) (mark - key->path) + 1 : 0;
         if (!mark || strncmp (key->path, item->path, size - 1) != 0 || strchr (item->path + size - 1, '/'))
             continue;
         if (!txc_name_is_valid (item->path + size - 1))
@@ -179,7 +190,7 @@ static int s_check_required (const txc_key_t *keys, const char *file, const txc_
                                       key->help ? key->help : "it has no default");
             continue;
         }
-        size_t stem = (size_t)(strrchr (key->path, '/') - key->path); /* without the key's own name */
+        size_t stem = (size_t) (strrchr (key->path, '/') - key->path); /* without the key's own name */
         char *pattern = txc_strdup (key->path);
         pattern[stem] = 0;
         for (size_t i = 0; i < zpl->n_items; i++) {

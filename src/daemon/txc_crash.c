@@ -61,7 +61,7 @@ static bool s_knows (const char *wanted)
 static int s_arm (const char *text, int signal_number, txc_error_t *error)
 {
     const char *colon = strchr (text, ':');
-    size_t size = colon ? (size_t)(colon - text) : strlen (text);
+    size_t size = colon ? (size_t) (colon - text) : strlen (text);
     char *end = NULL;
     unsigned long count = colon ? strtoul (colon + 1, &end, 10) : 1;
     if (colon && (*end || end == colon + 1 || count == 0 || colon[1] == '-'))
@@ -113,8 +113,8 @@ static void s_note (const char *where, const char *what, const char *name)
             return;
         char line[NAME_MAX_SIZE + 1];
         int size = snprintf (line, sizeof line, "%s\n", name);
-        ssize_t written = write (s_hits_fd, line, (size_t)size);
-        (void)written; /* a test that misses the line fails by itself */
+        ssize_t written = write (s_hits_fd, line, (size_t) size);
+        (void) written; /* a test that misses the line fails by itself */
         return;
     }
 }

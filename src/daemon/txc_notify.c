@@ -26,7 +26,7 @@ static socklen_t s_address (const char *name, struct sockaddr_un *address)
         address->sun_path[0] = '\0';
     else
         size++; /* a path travels with its NUL, an abstract name without */
-    return (socklen_t)(offsetof (struct sockaddr_un, sun_path) + size);
+    return (socklen_t) (offsetof (struct sockaddr_un, sun_path) + size);
 }
 
 bool txc_notify (const char *format, ...)
@@ -44,13 +44,13 @@ bool txc_notify (const char *format, ...)
     va_start (args, format);
     int size = vsnprintf (text, sizeof text, format, args);
     va_end (args);
-    if (size < 0 || (size_t)size >= sizeof text)
+    if (size < 0 || (size_t) size >= sizeof text)
         return false;
 
     int fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
-    ssize_t sent = sendto (fd, text, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address,
+    ssize_t sent = sendto (fd, text, (size_t) size, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *) &address,
                            address_size);
     close (fd);
     return sent == size;
@@ -58,13 +58,13 @@ bool txc_notify (const char *format, ...)
 
 bool txc_notify_reloading (void)
 {
-    return txc_notify ("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)txc_clock_us());
+    return txc_notify ("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long) txc_clock_us());
 }
 
 uint64_t txc_notify_watchdog_ms (void)
 {
     const char *usec = getenv ("WATCHDOG_USEC"), *pid = getenv ("WATCHDOG_PID");
-    if (!usec || (pid && strtol (pid, NULL, 10) != (long)getpid()))
+    if (!usec || (pid && strtol (pid, NULL, 10) != (long) getpid()))
         return 0;
     return strtoull (usec, NULL, 10) / 2000;
 }

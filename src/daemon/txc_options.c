@@ -54,7 +54,7 @@ static void s_table (const txc_daemon_t *daemon, struct option table[N_COMMON + 
     size_t n = N_COMMON;
     for (const txc_flag_t *flag = daemon->flags; flag && flag->name; flag++, n++) {
         TXC_ASSERT (n < N_COMMON + FLAGS_MAX);
-        table[n] = (struct option){flag->name, no_argument, NULL, OPT_FLAG + (int)(n - N_COMMON)};
+        table[n] = (struct option){flag->name, no_argument, NULL, OPT_FLAG + (int) (n - N_COMMON)};
     }
     table[n] = (struct option){0};
 }

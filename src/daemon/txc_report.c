@@ -44,12 +44,12 @@ void txc_report_init (const char *name)
 
 void txc_report_set_level (txc_report_level_t level)
 {
-    s_level = (int)level;
+    s_level = (int) level;
 }
 
 bool txc_report_is_on (txc_report_level_t level)
 {
-    return (int)level <= s_level;
+    return (int) level <= s_level;
 }
 
 bool txc_report_level_parse (const char *text, txc_report_level_t *level)
@@ -68,14 +68,15 @@ bool txc_report_level_parse (const char *text, txc_report_level_t *level)
 static size_t s_prefix (char *line, size_t size, txc_report_level_t level)
 {
     if (s_to_journal)
-        return (size_t)snprintf (line, size, "<%d>", (int)level);
+        return (size_t) snprintf (line, size, "<%d>", (int) level);
     struct timespec now;
     struct tm utc;
     clock_gettime (CLOCK_REALTIME, &now);
     gmtime_r (&now.tv_sec, &utc);
     size_t used = strftime (line, size, "%Y-%m-%dT%H:%M:%S", &utc);
-    return used + (size_t)snprintf (line + used, size - used, ".%03dZ %s %s: ", (int)(now.tv_nsec / 1000000),
-                                    s_name, s_level_name (level));
+    return used + (size_t) snprintf (line + used, size - used,
+                                     ".%03dZ %s %s: ", (int) (now.tv_nsec / 1000000), s_name,
+                                     s_level_name (level));
 }
 
 static void s_write (txc_report_level_t level, const txc_gtrid_t *gtrid, const char *format, va_list args)
@@ -87,20 +88,20 @@ static void s_write (txc_report_level_t level, const txc_gtrid_t *gtrid, const c
         suffix_size = snprintf (suffix, sizeof suffix, " gtrid=%s", txc_gtrid_format (gtrid, text));
 
     size_t used = s_prefix (line, sizeof line, level);
-    size_t room = sizeof line - used - (size_t)suffix_size - 1; /* 1 for the line break */
+    size_t room = sizeof line - used - (size_t) suffix_size - 1; /* 1 for the line break */
     int size = vsnprintf (line + used, room, format, args);
-    size_t end = used + (size < 0 ? 0 : (size_t)size < room ? (size_t)size : room - 1);
+    size_t end = used + (size < 0 ? 0 : (size_t) size < room ? (size_t) size : room - 1);
     for (size_t i = used; i < end; i++)
-        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+        if ((unsigned char) line[i] < ' ' || line[i] == 0x7f)
             line[i] = ' ';
-    memcpy (line + end, suffix, (size_t)suffix_size);
-    end += (size_t)suffix_size;
+    memcpy (line + end, suffix, (size_t) suffix_size);
+    end += (size_t) suffix_size;
     line[end++] = '\n';
 
     /* One write a line, so that the lines of several threads do not mix.  Nobody to tell if stderr is closed.
      */
     ssize_t written = write (STDERR_FILENO, line, end);
-    (void)written;
+    (void) written;
     errno = saved;
 }
 

@@ -16,7 +16,7 @@ static uint64_t s_clock (clockid_t id, uint64_t per_second)
     struct timespec now;
     int rc = clock_gettime (id, &now);
     TXC_ASSERT (rc == 0);
-    return (uint64_t)now.tv_sec * per_second + (uint64_t)now.tv_nsec / (1000000000 / per_second);
+    return (uint64_t) now.tv_sec * per_second + (uint64_t) now.tv_nsec / (1000000000 / per_second);
 }
 
 uint64_t txc_clock_ms (void)
@@ -60,5 +60,5 @@ int txc_signals_open (void)
 int txc_signals_next (int fd)
 {
     struct signalfd_siginfo info;
-    return read (fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+    return read (fd, &info, sizeof info) == sizeof info ? (int) info.ssi_signo : 0;
 }

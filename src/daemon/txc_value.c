@@ -32,7 +32,8 @@ static bool s_parse (const char *text, const s_unit_t *units, int64_t *number)
     const char *unit = text + digits;
     if (*number == 0 && *unit == 0)
         return true; /* nothing needs no unit */
-    unit += strspn (unit, " ");
+    if (*unit == ' ' && unit[1])
+        unit++;
     for (; units->name; units++)
         if (strcmp (unit, units->name) == 0)
             return !__builtin_mul_overflow (*number, units->factor, number);
@@ -44,7 +45,7 @@ static const char *s_print (int64_t number, const s_unit_t *units, char room[32]
 {
     while (units[1].name && (number == 0 || number % units->factor))
         units++;
-    snprintf (room, 32, "%lld%s", (long long)(number / units->factor), number ? units->name : "");
+    snprintf (room, 32, "%lld%s", (long long) (number / units->factor), number ? units->name : "");
     return room;
 }
 
@@ -65,7 +66,9 @@ static const char *s_check_number (const txc_key_t *key, const char *text, const
 
 static bool s_is_choice (const char *choices, const char *text)
 {
-    size_t size = strlen (text);
+    size_t size = strcspn (text, "|");
+    if (text[size])
+        return false;
     for (const char *word = choices; word; word = strchr (word, '|')) {
         word += *word == '|';
         if (strncmp (word, text, size) == 0 && (word[size] == '|' || word[size] == 0))

@@ -85,7 +85,7 @@ static int s_check_line (s_lint_t *self, const char *text)
     if (strlen (text) > LINE_SIZE_MAX)
         return s_wrong (self, "the line is longer than 1000 bytes");
     for (const char *p = text; *p; p++)
-        if ((unsigned char)*p < ' ' && *p != '\t' && !(*p == '\r' && p[1] == 0))
+        if ((unsigned char) *p < ' ' && *p != '\t' && !(*p == '\r' && p[1] == 0))
             return s_wrong (self, "there is a control character in the line");
     if (*s_skip_blanks (text) == 0)
         return TXC_OK;
@@ -97,7 +97,7 @@ static int s_check_line (s_lint_t *self, const char *text)
     if (text[blanks] == '#')
         return TXC_OK;
 
-    unsigned depth = (unsigned)blanks / 4;
+    unsigned depth = (unsigned) blanks / 4;
     if (depth > (self->any ? self->depth + 1 : 0) || depth >= DEPTH_MAX)
         return s_wrong (self, "it is indented too far");
     const char *name = text + blanks;
@@ -207,7 +207,7 @@ static char *s_load (const char *file, txc_error_t *error)
         size_t size = 0;
         ssize_t part;
         while (size < FILE_SIZE_MAX && (part = read (fd, text + size, FILE_SIZE_MAX - size)) > 0)
-            size += (size_t)part;
+            size += (size_t) part;
         text[size] = 0;
         if (strlen (text) != size) {
             txc_zpl_error (error, TXC_ECONFIG, file, 0, "this is no text file: it has a NUL byte");

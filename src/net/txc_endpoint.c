@@ -36,7 +36,7 @@ static bool s_port_is_valid (const char *port, bool to_bind)
     if (size == 0 || size > 5 || port[size])
         return false;
     for (const char *p = port; *p; p++)
-        value = value * 10 + (unsigned long)(*p - '0');
+        value = value * 10 + (unsigned long) (*p - '0');
     return value >= 1 && value <= 65535;
 }
 
@@ -68,7 +68,7 @@ static int s_parse_tcp (const char *text, bool to_bind, txc_endpoint_t *self, tx
     if (!colon || !s_port_is_valid (colon + 1, to_bind))
         return txc_error_set (error, TXC_ECONFIG, "'%s': ends with a port from 1 to 65535%s, as in tcp://%s",
                               text, to_bind ? " or *" : "", "127.0.0.1:7400");
-    size_t size = (size_t)(colon - start);
+    size_t size = (size_t) (colon - start);
     if (size >= 2 && start[0] == '[' && colon[-1] == ']') {
         self->ipv6 = true;
         start++;
@@ -117,7 +117,7 @@ int txc_endpoint_check_free (const txc_endpoint_t *self, txc_error_t *error)
         return txc_error_set (error, TXC_EIO, "ipc://%s: %s", self->path, strerror (errno));
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     strcpy (address.sun_path, self->path);
-    bool refused = connect (fd, (struct sockaddr *)&address, sizeof address) != 0 && errno == ECONNREFUSED;
+    bool refused = connect (fd, (struct sockaddr *) &address, sizeof address) != 0 && errno == ECONNREFUSED;
     close (fd);
     if (!refused)
         return txc_error_set (error, TXC_ELOCKED, "ipc://%s: another process listens there", self->path);

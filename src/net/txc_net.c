@@ -63,7 +63,7 @@ txc_net_t *txc_net_new (const txc_net_config_t *config)
     self->context = context;
     uint64_t seed;
     if (getrandom (&seed, sizeof seed, 0) != sizeof seed)
-        seed = (uint64_t)(uintptr_t)self ^ (uint64_t)time (NULL);
+        seed = (uint64_t) (uintptr_t) self ^ (uint64_t) time (NULL);
     txc_routes_init (&self->routes, self->config.max_routes, seed);
     txc_list_init (&self->pending);
     self->reader = txc_frame_reader_new();
@@ -92,7 +92,7 @@ static void s_free (txc_net_t *self)
 
 static void s_close_socket (const txc_net_t *self, void *socket)
 {
-    int linger = (int)self->config.linger_ms;
+    int linger = (int) self->config.linger_ms;
     int rc = zmq_setsockopt (socket, ZMQ_LINGER, &linger, sizeof linger);
     TXC_ASSERT (rc == 0);
     zmq_close (socket);
@@ -144,8 +144,8 @@ static void *s_socket (txc_net_t *self, int type, txc_error_t *error)
     int64_t max_frame = self->config.max_frame;
     int rc = zmq_setsockopt (socket, ZMQ_MAXMSGSIZE, &max_frame, sizeof max_frame);
     TXC_ASSERT (rc == 0);
-    s_set_int (socket, ZMQ_SNDHWM, (int)self->config.queue);
-    s_set_int (socket, ZMQ_RCVHWM, (int)self->config.queue);
+    s_set_int (socket, ZMQ_SNDHWM, (int) self->config.queue);
+    s_set_int (socket, ZMQ_RCVHWM, (int) self->config.queue);
     s_set_int (socket, ZMQ_RECONNECT_IVL, 20);
     s_set_int (socket, ZMQ_RECONNECT_IVL_MAX, 500);
     s_set_int (socket, ZMQ_CONNECT_TIMEOUT, 5000);
@@ -384,7 +384,7 @@ static void s_malformed (txc_net_t *self, uint64_t route, size_t size, const cha
     txc_error_t line;
     txc_error_set (&line, TXC_EPROTO,
                    "peer %llu sent a frame of %zu bytes that is thrown away: %s (%llu so far)",
-                   (unsigned long long)route, size, why, (unsigned long long)self->counters.malformed);
+                   (unsigned long long) route, size, why, (unsigned long long) self->counters.malformed);
     self->config.report (self->config.arg, line.text);
 }
 
@@ -485,7 +485,7 @@ bool txc_net_poll (txc_net_t *self, const int *fds, bool *readable, size_t n_fds
     for (size_t i = 0; i < n_fds; i++)
         self->items[n++] = (zmq_pollitem_t){.fd = fds[i], .events = ZMQ_POLLIN};
     /* After an error (a signal) nothing is ready, and revents is not to be trusted. */
-    bool failed = zmq_poll (self->items, (int)n, timeout_ms) < 0;
+    bool failed = zmq_poll (self->items, (int) n, timeout_ms) < 0;
     bool any = false;
     for (size_t i = 0; i < n_sockets; i++)
         any = any || (!failed && self->items[i].revents);
@@ -518,5 +518,5 @@ void txc_net_counters (const txc_net_t *self, txc_net_counters_t *counters)
 {
     TXC_CHECK (self, MAGIC);
     *counters = self->counters;
-    counters->routes = self->routes.n_peers + (uint32_t)self->n_calls;
+    counters->routes = self->routes.n_peers + (uint32_t) self->n_calls;
 }

@@ -61,7 +61,7 @@ txc_route_t *txc_routes_add_peer (txc_routes_t *self, const void *identity, size
     TXC_ASSERT (self->n_peers < self->max && size <= TXC_IDENTITY_MAX);
     txc_route_t *route = s_new (self);
     memcpy (route->identity, identity, size);
-    route->identity_size = (uint8_t)size;
+    route->identity_size = (uint8_t) size;
     txc_hash_add (&self->by_identity, &route->by_identity, s_identity_hash (self, identity, size));
     txc_list_append (&self->peers, &route->used);
     self->n_peers++;

@@ -15,3 +15,4 @@ include tests/unit/agent.mk
 include tests/unit/log.mk
 include tests/unit/client.mk
 include tests/unit/core.mk
+include tests/unit/daemons.mk

@@ -1,0 +1,279 @@
+/* The loop: events go into core, updates are carried out, everything that piled up leaves at once. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/txc_assert.h"
+#include "daemon/txc_notify.h"
+#include "daemon/txc_report.h"
+#include "daemon/txc_system.h"
+#include "txcoord/coord.h"
+#include "wire/txc_codec.h"
+
+enum { FRAMES_A_ROUND = 256, STATUS_MS = 5000, IDLE_MS = 1000, RETRY_MS = 5 };
+
+/* --- carrying out an update ---------------------------------------------------------- */
+
+/* What an operator should see without asking. */
+static void s_report_entry (const txc_entry_t *entry)
+{
+    txc_rec_t record;
+    if (entry->kind != TXC_REC_HEURISTIC && !txc_report_is_on (TXC_REPORT_DEBUG))
+        return;
+    if (!txc_record_codec.decode (entry->bytes, entry->size, &record))
+        return;
+    if (record.type == TXC_REC_HEURISTIC)
+        txc_report (TXC_REPORT_WARNING, &record.gtrid, "heuristic outcome of the branch at %s: %s, %s",
+                    record.rm, txc_heur_name (record.heur), record.text);
+    else
+        txc_report (TXC_REPORT_DEBUG, &record.gtrid, "slot %" PRIu64 ": %s", entry->slot,
+                    txc_rec_name (record.type));
+}
+
+static void s_report_message (const txc_msg_t *message)
+{
+    static txc_report_limit_t refused, foreign, heuristic;
+    if (message->type == TXC_MSG_AGENT_WELCOME && message->code != TXC_OK)
+        txc_report_limited (&refused, TXC_REPORT_WARNING, NULL, "agent %s is refused: %s", message->agent,
+                            txc_strerror (message->code));
+    if (message->type == TXC_MSG_INQUIRY_PENDING && message->code == TXC_EFOREIGN)
+        txc_report_limited (
+            &foreign, TXC_REPORT_WARNING, &message->gtrid,
+            "a branch at %s is prepared for a session that this log never opened: it is left alone",
+            message->rm);
+    if (message->type == TXC_MSG_OUTCOME && (message->code == TXC_MIXED || message->code == TXC_HAZARD))
+        txc_report_limited (&heuristic, TXC_REPORT_WARNING, &message->gtrid, "%s",
+                            txc_strerror (message->code));
+}
+
+/* In the order of core/txc_update.h: entries, then messages.  What is sent here does not rest on what is
+ * appended here. */
+void coord_carry_out (coord_t *self)
+{
+    const txc_update_t *update = &self->update;
+    for (uint32_t i = 0; i < update->n_entries; i++) {
+        s_report_entry (&update->entries[i]);
+        coord_log_append (self, &update->entries[i]);
+    }
+    for (uint32_t i = 0; i < update->n_messages; i++) {
+        const txc_msg_t *message = &update->messages[i];
+        if (message->type == TXC_MSG_NONE)
+            continue; /* coord_admin took it */
+        s_report_message (message);
+        txc_crash_send (txc_msg_name (message->type));
+        txc_net_send (self->net, message->route, message);
+    }
+    txc_update_clear (&self->update);
+}
+
+int coord_feed (coord_t *self, txc_event_t *event)
+{
+    event->now_ms = self->now_ms;
+    event->wall_ms = txc_clock_wall_ms();
+    return txc_replica_step (self->replica, event, &self->update);
+}
+
+int coord_step (coord_t *self, txc_event_t *event)
+{
+    int rc = coord_feed (self, event);
+    coord_carry_out (self);
+    return rc;
+}
+
+/* --- events ----------------------------------------------------------------------------- */
+
+static void s_message (void *arg, const txc_msg_t *message)
+{
+    static txc_report_limit_t limit;
+    coord_t *self = arg;
+    if (message->type == TXC_MSG_ADMIN) {
+        coord_admin (self, message);
+        return;
+    }
+    int rc = coord_step (self, &(txc_event_t){.type = TXC_EVENT_MESSAGE, .message = message});
+    if (rc == TXC_OK)
+        return;
+    self->refused++;
+    txc_report_limited (&limit, TXC_REPORT_DEBUG, &message->gtrid, "%s dropped: %s",
+                        txc_msg_name (message->type), txc_strerror (rc));
+}
+
+/* Tells core what became durable. */
+static void s_durable (coord_t *self)
+{
+    uint64_t durable = txc_log_durable (self->log), slot;
+    txc_epoch_t epoch;
+    while (coord_log_next_durable (self, durable, &epoch, &slot))
+        coord_step (self, &(txc_event_t){.type = TXC_EVENT_DURABLE, .epoch = epoch, .slot = slot});
+    coord_admin_applied (self);
+}
+
+static void s_set_level (const coord_t *self)
+{
+    txc_report_level_t level = TXC_REPORT_INFO;
+    const char *text =
+        self->options.log_level ? self->options.log_level : txc_config_string (self->config, "report/level");
+    bool valid = txc_report_level_parse (text, &level);
+    TXC_ASSERT (valid); /* both were checked */
+    txc_report_set_level (level);
+}
+
+static void s_changed (void *arg, const char *path, bool applied)
+{
+    (void) arg;
+    if (applied)
+        txc_report (TXC_REPORT_NOTICE, NULL, "%s has changed", path);
+    else
+        txc_report (TXC_REPORT_WARNING, NULL, "%s has changed in the file, but counts only after a restart",
+                    path);
+}
+
+static void s_reload (coord_t *self)
+{
+    txc_error_t error;
+    txc_notify_reloading();
+    if (txc_config_reload (self->config, s_changed, NULL, &error))
+        txc_report (TXC_REPORT_ERROR, NULL, "the configuration stays as it was: %s", error.text);
+    else
+        txc_report (TXC_REPORT_NOTICE, NULL, "the configuration was read again");
+    s_set_level (self);
+    txc_notify ("READY=1");
+}
+
+static void s_signals (coord_t *self)
+{
+    for (int number; (number = txc_signals_next (self->signal_fd)) != 0;) {
+        if (number == SIGHUP) {
+            s_reload (self);
+        } else if (self->drain_until_ms) {
+            self->hurry = true;
+        } else {
+            uint64_t drain_ms = (uint64_t) txc_config_int (self->config, "coordinator/drain_timeout");
+            self->drain_until_ms = self->now_ms + drain_ms;
+            txc_report (TXC_REPORT_NOTICE, NULL,
+                        "stopping: no new transactions; those under way have %" PRIu64 " ms", drain_ms);
+            txc_notify ("STOPPING=1");
+            coord_step (self, &(txc_event_t){.type = TXC_EVENT_DRAIN});
+        }
+    }
+}
+
+/* --- the rounds -------------------------------------------------------------------------- */
+
+/* Space, size, failure.  A failed log is final: nothing more was promised, and nothing that was promised is
+ * lost. */
+static int s_check_log (coord_t *self, txc_error_t *error)
+{
+    int rc = txc_log_error (self->log, error);
+    if (rc)
+        return rc;
+    coord_log_retry (self);
+    bool low = txc_log_is_low (self->log);
+    if (low != self->space_low) {
+        self->space_low = low;
+        txc_report (
+            low ? TXC_REPORT_ERROR : TXC_REPORT_NOTICE, NULL,
+            low ? "the log's disk or its max_segments is nearly full: new sessions and commits are refused"
+                : "the log has room again");
+        coord_step (self, &(txc_event_t){.type = TXC_EVENT_SPACE, .low = low});
+    }
+    uint64_t checkpoint = (uint64_t) txc_config_int (self->config, "log/checkpoint_size");
+    if ((low || txc_log_size (self->log) > checkpoint) && !txc_log_is_checkpointing (self->log))
+        rc = coord_log_checkpoint (self);
+    return rc && rc != TXC_PENDING ? txc_error_set (error, rc, "no snapshot: %s", txc_strerror (rc)) : TXC_OK;
+}
+
+static void s_tell_manager (coord_t *self, const txc_replica_status_t *status)
+{
+    if (status->leading && !self->ready) {
+        self->ready = true;
+        txc_report (TXC_REPORT_NOTICE, NULL,
+                    "replica %u leads cluster %016" PRIx64 " in epoch %" PRIu64
+                    ".%u: %u sessions, %u outcomes on record",
+                    status->id, status->cluster, status->epoch.round, status->epoch.replica, status->sessions,
+                    status->outcomes);
+        txc_notify ("READY=1");
+    }
+    if (self->now_ms >= self->status_due_ms) {
+        self->status_due_ms = self->now_ms + STATUS_MS;
+        txc_notify ("STATUS=%s; %u agents, %u sessions, %u transactions",
+                    self->drain_until_ms ? "stopping"
+                    : status->leading    ? "leading"
+                                         : "starting",
+                    status->agents, status->sessions, status->transactions);
+    }
+    if (self->watchdog_ms && self->now_ms >= self->watchdog_due_ms) {
+        self->watchdog_due_ms = self->now_ms + self->watchdog_ms;
+        txc_notify ("WATCHDOG=1");
+    }
+}
+
+/* How long there is nothing to do unless something comes in. */
+static int s_timeout_ms (const coord_t *self)
+{
+    uint64_t due_ms = txc_replica_next_ms (self->replica), now_ms = txc_clock_ms();
+    if (self->queue.waiting)
+        due_ms = now_ms + RETRY_MS; /* the log has no room; nothing else is taken in meanwhile */
+    if (self->watchdog_ms && self->watchdog_due_ms < due_ms)
+        due_ms = self->watchdog_due_ms;
+    if (due_ms <= now_ms)
+        return 0;
+    return due_ms - now_ms > IDLE_MS ? IDLE_MS : (int) (due_ms - now_ms);
+}
+
+static int s_round (coord_t *self, txc_error_t *error)
+{
+    int fds[] = {txc_log_fd (self->log), self->signal_fd};
+    bool readable[2];
+    txc_net_poll (self->net, fds, readable, 2, s_timeout_ms (self));
+    self->now_ms = txc_clock_ms();
+    if (readable[1])
+        s_signals (self);
+    if (readable[0])
+        s_durable (self);
+    if (!self->queue.waiting)
+        txc_net_receive (self->net, s_message, self, FRAMES_A_ROUND);
+    if (txc_replica_next_ms (self->replica) <= self->now_ms)
+        coord_step (self, &(txc_event_t){.type = TXC_EVENT_TICK});
+    int rc = s_check_log (self, error);
+    if (rc)
+        return rc;
+    txc_log_flush (self->log);
+    txc_net_flush (self->net);
+    txc_crash_sent();
+    return TXC_OK;
+}
+
+static bool s_is_over (const coord_t *self, const txc_replica_status_t *status, bool once)
+{
+    if (once)
+        return status->leading;
+    if (!self->drain_until_ms)
+        return false;
+    return self->hurry || status->transactions == 0 || self->now_ms >= self->drain_until_ms;
+}
+
+int coord_loop_run (coord_t *self, bool once, txc_error_t *error)
+{
+    s_set_level (self);
+    self->now_ms = txc_clock_ms();
+    coord_step (self, &(txc_event_t){.type = TXC_EVENT_START});
+    txc_log_flush (self->log);
+    for (;;) {
+        int rc = s_round (self, error);
+        if (rc)
+            return rc;
+        txc_replica_status_t status;
+        txc_replica_status (self->replica, &status);
+        s_tell_manager (self, &status);
+        if (s_is_over (self, &status, once)) {
+            if (status.transactions)
+                txc_report (TXC_REPORT_WARNING, NULL,
+                            "%u transactions are left as they are; the next start goes on with them",
+                            status.transactions);
+            return TXC_OK;
+        }
+    }
+}

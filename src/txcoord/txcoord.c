@@ -1,0 +1,150 @@
+/* txcoord - the coordinator daemon: command line, life, exit codes. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/txc_notify.h"
+#include "daemon/txc_report.h"
+#include "daemon/txc_system.h"
+#include "txcoord/coord.h"
+#include "wire/txc_codec.h"
+
+/* Those of sysexits.h; the systemd unit does not restart after the last two. */
+enum { EXIT_IO = 74, EXIT_CONFIG = 78 };
+
+enum { CHECKPOINT_MS = 10000, LINGER_MS = 300, FRAME_MAX = 2 << 20 };
+
+static void s_malformed (void *arg, const char *text)
+{
+    (void) arg;
+    txc_report (TXC_REPORT_WARNING, NULL, "%s", text);
+}
+
+static int s_listen (coord_t *self, bool init, txc_error_t *error)
+{
+    txc_net_config_t config = {
+        .max_routes = (uint32_t) txc_config_int (self->config, "coordinator/max_peers"),
+        .max_frame = FRAME_MAX,
+        .linger_ms = LINGER_MS,
+        .report = s_malformed,
+    };
+    bool insecure = txc_config_bool (self->config, "coordinator/insecure");
+    self->net = txc_net_new (&config);
+    if (!self->net)
+        return txc_error_set (error, TXC_EIO, "no ZeroMQ context: %s", strerror (errno));
+    const char *endpoint; /* whoever formats a group serves nobody yet */
+    for (size_t i = 0; !init && (endpoint = txc_config_nth (self->config, "coordinator/listen", i)); i++) {
+        int rc = txc_net_bind (self->net, endpoint, insecure, error);
+        if (rc)
+            return rc;
+        txc_report (TXC_REPORT_NOTICE, NULL, "listens on %s", txc_net_endpoint (self->net, i));
+    }
+    return TXC_OK;
+}
+
+/* Everything that has to be there before the first event. */
+static int s_open (coord_t *self, bool init, txc_error_t *error)
+{
+    self->signal_fd = txc_signals_open();
+    if (self->signal_fd < 0)
+        return txc_error_set (error, TXC_EIO, "signalfd: %s", strerror (errno));
+    txc_replica_config_t config = {
+        .seed = txc_random64(), .new_cluster = txc_random64(), .codec = &txc_record_codec};
+    coord_config_replica (self->config, &config);
+    self->replica = txc_replica_new (&config);
+    int rc = coord_log_open (self, init, error);
+    return rc ? rc : s_listen (self, init, error);
+}
+
+/* A snapshot at the end makes the next start short; without it nothing is lost. */
+static void s_checkpoint (coord_t *self)
+{
+    uint64_t end_ms = txc_clock_ms() + CHECKPOINT_MS;
+    int fd = txc_log_fd (self->log), rc = TXC_OK;
+    for (;;) {
+        if (!txc_log_is_checkpointing (self->log)) {
+            rc = coord_log_checkpoint (self);
+            break;
+        }
+        if (txc_clock_ms() >= end_ms)
+            break;
+        txc_net_poll (self->net, &fd, NULL, 1, 10);
+        txc_log_durable (self->log);
+    }
+    if (rc)
+        txc_report (TXC_REPORT_WARNING, NULL, "no snapshot at the end: %s", txc_strerror (rc));
+}
+
+static void s_close (coord_t *self)
+{
+    txc_net_destroy (&self->net);
+    if (self->log)
+        txc_log_close (&self->log);
+    coord_admin_fini (self);
+    coord_log_fini (self);
+    txc_update_fini (&self->update);
+    txc_replica_destroy (&self->replica);
+    txc_config_destroy (&self->config);
+}
+
+static int s_exit_status (int rc)
+{
+    if (rc == TXC_OK)
+        return EXIT_SUCCESS;
+    return rc == TXC_ECONFIG ? EXIT_CONFIG : EXIT_IO;
+}
+
+static int s_run (coord_t *self, bool init)
+{
+    txc_error_t error;
+    int rc = coord_config_check (self->config, &error);
+    if (rc == TXC_OK && self->options.check_config) {
+        puts ("the configuration is valid");
+        return rc;
+    }
+    if (rc == TXC_OK)
+        rc = s_open (self, init, &error);
+    if (rc == TXC_OK)
+        rc = coord_loop_run (self, init, &error);
+    if (rc) {
+        txc_report (TXC_REPORT_ERROR, NULL, "%s", error.text);
+        txc_notify ("STATUS=%.200s", error.text);
+        return rc;
+    }
+    s_checkpoint (self);
+    rc = txc_log_close (&self->log);
+    if (rc)
+        txc_report (TXC_REPORT_ERROR, NULL, "the log could not be closed: %s", txc_strerror (rc));
+    else
+        txc_report (TXC_REPORT_NOTICE, NULL,
+                    init ? "a new group was formatted; start txcoord without --init now" : "stopped");
+    return rc;
+}
+
+int main (int argc, char **argv)
+{
+    bool init = false;
+    const txc_flag_t flags[] = {{"init", "format a new group in an empty log, then exit", &init},
+                                {NULL, NULL, NULL}};
+    const txc_daemon_t daemon = {
+        .name = "txcoord",
+        .summary = "coordinator of distributed transactions",
+        .file = TXC_SYSCONF_DIR "/txcoord.cfg",
+        .keys = coord_keys,
+        .points = coord_crash_points,
+        .flags = flags,
+    };
+    coord_t self = {.signal_fd = -1};
+    int status;
+    self.config = txc_options_start (&daemon, argc, argv, &self.options, &status);
+    if (!self.config)
+        return status;
+    self.watchdog_ms = txc_notify_watchdog_ms();
+    txc_update_init (&self.update);
+    status = s_exit_status (s_run (&self, init));
+    s_close (&self);
+    return status;
+}
