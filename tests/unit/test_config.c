@@ -69,7 +69,7 @@ static void s_refuse_at (const char *text, const char *where, const char *why)
 
 static void test_values (void **state)
 {
-    (void)state;
+    (void) state;
     txc_config_t *config = s_load ("# a comment\n"
                                    "server\n"
                                    "    listen = tcp://127.0.0.1:7400   # the first\n"
@@ -113,7 +113,7 @@ static void test_values (void **state)
 
 static void test_units (void **state)
 {
-    (void)state;
+    (void) state;
     static const struct {
         const char *text;
         txc_key_type_t type;
@@ -153,7 +153,7 @@ static void test_units (void **state)
 
 static void test_wrong_values (void **state)
 {
-    (void)state;
+    (void) state;
     s_refuse_at (GOOD "    count = 0\n", ":3: server/count", "from 1 to 100");
     s_refuse_at (GOOD "    count = 101\n", ":3: server/count", "from 1 to 100");
     s_refuse_at (GOOD "    count = many\n", ":3: server/count", "whole number");
@@ -171,7 +171,7 @@ static void test_wrong_values (void **state)
 
 static void test_keys_that_are_not_known (void **state)
 {
-    (void)state;
+    (void) state;
     s_refuse_at (GOOD "    cuont = 5\n", ":3: server/cuont", "listen, name, count");
     s_refuse_at (GOOD "sever\n", ":3: sever", "allowed here: server, rm");
     s_refuse_at (GOOD "listen = tcp://127.0.0.1:2\n", ":3: listen", "no such key");
@@ -184,7 +184,7 @@ static void test_keys_that_are_not_known (void **state)
 
 static void test_duplicates (void **state)
 {
-    (void)state;
+    (void) state;
     s_refuse_at (GOOD "    count = 5\n    count = 6\n", ":4: server/count", "in line 3");
     s_refuse_at (GOOD "server\n    count = 6\n", ":3: server", "in line 1");
     s_refuse_at (GOOD "rm\n    a\n        plugin = x\n    a\n        plugin = y\n", ":6: rm/a", "in line 4");
@@ -194,7 +194,7 @@ static void test_duplicates (void **state)
 
 static void test_missing (void **state)
 {
-    (void)state;
+    (void) state;
     s_refuse_at ("", "", "server/listen is missing: say where");
     s_refuse_at ("server\n    count = 5\n", "", "server/listen is missing");
     s_refuse_at (GOOD "rm\n    bank\n        weight = 2\n", ":4: rm/bank/plugin", "is missing");
@@ -204,7 +204,7 @@ static void test_missing (void **state)
 /* What zconfig would take silently, or refuse without telling where. */
 static void test_lines_that_are_not_zpl (void **state)
 {
-    (void)state;
+    (void) state;
     char text[4096];
     s_refuse_at ("server\n\tlisten = x\n", ":2:", "not with tabs");
     s_refuse_at ("server\n  listen = x\n", ":2:", "4 blanks");
@@ -227,7 +227,7 @@ static void test_lines_that_are_not_zpl (void **state)
 
 static void test_files_that_are_none (void **state)
 {
-    (void)state;
+    (void) state;
     txc_error_t error;
     assert_null (txc_config_load ("/nonexistent/txcoord.cfg", s_keys, &error));
     assert_int_equal (error.code, TXC_EIO);
@@ -248,7 +248,7 @@ static void test_files_that_are_none (void **state)
 
 static void test_windows_line_ends_and_no_last_line_end (void **state)
 {
-    (void)state;
+    (void) state;
     txc_config_t *config = s_load ("server\r\n    listen = tcp://127.0.0.1:1\r\n    count = 7");
     assert_int_equal (txc_config_int (config, "server/count"), 7);
     assert_string_equal (txc_config_string (config, "server/listen"), "tcp://127.0.0.1:1");
@@ -280,7 +280,7 @@ static void s_rewrite_and_reload (txc_config_t *config, const char *text, const 
 
 static void test_reload (void **state)
 {
-    (void)state;
+    (void) state;
     txc_config_t *config = s_load (GOOD "    count = 7\nrm\n    a\n        plugin = x\n");
     s_rewrite_and_reload (config, GOOD "    count = 7\nrm\n    a\n        plugin = x\n", "");
     s_rewrite_and_reload (config, GOOD "    count = 8\n    size = 1M\nrm\n    a\n        plugin = y\n",
@@ -309,7 +309,7 @@ static void test_reload (void **state)
 
 static void test_reload_of_a_wrong_file_changes_nothing (void **state)
 {
-    (void)state;
+    (void) state;
     txc_config_t *config = s_load (GOOD "    count = 7\n");
     s_changes_t changes = {""};
     txc_error_t error;
@@ -324,14 +324,14 @@ static void test_reload_of_a_wrong_file_changes_nothing (void **state)
 
 static int s_make_file (void **state)
 {
-    (void)state;
+    (void) state;
     int fd = mkstemp (s_file);
     return fd < 0 ? -1 : close (fd);
 }
 
 static int s_remove_file (void **state)
 {
-    (void)state;
+    (void) state;
     return unlink (s_file);
 }
 

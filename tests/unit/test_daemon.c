@@ -32,12 +32,12 @@
 static int s_manager (const char *name)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    socklen_t size = (socklen_t)(offsetof (struct sockaddr_un, sun_path) + strlen (name));
+    socklen_t size = (socklen_t) (offsetof (struct sockaddr_un, sun_path) + strlen (name));
     strcpy (address.sun_path, name);
     if (name[0] == '@')
         address.sun_path[0] = '\0';
     int fd = socket (AF_UNIX, SOCK_DGRAM, 0);
-    assert_int_equal (bind (fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal (bind (fd, (struct sockaddr *) &address, size), 0);
     setenv ("NOTIFY_SOCKET", name, 1);
     return fd;
 }
@@ -51,11 +51,11 @@ static void s_expect (int fd, const char *text)
 
 static void test_notify (void **state)
 {
-    (void)state;
+    (void) state;
     char folder[] = "/tmp/txc-daemon-XXXXXX", path[64], abstract[64];
     assert_non_null (mkdtemp (folder));
     snprintf (path, sizeof path, "%s/notify", folder);
-    snprintf (abstract, sizeof abstract, "@txc-test-%d", (int)getpid());
+    snprintf (abstract, sizeof abstract, "@txc-test-%d", (int) getpid());
     const char *const names[] = {path, abstract};
     for (size_t i = 0; i < 2; i++) {
         int fd = s_manager (names[i]);
@@ -79,9 +79,9 @@ static void test_notify (void **state)
 /* A manager that does not read must not stop the daemon. */
 static void test_notify_never_waits (void **state)
 {
-    (void)state;
+    (void) state;
     char name[64];
-    snprintf (name, sizeof name, "@txc-deaf-%d", (int)getpid());
+    snprintf (name, sizeof name, "@txc-deaf-%d", (int) getpid());
     int fd = s_manager (name);
     bool refused = false;
     for (int i = 0; i < 10000 && !refused; i++)
@@ -93,14 +93,14 @@ static void test_notify_never_waits (void **state)
 
 static void test_watchdog (void **state)
 {
-    (void)state;
+    (void) state;
     char pid[16];
     unsetenv ("WATCHDOG_USEC");
     unsetenv ("WATCHDOG_PID");
     assert_int_equal (txc_notify_watchdog_ms(), 0);
     setenv ("WATCHDOG_USEC", "30000000", 1);
     assert_int_equal (txc_notify_watchdog_ms(), 15000);
-    snprintf (pid, sizeof pid, "%d", (int)getpid());
+    snprintf (pid, sizeof pid, "%d", (int) getpid());
     setenv ("WATCHDOG_PID", pid, 1);
     assert_int_equal (txc_notify_watchdog_ms(), 15000);
     setenv ("WATCHDOG_PID", "1", 1);
@@ -113,7 +113,7 @@ static void test_watchdog (void **state)
 
 static void test_signals (void **state)
 {
-    (void)state;
+    (void) state;
     pid_t child = fork();
     if (child == 0) {
         int fd = txc_signals_open();
@@ -134,7 +134,7 @@ static void test_signals (void **state)
 
 static void test_clocks_and_random (void **state)
 {
-    (void)state;
+    (void) state;
     uint64_t us = txc_clock_us(), ms = txc_clock_ms();
     assert_in_range (ms, us / 1000, us / 1000 + 10000);
     assert_true (txc_clock_wall_ms() > UINT64_C (1600000000000));
@@ -165,7 +165,7 @@ static char *s_capture (bool journal, void (*report) (void))
     size_t size = 0;
     ssize_t part;
     while ((part = read (pipes[0], text + size, sizeof text - 1 - size)) > 0)
-        size += (size_t)part;
+        size += (size_t) part;
     text[size] = 0;
     close (pipes[0]);
     waitpid (child, NULL, 0);
@@ -181,14 +181,14 @@ static void s_report_some (void)
 
 static void test_report_for_the_journal (void **state)
 {
-    (void)state;
+    (void) state;
     assert_string_equal (s_capture (true, s_report_some),
                          "<4>two lines of 7 gtrid=txc-000000000000001f.2e.3p\n");
 }
 
 static void test_report_for_a_terminal (void **state)
 {
-    (void)state;
+    (void) state;
     char *text = s_capture (false, s_report_some);
     assert_int_equal (text[10], 'T');
     assert_int_equal (text[23], 'Z');
@@ -203,7 +203,7 @@ static void s_report_long (void)
 
 static void test_a_long_report_is_cut_before_its_gtrid (void **state)
 {
-    (void)state;
+    (void) state;
     char *text = s_capture (true, s_report_long);
     assert_in_range (strlen (text), 1000, 2048);
     assert_non_null (strstr (text, "000 gtrid=txc-000000000000001f.2e.3p\n"));
@@ -220,7 +220,7 @@ static void s_report_often (void)
 
 static void test_reports_are_limited (void **state)
 {
-    (void)state;
+    (void) state;
     assert_string_equal (s_capture (true, s_report_often),
                          "<6>line 0\n<6>line 1\n<6>line 2\n<6>line 3\n<6>line 4\n"
                          "<6>95 lines like the next one were not shown\n<6>again\n");
@@ -228,7 +228,7 @@ static void test_reports_are_limited (void **state)
 
 static void test_levels (void **state)
 {
-    (void)state;
+    (void) state;
     txc_report_level_t level;
     assert_true (txc_report_level_parse ("debug", &level) && level == TXC_REPORT_DEBUG);
     assert_false (txc_report_level_parse ("Debug", &level));
@@ -243,7 +243,7 @@ static const txc_crash_set_t s_sets[] = {
 
 static void test_crash_points_that_do_not_exist (void **state)
 {
-    (void)state;
+    (void) state;
     static const char *const wrong[] = {
         "append.before.THREE", "append.before",       "", "append.before.ONE:0", "append.before.ONE:x",
         "append.before.ONE:",  "append.before.ONE:-1"};
@@ -292,7 +292,7 @@ static void s_pass (void)
 
 static void test_crash_at_the_nth_visit (void **state)
 {
-    (void)state;
+    (void) state;
     static const struct {
         const char *at;
         bool killed;
@@ -303,13 +303,13 @@ static void test_crash_at_the_nth_visit (void **state)
         int status = s_run_armed (cases[i].at, NULL, NULL, s_pass, NULL);
         bool killed = WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL;
         if (killed != cases[i].killed || (!killed && (!WIFEXITED (status) || WEXITSTATUS (status) != 0)))
-            fail_msg ("%s: status %x", cases[i].at ? cases[i].at : "none", (unsigned)status);
+            fail_msg ("%s: status %x", cases[i].at ? cases[i].at : "none", (unsigned) status);
     }
 }
 
 static void test_stop_instead_of_kill (void **state)
 {
-    (void)state;
+    (void) state;
     pid_t child;
     int status = s_run_armed (NULL, "append.before.ONE:2", NULL, s_pass, &child);
     assert_true (WIFSTOPPED (status));
@@ -320,7 +320,7 @@ static void test_stop_instead_of_kill (void **state)
 
 static void test_hits_are_written_once_each (void **state)
 {
-    (void)state;
+    (void) state;
     char file[] = "/tmp/txc-hits-XXXXXX", text[256] = "";
     int fd = mkstemp (file);
     assert_int_equal (s_run_armed (NULL, NULL, file, s_pass, NULL), 0);

@@ -48,7 +48,7 @@ static void s_visit (void *arg, const txc_msg_t *message)
 
 static void s_report (void *arg, const char *text)
 {
-    ((s_seen_t *)arg)->reports++;
+    ((s_seen_t *) arg)->reports++;
     assert_non_null (strstr (text, "thrown away"));
 }
 
@@ -56,7 +56,7 @@ static uint64_t s_now_ms (void)
 {
     struct timespec now;
     clock_gettime (CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
 /* Receives until `messages` were seen in all; fails when that takes too long. */
@@ -121,13 +121,13 @@ static void s_check_both_ways (const char *endpoint)
 
 static void test_both_ways_over_tcp (void **state)
 {
-    (void)state;
+    (void) state;
     s_check_both_ways ("tcp://127.0.0.1:*");
 }
 
 static void test_both_ways_over_ipc (void **state)
 {
-    (void)state;
+    (void) state;
     char folder[] = "/tmp/txc-net-XXXXXX", endpoint[64];
     assert_non_null (mkdtemp (folder));
     snprintf (endpoint, sizeof endpoint, "ipc://%s/socket", folder);
@@ -138,7 +138,7 @@ static void test_both_ways_over_ipc (void **state)
 /* More than one frame can hold leaves in several. */
 static void test_a_full_frame_leaves_by_itself (void **state)
 {
-    (void)state;
+    (void) state;
     txc_net_t *server = s_listen ("tcp://127.0.0.1:*", NULL), *client = txc_net_new (NULL);
     uint64_t route = txc_net_connect (client, txc_net_endpoint (server, 0), NULL);
     unsigned count = TXC_FRAME_MESSAGES_MAX * 2 + 10;
@@ -155,7 +155,7 @@ static void test_a_full_frame_leaves_by_itself (void **state)
 
 static void test_a_message_that_no_frame_holds_is_refused (void **state)
 {
-    (void)state;
+    (void) state;
     txc_net_t *server = s_listen ("tcp://127.0.0.1:*", NULL), *client = txc_net_new (NULL);
     uint64_t route = txc_net_connect (client, txc_net_endpoint (server, 0), NULL);
     txc_msg_t large = {.type = TXC_MSG_ADMIN, .body = txc_blob_new (NULL, TXC_FRAME_MAX + 1)};
@@ -174,7 +174,7 @@ static void test_a_message_that_no_frame_holds_is_refused (void **state)
 
 static void test_several_endpoints_and_callers (void **state)
 {
-    (void)state;
+    (void) state;
     txc_net_t *server = s_listen ("tcp://127.0.0.1:*", NULL), *client = txc_net_new (NULL);
     assert_int_equal (txc_net_bind (server, "tcp://127.0.0.1:*", false, NULL), TXC_OK);
     assert_null (txc_net_endpoint (server, 2));
@@ -201,7 +201,7 @@ static void test_several_endpoints_and_callers (void **state)
 
 static void test_budget_bounds_a_round (void **state)
 {
-    (void)state;
+    (void) state;
     txc_net_t *server = s_listen ("tcp://127.0.0.1:*", NULL), *client = txc_net_new (NULL);
     uint64_t route = txc_net_connect (client, txc_net_endpoint (server, 0), NULL);
     for (unsigned i = 1; i <= 5; i++) {
@@ -265,7 +265,7 @@ static void s_await_malformed (s_seen_t *seen, uint64_t count)
  * told. */
 static void test_malformed_frames_are_dropped (void **state)
 {
-    (void)state;
+    (void) state;
     s_seen_t seen = {0};
     txc_net_config_t config = {.report = s_report, .arg = &seen};
     seen.net = s_listen ("tcp://127.0.0.1:*", &config);
@@ -275,7 +275,7 @@ static void test_malformed_frames_are_dropped (void **state)
     for (unsigned i = 0; i < 200; i++) {
         uint8_t bytes[512];
         for (size_t k = 0; k < sizeof bytes; k++)
-            bytes[k] = (uint8_t)((random = random * 1103515245 + 12345) >> 16);
+            bytes[k] = (uint8_t) ((random = random * 1103515245 + 12345) >> 16);
         bytes[0] = 0xff; /* a varint without an end is never a frame, whatever follows */
         memset (bytes, 0xff, 12);
         assert_true (zmq_send (raw.socket, bytes, 12 + i * 2, 0) >= 0);
@@ -311,7 +311,7 @@ static void test_malformed_frames_are_dropped (void **state)
 /* A frame above max_frame cuts the peer off; others are served. */
 static void test_a_frame_that_is_too_large_cuts_its_sender_off (void **state)
 {
-    (void)state;
+    (void) state;
     txc_net_config_t config = {.max_frame = 1 << 16};
     s_seen_t seen = {.net = s_listen ("tcp://127.0.0.1:*", &config)};
     s_raw_t raw = s_raw_open (txc_net_endpoint (seen.net, 0));
@@ -332,7 +332,7 @@ static void test_a_frame_that_is_too_large_cuts_its_sender_off (void **state)
 /* Bytes that are not even ZeroMQ's protocol. */
 static void test_a_peer_that_does_not_speak_zeromq (void **state)
 {
-    (void)state;
+    (void) state;
     char folder[] = "/tmp/txc-net-XXXXXX", endpoint[64];
     assert_non_null (mkdtemp (folder));
     snprintf (endpoint, sizeof endpoint, "ipc://%s/socket", folder);
@@ -344,10 +344,10 @@ static void test_a_peer_that_does_not_speak_zeromq (void **state)
         } address = {.family = AF_UNIX};
         snprintf (address.path, sizeof address.path, "%s/socket", folder);
         int fd = socket (AF_UNIX, SOCK_STREAM, 0);
-        assert_int_equal (connect (fd, (struct sockaddr *)&address, sizeof address), 0);
+        assert_int_equal (connect (fd, (struct sockaddr *) &address, sizeof address), 0);
         char junk[256];
         memset (junk, i * 13, sizeof junk);
-        (void)!write (fd, junk, sizeof junk);
+        (void) !write (fd, junk, sizeof junk);
         close (fd);
     }
     txc_net_t *client = txc_net_new (NULL);
@@ -365,7 +365,7 @@ static void test_a_peer_that_does_not_speak_zeromq (void **state)
 /* A peer that went away: messages to it are dropped and counted, its route is forgotten. */
 static void test_a_peer_that_is_gone (void **state)
 {
-    (void)state;
+    (void) state;
     s_seen_t seen = {.net = s_listen ("tcp://127.0.0.1:*", NULL)};
     txc_net_t *client = txc_net_new (NULL);
     uint64_t route = txc_net_connect (client, txc_net_endpoint (seen.net, 0), NULL);
@@ -388,7 +388,7 @@ static void test_a_peer_that_is_gone (void **state)
 /* Nobody reads: what waits is bounded, and sending never blocks. */
 static void test_a_peer_that_does_not_read (void **state)
 {
-    (void)state;
+    (void) state;
     txc_net_config_t config = {.queue = 4};
     txc_net_t *client = txc_net_new (&config);
     uint64_t route = txc_net_connect (client, "tcp://127.0.0.1:1", NULL); /* nobody listens on port 1 */
@@ -404,7 +404,7 @@ static void test_a_peer_that_does_not_read (void **state)
 /* Peers that come again and again push out the least lately used route, never more than max are kept. */
 static void test_the_table_of_routes_is_bounded (void **state)
 {
-    (void)state;
+    (void) state;
     txc_net_config_t config = {.max_routes = 4};
     s_seen_t seen = {.net = s_listen ("tcp://127.0.0.1:*", &config)};
     txc_net_t *faithful = txc_net_new (NULL);
@@ -429,7 +429,7 @@ static void test_the_table_of_routes_is_bounded (void **state)
 
 static void test_routes_by_identity (void **state)
 {
-    (void)state;
+    (void) state;
     txc_routes_t routes;
     txc_routes_init (&routes, 2, 42);
     txc_route_t *a = txc_routes_add_peer (&routes, "a", 1), *b = txc_routes_add_peer (&routes, "b", 1);
@@ -448,7 +448,7 @@ static void test_routes_by_identity (void **state)
 
 static void test_poll_tells_about_other_descriptors (void **state)
 {
-    (void)state;
+    (void) state;
     txc_net_t *net = s_listen ("tcp://127.0.0.1:*", NULL);
     int pipes[2];
     bool readable[1];
@@ -466,7 +466,7 @@ static void test_poll_tells_about_other_descriptors (void **state)
 /* A forked child gives its parent's object up; the parent's goes on. */
 static void test_abandon_in_a_forked_child (void **state)
 {
-    (void)state;
+    (void) state;
     txc_net_t *server = s_listen ("tcp://127.0.0.1:*", NULL), *client = txc_net_new (NULL);
     uint64_t route = txc_net_connect (client, txc_net_endpoint (server, 0), NULL);
     s_send (client, route, 1);
@@ -489,7 +489,7 @@ static void test_abandon_in_a_forked_child (void **state)
 
 static void test_only_local_endpoints_without_insecure (void **state)
 {
-    (void)state;
+    (void) state;
     static const char *const open[] = {"tcp://0.0.0.0:*", "tcp://*:*", "tcp://192.0.2.1:7400",
                                        "tcp://[::]:7400"};
     txc_net_t *net = txc_net_new (NULL);
@@ -507,7 +507,7 @@ static void test_only_local_endpoints_without_insecure (void **state)
 
 static void test_endpoints_that_are_none (void **state)
 {
-    (void)state;
+    (void) state;
     static const char *const wrong[] = {"",
                                         "127.0.0.1:7400",
                                         "tcp://127.0.0.1",
@@ -537,7 +537,7 @@ static void test_endpoints_that_are_none (void **state)
 /* ZeroMQ alone would remove the socket of a daemon that runs, or any file that is in the way. */
 static void test_ipc_path_in_use_is_not_taken_over (void **state)
 {
-    (void)state;
+    (void) state;
     char folder[] = "/tmp/txc-net-XXXXXX", endpoint[80], file[64];
     assert_non_null (mkdtemp (folder));
     snprintf (endpoint, sizeof endpoint, "ipc://%s/socket", folder);
@@ -560,7 +560,7 @@ static void test_ipc_path_in_use_is_not_taken_over (void **state)
 
 static void test_tcp_port_in_use (void **state)
 {
-    (void)state;
+    (void) state;
     txc_net_t *first = s_listen ("tcp://127.0.0.1:*", NULL), *second = txc_net_new (NULL);
     txc_error_t error;
     assert_int_equal (txc_net_bind (second, txc_net_endpoint (first, 0), false, &error), TXC_ELOCKED);
