@@ -18,7 +18,7 @@ static char *s_find (const char *folders, const char *name)
     char *path = txc_malloc (size);
     while (*folders) {
         size_t length = strcspn (folders, ":");
-        snprintf (path, size, "%.*s/txc_rm_%s.so", (int)length, folders, name);
+        snprintf (path, size, "%.*s/txc_rm_%s.so", (int) length, folders, name);
         if (length && access (path, F_OK) == 0)
             return path;
         folders += length + (folders[length] == ':');
@@ -58,7 +58,7 @@ int txc_module_load (txc_module_t *self, const char *folders, const char *name, 
     self->handle = dlopen (path, RTLD_NOW | RTLD_LOCAL);
     const txc_rm_switch_t *(*entry) (void) = NULL;
     if (self->handle)
-        *(void **)&entry = dlsym (self->handle, "txc_rm_switch");
+        *(void **) &entry = dlsym (self->handle, "txc_rm_switch");
     int rc = TXC_OK;
     if (!entry)
         rc = txc_error_set (error, TXC_ECONFIG, "cannot load the plugin: %.200s", dlerror());

@@ -74,7 +74,7 @@ static void s_settle (const txc_target_t *target, txc_item_t *item, txc_rm_statu
                       const txc_rm_error_t *error)
 {
     txc_work_done_t *done = &item->done;
-    done->status = (uint8_t)s_status (status);
+    done->status = (uint8_t) s_status (status);
     if (done->status == TXC_WORK_LOST)
         done->connection_lost = true;
     if (done->status == TXC_WORK_HEURISTIC)
@@ -91,7 +91,7 @@ static void s_settle (const txc_target_t *target, txc_item_t *item, txc_rm_statu
 void txc_perform_fail (const txc_target_t *target, txc_item_t *item, txc_work_status_t status, int code,
                        const char *text)
 {
-    item->done.status = (uint8_t)status;
+    item->done.status = (uint8_t) status;
     txc_error_set (&item->done.error, code, "%s", text);
     txc_copy_text (item->done.error.rm, sizeof item->done.error.rm, target->name);
 }
@@ -146,7 +146,7 @@ static void s_exec_statement (const txc_target_t *target, txc_rm_conn_t *conn, t
 {
     txc_rows_builder_t *rows = txc_rows_builder_new (target->result_size);
     txc_rm_param_t *params = s_params (statement);
-    txc_rm_statement_t call = {statement->sql, statement->size, (int)statement->n_params, params};
+    txc_rm_statement_t call = {statement->sql, statement->size, (int) statement->n_params, params};
     txc_rm_sink_t sink = {rows, txc_rows_builder_columns, txc_rows_builder_row, txc_rows_builder_done};
     txc_rm_status_t prepared = TXC_RM_LOST;
     txc_rm_error_t error = {0};
@@ -238,8 +238,8 @@ typedef struct list {
 
 static void s_found (void *arg, const txc_rm_found_t *branch)
 {
-    txc_item_t *item = ((list_t *)arg)->item;
-    const txc_target_t *target = ((list_t *)arg)->target;
+    txc_item_t *item = ((list_t *) arg)->item;
+    const txc_target_t *target = ((list_t *) arg)->target;
     char rm[TXC_RM_NAME_MAX + 1];
     txc_found_t one = {.age_ms = branch->age_ms};
     /* Whatever is not spelled exactly as ours, or belongs to another RM's name, is foreign. */

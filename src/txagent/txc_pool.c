@@ -481,7 +481,7 @@ bool txc_pool_destroy (txc_pool_t **self_p, uint32_t timeout_ms)
     txc_canceler_destroy (&self->canceler);
     for (uint32_t i = 0; i < self->n_workers; i++) {
         uint64_t now = txc_clock_ms();
-        if (!txc_worker_join (&self->workers[i], now < deadline ? (uint32_t)(deadline - now) : 0))
+        if (!txc_worker_join (&self->workers[i], now < deadline ? (uint32_t) (deadline - now) : 0))
             return false;
     }
     *self_p = NULL;

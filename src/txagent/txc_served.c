@@ -96,9 +96,9 @@ static int s_check_keys (const section_t *section, const txc_rm_switch_t *plugin
     for (size_t i = 0; (key = txc_config_child (section->config, path, i)); i++)
         if (!s_is_common (key) && !s_is_plugins (plugin, key)) {
             char full[128];
-            return txc_error_set (error, TXC_ECONFIG, "line %u: the plugin '%s' has no key '%.64s'",
-                                  txc_config_line (section->config, s_path (section, key, full)),
-                                  plugin->name, key);
+            return txc_error_set (
+                error, TXC_ECONFIG, "rm/%.31s/%.64s (line %u): the plugin '%s' has no such key", section->rm,
+                key, txc_config_line (section->config, s_path (section, key, full)), plugin->name);
         }
     return TXC_OK;
 }
@@ -108,17 +108,17 @@ static int s_check_keys (const section_t *section, const txc_rm_switch_t *plugin
 static void s_limits (txc_served_t *self, const section_t *section, const char *agent)
 {
     char path[128];
-    self->options.connections = (uint32_t)s_int (section, "connections");
-    self->options.service = (uint32_t)s_int (section, "service_connections");
+    self->options.connections = (uint32_t) s_int (section, "connections");
+    self->options.service = (uint32_t) s_int (section, "service_connections");
     bool given = txc_config_line (section->config, s_path (section, "max_branches", path)) > 0;
-    self->max_branches = given ? (uint32_t)s_int (section, "max_branches") : self->options.connections;
+    self->max_branches = given ? (uint32_t) s_int (section, "max_branches") : self->options.connections;
     self->target.plugin = self->module.plugin;
     self->target.rm = self->rm;
     txc_copy_text (self->target.name, sizeof self->target.name, self->name);
     txc_copy_text (self->target.instance, sizeof self->target.instance, agent);
-    self->target.lock_timeout_ms = (uint32_t)s_int (section, "lock_timeout");
-    self->target.statement_size = (size_t)s_int (section, "statement_size");
-    self->target.result_size = (size_t)s_int (section, "result_size");
+    self->target.lock_timeout_ms = (uint32_t) s_int (section, "lock_timeout");
+    self->target.statement_size = (size_t) s_int (section, "statement_size");
+    self->target.result_size = (size_t) s_int (section, "result_size");
 }
 
 static void s_close (txc_served_t *self)

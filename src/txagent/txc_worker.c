@@ -52,7 +52,7 @@ void txc_crew_error (txc_crew_t *self, char text[TXC_TEXT_MAX + 1])
 static void s_set_error (txc_crew_t *crew, const char *what, const char *text)
 {
     char line[TXC_TEXT_MAX + 1];
-    snprintf (line, sizeof line, "%s%.*s", what, (int)(sizeof line - 64), text);
+    snprintf (line, sizeof line, "%s%.*s", what, (int) (sizeof line - 64), text);
     pthread_mutex_lock (&crew->mutex);
     bool news = strcmp (crew->last_error, line) != 0;
     txc_copy_text (crew->last_error, sizeof crew->last_error, line);
@@ -76,7 +76,7 @@ static void s_set_connection (txc_worker_t *self, txc_rm_conn_t *conn)
     pthread_mutex_lock (&self->mutex);
     self->conn = conn;
     pthread_mutex_unlock (&self->mutex);
-    atomic_fetch_add (&self->crew->connections, conn ? 1u : (uint32_t)-1);
+    atomic_fetch_add (&self->crew->connections, conn ? 1u : (uint32_t) -1);
 }
 
 /* Takes the connection away from the worker, so that nobody cancels on it any more. */
@@ -101,7 +101,7 @@ static void s_back_off (txc_crew_t *crew, const txc_rm_error_t *error)
 {
     uint32_t failures = atomic_fetch_add (&crew->failures, 1);
     uint32_t doublings = failures < BACKOFF_DOUBLINGS ? failures : BACKOFF_DOUBLINGS;
-    atomic_store (&crew->retry_ms, txc_clock_ms() + ((uint64_t)BACKOFF_MS << doublings));
+    atomic_store (&crew->retry_ms, txc_clock_ms() + ((uint64_t) BACKOFF_MS << doublings));
     s_set_error (crew, "", error->text[0] ? error->text : "cannot connect");
 }
 
@@ -284,7 +284,7 @@ bool txc_worker_join (txc_worker_t **self_p, uint32_t timeout_ms)
     struct timespec until;
     clock_gettime (CLOCK_REALTIME, &until);
     until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    until.tv_nsec += (long) (timeout_ms % 1000) * 1000000;
     if (until.tv_nsec >= 1000000000) {
         until.tv_sec++;
         until.tv_nsec -= 1000000000;

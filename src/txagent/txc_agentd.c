@@ -1,0 +1,363 @@
+#include "config.h"
+
+#include "txagent/txc_agentd.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/txc_assert.h"
+#include "base/txc_mem.h"
+#include "daemon/txc_notify.h"
+#include "daemon/txc_report.h"
+#include "daemon/txc_system.h"
+#include "wire/txc_codec.h"
+
+#define AGENTD_MAGIC 0x61676e74u
+
+enum {
+    EXIT_CONFIG = 78, /* EX_CONFIG of sysexits.h */
+    FRAMES_A_ROUND = 256,
+    JOIN_MS = 5000, /* how long workers may take to end */
+    LINGER_MS = 500 /* and the last messages to leave */
+};
+
+#define DEFAULT_BIND "tcp://127.0.0.1:7410"
+
+/* --- setting up ------------------------------------------------------------------------ */
+
+static void s_report_net (void *arg, const char *text)
+{
+    (void) arg;
+    txc_report (TXC_REPORT_WARNING, NULL, "%s", text);
+}
+
+static int s_listen (txc_agentd_t *self, txc_error_t *error)
+{
+    txc_net_config_t config = {.report = s_report_net, .linger_ms = LINGER_MS};
+    self->net = txc_net_new (&config);
+    if (!self->net)
+        return txc_error_set (error, TXC_EIO, "ZeroMQ gives no context: raise the limit of open files");
+    bool insecure = txc_config_bool (self->config, "agent/insecure");
+    const char *endpoint = txc_config_nth (self->config, "agent/bind", 0);
+    if (!endpoint)
+        return txc_net_bind (self->net, DEFAULT_BIND, insecure, error);
+    int rc = TXC_OK;
+    for (size_t i = 0; rc == TXC_OK && (endpoint = txc_config_nth (self->config, "agent/bind", i)); i++)
+        rc = txc_net_bind (self->net, endpoint, insecure, error);
+    return rc;
+}
+
+/* Where clients reach the agent: what the configuration says, or its first endpoint if that names a host. */
+static int s_advertised (txc_agentd_t *self, char endpoint[TXC_ENDPOINT_MAX + 1], txc_error_t *error)
+{
+    const char *text = txc_config_string (self->config, "agent/advertise");
+    if (!text) {
+        text = txc_net_endpoint (self->net, 0);
+        if (strstr (text, "//0.0.0.0:") || strstr (text, "//*:") || strstr (text, "//[::]:"))
+            return txc_error_set (
+                error, TXC_ECONFIG,
+                "agent/bind %s is every address of this host: say in agent/advertise which one "
+                "clients are to use",
+                text);
+    }
+    txc_copy_text (endpoint, TXC_ENDPOINT_MAX + 1, text);
+    return TXC_OK;
+}
+
+static int s_make_agent (txc_agentd_t *self, txc_error_t *error)
+{
+    txc_agent_config_t config = {.incarnation = txc_random64(),
+                                 .seed = txc_random64(),
+                                 .codec = &txc_journal_codec,
+                                 .n_rms = self->served.n,
+                                 .hello_ms = (uint32_t) txc_config_int (self->config, "agent/heartbeat"),
+                                 .inquiry_ms = (uint32_t) txc_config_int (self->config, "agent/inquiry"),
+                                 .scan_ms = (uint32_t) txc_config_int (self->config, "agent/scan"),
+                                 .timeout_ms =
+                                     (uint32_t) txc_config_int (self->config, "agent/branch_timeout"),
+                                 .max_ended = (uint32_t) txc_config_int (self->config, "agent/max_ended")};
+    txc_copy_text (config.name, sizeof config.name, self->name);
+    int rc = s_advertised (self, config.endpoint, error);
+    if (rc != TXC_OK)
+        return rc;
+    for (uint32_t i = 0; i < self->served.n; i++) {
+        const txc_served_t *rm = &self->served.items[i];
+        txc_copy_text (config.rms[i].name, sizeof config.rms[i].name, rm->name);
+        config.rms[i].journal_committing = rm->module.plugin->needs_journal != 0;
+        config.rms[i].max_branches = rm->max_branches;
+    }
+    self->agent = txc_agent_new (&config);
+    return TXC_OK;
+}
+
+static int s_open_journal (txc_agentd_t *self, txc_error_t *error)
+{
+    txc_log_options_t options = {
+        .segment_size = (uint64_t) txc_config_int (self->config, "journal/segment_size"),
+        .max_segments = (uint32_t) txc_config_int (self->config, "journal/max_segments")};
+    self->journal = txc_jfile_open (txc_config_string (self->config, "journal/folder"), &options, error);
+    return self->journal ? TXC_OK : error->code;
+}
+
+static int s_start_pools (txc_agentd_t *self, txc_error_t *error)
+{
+    if (!txc_done_queue_init (&self->queue))
+        return txc_error_set (error, TXC_EIO, "no eventfd: raise the limit of open files");
+    for (uint32_t i = 0; i < self->served.n; i++) {
+        txc_served_t *rm = &self->served.items[i];
+        rm->pool = txc_pool_new (&rm->target, &rm->options, &self->queue);
+    }
+    return TXC_OK;
+}
+
+txc_agentd_t *txc_agentd_new (txc_config_t *config, txc_served_list_t *served, int signals,
+                              txc_error_t *error)
+{
+    txc_agentd_t *self = txc_calloc (1, sizeof *self);
+    TXC_MAGIC (self, AGENTD_MAGIC);
+    self->config = config;
+    self->name = txc_config_string (config, "agent/name");
+    self->served = *served;
+    served->n = 0;
+    self->signals = signals;
+    self->queue.fd = -1;
+    txc_update_init (&self->update);
+    int rc = s_open_journal (self, error); /* first: its lock keeps a second agent away */
+    rc = rc ? rc : s_listen (self, error);
+    rc = rc ? rc : s_make_agent (self, error);
+    rc = rc ? rc : txc_jfile_replay (self->journal, self->agent, error);
+    rc = rc ? rc : txc_agentd_call_coordinators (self, error);
+    rc = rc ? rc : s_start_pools (self, error);
+    if (rc != TXC_OK)
+        txc_agentd_destroy (&self);
+    return self;
+}
+
+bool txc_agentd_destroy (txc_agentd_t **self_p)
+{
+    txc_agentd_t *self = *self_p;
+    *self_p = NULL;
+    TXC_CHECK (self, AGENTD_MAGIC);
+    bool clean = true;
+    for (uint32_t i = 0; i < self->served.n; i++)
+        if (self->served.items[i].pool && !txc_pool_destroy (&self->served.items[i].pool, JOIN_MS)) {
+            txc_report (TXC_REPORT_WARNING, NULL, "rm %s: a call to the database does not come back",
+                        self->served.items[i].name);
+            clean = false;
+        }
+    if (self->journal)
+        txc_jfile_close (&self->journal);
+    if (self->net)
+        txc_net_destroy (&self->net);
+    if (!clean)
+        return false; /* threads still use the rest */
+    if (self->queue.fd >= 0)
+        txc_done_queue_fini (&self->queue);
+    txc_served_close (&self->served);
+    txc_agent_destroy (&self->agent);
+    txc_update_fini (&self->update);
+    txc_config_destroy (&self->config);
+    TXC_UNMAGIC (self, AGENTD_MAGIC);
+    free (self);
+    return true;
+}
+
+/* --- signals --------------------------------------------------------------------------------- */
+
+static void s_changed (void *arg, const char *path, bool applied)
+{
+    (void) arg;
+    txc_report (TXC_REPORT_NOTICE, NULL, "%s: %s", path,
+                applied ? "changed" : "changed, but only a restart takes it over");
+}
+
+static void s_set_level (txc_agentd_t *self)
+{
+    txc_report_level_t level;
+    if (txc_report_level_parse (txc_config_string (self->config, "agent/log_level"), &level))
+        txc_report_set_level (level);
+}
+
+static void s_reload (txc_agentd_t *self)
+{
+    txc_error_t error;
+    txc_notify_reloading();
+    if (txc_config_reload (self->config, s_changed, NULL, &error) == TXC_OK)
+        s_set_level (self);
+    else
+        txc_report (TXC_REPORT_ERROR, NULL, "the configuration stays as it was: %s", error.text);
+    self->name = txc_config_string (self->config, "agent/name");
+    txc_notify ("READY=1");
+}
+
+/* The first time: no new branches, end those that run.  The second time: enough. */
+static void s_drain (txc_agentd_t *self)
+{
+    if (self->drain_until_ms) {
+        self->stop = true;
+        return;
+    }
+    txc_notify ("STOPPING=1");
+    txc_report (TXC_REPORT_NOTICE, NULL, "stopping: new branches are refused, open ones may end");
+    self->drain_until_ms = self->now_ms + (uint64_t) txc_config_int (self->config, "agent/drain");
+    txc_agent_event_t event = {.type = TXC_AGENT_DRAIN};
+    txc_agentd_step (self, &event);
+}
+
+static void s_signals (txc_agentd_t *self)
+{
+    for (int signal; (signal = txc_signals_next (self->signals)) != 0;) {
+        if (signal == SIGHUP)
+            s_reload (self);
+        else
+            s_drain (self);
+    }
+}
+
+/* Ended: nothing runs, or the time for it passed. */
+static bool s_is_drained (txc_agentd_t *self)
+{
+    if (!self->drain_until_ms)
+        return false;
+    txc_agent_status_t status;
+    txc_agent_status (self->agent, &status);
+    uint32_t busy = status.active;
+    for (uint32_t i = 0; i < self->served.n; i++)
+        busy += txc_pool_busy (self->served.items[i].pool);
+    if (busy && self->now_ms < self->drain_until_ms)
+        return false;
+    if (status.active || status.prepared)
+        txc_report (TXC_REPORT_NOTICE, NULL,
+                    "stopped with %u branches active and %u in doubt; the next start recovers them",
+                    status.active, status.prepared);
+    return true;
+}
+
+/* --- results of work --------------------------------------------------------------------------- */
+
+/* What an RM's scan told about the RM itself. */
+static void s_scanned (txc_agentd_t *self, const txc_work_done_t *done)
+{
+    char *last = self->last_errors[done->rm];
+    bool good = done->status == TXC_WORK_OK;
+    txc_copy_text (last, TXC_TEXT_MAX + 1, good ? "" : done->error.text);
+    bool refused = done->status == TXC_WORK_ERROR || (!good && done->error.code == TXC_ECONFIG);
+    if (refused && done->op == TXC_WORK_RECOVER && txc_config_bool (self->config, "agent/strict")) {
+        txc_report (TXC_REPORT_ERROR, NULL, "rm %s is refused and strict = 1: %s",
+                    self->served.items[done->rm].name, last);
+        self->stop = self->refused = true;
+    }
+}
+
+static void s_results (txc_agentd_t *self)
+{
+    for (txc_item_t *item = txc_done_queue_take (&self->queue), *next; item; item = next) {
+        next = item->next;
+        if (txc_pool_finished (item->pool, item)) {
+            if (item->done.op == TXC_WORK_RECOVER || item->done.op == TXC_WORK_SCAN)
+                s_scanned (self, &item->done);
+            txc_agent_event_t event = {.type = TXC_AGENT_WORK_DONE, .done = &item->done};
+            txc_agentd_step (self, &event);
+        }
+        txc_item_destroy (&item);
+    }
+}
+
+static void s_durable (txc_agentd_t *self)
+{
+    uint64_t slot = txc_jfile_durable (self->journal);
+    txc_agent_event_t event = {.type = TXC_AGENT_JOURNALED, .slot = slot};
+    if (slot)
+        txc_agentd_step (self, &event);
+}
+
+/* --- the loop -------------------------------------------------------------------------------------- */
+
+static void s_sooner (uint64_t *next, uint64_t due)
+{
+    if (due < *next)
+        *next = due;
+}
+
+/* How long the loop may sleep, in ms. */
+static int s_wait_ms (const txc_agentd_t *self)
+{
+    uint64_t next = txc_agent_next_ms (self->agent), now = txc_clock_ms();
+    for (uint32_t i = 0; i < self->served.n; i++)
+        s_sooner (&next, txc_pool_next_ms (self->served.items[i].pool));
+    if (self->watchdog_ms)
+        s_sooner (&next, self->watchdog_due_ms);
+    if (self->drain_until_ms)
+        s_sooner (&next, self->drain_until_ms);
+    if (next <= now)
+        return 0;
+    return next - now < 60000 ? (int) (next - now) : 60000;
+}
+
+static void s_ticks (txc_agentd_t *self)
+{
+    if (txc_agent_next_ms (self->agent) <= self->now_ms) {
+        txc_agent_event_t event = {.type = TXC_AGENT_TICK};
+        txc_agentd_step (self, &event);
+    }
+    for (uint32_t i = 0; i < self->served.n; i++)
+        txc_pool_tick (self->served.items[i].pool, self->now_ms);
+    txc_agentd_turn (self);
+    if (self->watchdog_ms && self->watchdog_due_ms <= self->now_ms) {
+        self->watchdog_due_ms = self->now_ms + self->watchdog_ms;
+        txc_notify ("WATCHDOG=1");
+    }
+}
+
+static void s_tell_manager (txc_agentd_t *self)
+{
+    uint32_t up = 0;
+    for (uint32_t i = 0; i < self->served.n; i++)
+        up += txc_agent_rm_is_up (self->agent, i);
+    if (up == self->n_up)
+        return;
+    self->n_up = up;
+    txc_report (TXC_REPORT_INFO, NULL, "serves %u of %u resource managers", up, self->served.n);
+    txc_notify ("STATUS=serves %u of %u resource managers", up, self->served.n);
+}
+
+static void s_round (txc_agentd_t *self)
+{
+    enum { SIGNALS, RESULTS, JOURNAL, FDS };
+    int fds[FDS] = {self->signals, self->queue.fd, txc_jfile_fd (self->journal)};
+    bool readable[FDS] = {false};
+    txc_net_poll (self->net, fds, readable, FDS, s_wait_ms (self));
+    self->now_ms = txc_clock_ms();
+    if (readable[SIGNALS])
+        s_signals (self);
+    if (readable[JOURNAL])
+        s_durable (self);
+    if (readable[RESULTS])
+        s_results (self);
+    txc_net_receive (self->net, txc_agentd_take, self, FRAMES_A_ROUND);
+    s_ticks (self);
+    txc_jfile_tidy (self->journal, self->agent, &self->update);
+    txc_jfile_flush (self->journal);
+    txc_net_flush (self->net);
+    txc_crash_sent();
+    s_tell_manager (self);
+}
+
+int txc_agentd_run (txc_agentd_t *self)
+{
+    TXC_CHECK (self, AGENTD_MAGIC);
+    self->now_ms = self->heard_ms = txc_clock_ms();
+    self->watchdog_ms = txc_notify_watchdog_ms();
+    self->watchdog_due_ms = self->now_ms;
+    txc_agent_event_t event = {.type = TXC_AGENT_START};
+    txc_agentd_step (self, &event);
+    txc_jfile_flush (self->journal);
+    txc_net_flush (self->net);
+    txc_report (TXC_REPORT_NOTICE, NULL, "agent %s listens on %s", self->name,
+                txc_net_endpoint (self->net, 0));
+    txc_notify ("READY=1");
+    while (!self->stop && !s_is_drained (self))
+        s_round (self);
+    return self->refused ? EXIT_CONFIG : EXIT_SUCCESS;
+}

@@ -1,0 +1,80 @@
+/*
+ * txc_agentd.h - the agent daemon: a thin shell around core's txc_agent.
+ *
+ * One thread, the loop, feeds core with messages, results of work, durable
+ * journal entries and ticks, and carries out what each step asks for, in the
+ * order that core/txc_update.h demands.  It never calls a database: that is for
+ * the pools' workers.
+ *
+ *   txc_agentd.c        life and loop
+ *   txc_agentd_carry.c  carrying out updates, the coordinators
+ *   txc_agentd_admin.c  what operators ask
+ */
+#ifndef TXC_AGENTD_H
+#define TXC_AGENTD_H
+
+#include "core/txc_agent.h"
+#include "daemon/txc_crash.h"
+#include "net/txc_net.h"
+#include "txagent/txc_jfile.h"
+#include "txagent/txc_served.h"
+
+enum { TXC_COORDINATORS_MAX = 16 };
+
+typedef struct txc_agentd {
+    uint32_t magic;
+    txc_config_t *config;
+    const char *name; /* the agent's */
+    txc_served_list_t served;
+    txc_net_t *net;
+    txc_jfile_t *journal;
+    txc_agent_t *agent;
+    txc_update_t update;
+    txc_done_queue_t queue;
+    int signals;
+    uint64_t now_ms; /* of this round */
+
+    uint64_t coordinators[TXC_COORDINATORS_MAX]; /* their routes */
+    uint32_t n_coordinators, current;
+    uint64_t heard_ms; /* when the current one last said anything */
+
+    uint64_t drain_until_ms; /* 0: it serves */
+    bool stop;
+    bool refused; /* strict: a resource manager was refused */
+    uint64_t watchdog_ms, watchdog_due_ms;
+    uint32_t n_up; /* RMs, as last told to the service manager */
+    char last_errors[TXC_RMS_MAX][TXC_TEXT_MAX + 1];
+    uint64_t misplaced; /* messages that came from where they have no business */
+} txc_agentd_t;
+
+/* The places at which tests can kill or stop the daemon. */
+extern const txc_crash_set_t txc_agent_crash_points[];
+
+/* Takes both over.  NULL with error set: the journal or an endpoint cannot be had. */
+txc_agentd_t *txc_agentd_new (txc_config_t *config, txc_served_list_t *served, int signals,
+                              txc_error_t *error);
+
+/* Serves until a signal ends it.  The process's exit status. */
+int txc_agentd_run (txc_agentd_t *self);
+
+/* True if all threads ended, so that the process may end in the ordinary way. */
+bool txc_agentd_destroy (txc_agentd_t **self_p);
+
+/* --- shared by its files ------------------------------------------------------- */
+
+/* One step of core, carried out.  type and what it needs are set in event. */
+int txc_agentd_step (txc_agentd_t *self, txc_agent_event_t *event);
+
+/* Calls every configured coordinator.  TXC_OK, or an error with its text. */
+int txc_agentd_call_coordinators (txc_agentd_t *self, txc_error_t *error);
+
+/* A message came in. */
+void txc_agentd_take (void *arg, const txc_msg_t *message);
+
+/* Turns to the next coordinator if the current one has been silent. */
+void txc_agentd_turn (txc_agentd_t *self);
+
+/* Answers an ADMIN message. */
+void txc_agentd_admin (txc_agentd_t *self, const txc_msg_t *message);
+
+#endif
