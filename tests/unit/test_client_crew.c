@@ -45,7 +45,7 @@ struct txc_link {
 static void s_move (queue_t *from, queue_t *to)
 {
     TXC_ASSERT (from->n + to->n <= QUEUE_MAX);
-    memcpy (to->tokens + to->n, from->tokens, (size_t)from->n * sizeof *from->tokens);
+    memcpy (to->tokens + to->n, from->tokens, (size_t) from->n * sizeof *from->tokens);
     to->n += from->n;
     from->n = 0;
 }
@@ -101,7 +101,7 @@ void txc_link_destroy (txc_link_t **self_p)
 
 void txc_link_send (txc_link_t *self, const char *endpoint, const txc_msg_t *message)
 {
-    (void)endpoint;
+    (void) endpoint;
     TXC_ASSERT (self->unsent.n < QUEUE_MAX);
     self->unsent.tokens[self->unsent.n++] = message->token;
 }
@@ -146,7 +146,7 @@ int txc_link_fds (const txc_link_t *self, struct pollfd *fds, int max)
 
 unsigned txc_link_version (const txc_link_t *self)
 {
-    (void)self;
+    (void) self;
     return 1;
 }
 
@@ -166,7 +166,7 @@ void txc_session_destroy (txc_session_t **self_p)
 int txc_session_step (txc_session_t *self, const txc_session_event_t *event, uint64_t *tx,
                       txc_update_t *update)
 {
-    (void)tx;
+    (void) tx;
     switch (event->op) {
     case TXC_OP_EXEC:
         txc_update_message (update, TXC_MSG_EXEC, 0)->token = event->operation;
@@ -194,7 +194,7 @@ uint64_t txc_session_next_ms (const txc_session_t *self)
 
 const char *txc_session_endpoint (const txc_session_t *self, uint64_t route)
 {
-    (void)self, (void)route;
+    (void) self, (void) route;
     return NULL;
 }
 
@@ -223,7 +223,7 @@ static int s_run (txc_op_t op)
 {
     txc_call_t call;
     txc_call_init (&call);
-    txc_session_event_t event = {.op = (uint8_t)op};
+    txc_session_event_t event = {.op = (uint8_t) op};
     txc_crew_run (&s_crew, &event, &call, NULL);
     int rc = call.done ? call.code : TXC_PENDING;
     txc_call_fini (&call);
@@ -232,7 +232,7 @@ static int s_run (txc_op_t op)
 
 static void test_one_thread (void **state)
 {
-    (void)state;
+    (void) state;
     s_start (0);
     assert_int_equal (s_run (TXC_OP_BEGIN), TXC_OK); /* no message at all */
     for (int i = 0; i < 200; i++)
@@ -251,7 +251,7 @@ static void *s_many (void *arg)
 
 static void test_many_threads (void **state)
 {
-    (void)state;
+    (void) state;
     pthread_t threads[THREADS];
     int done[THREADS] = {0};
     s_start (5);
@@ -269,7 +269,7 @@ static void test_many_threads (void **state)
 /* Calls begun together and waited for in another order. */
 static void test_begin_then_wait (void **state)
 {
-    (void)state;
+    (void) state;
     s_start (0);
     txc_call_t calls[8];
     for (int i = 0; i < 8; i++) {
@@ -294,7 +294,7 @@ static void s_wait_readable (int fd)
 /* Nobody waits: the keeper completes the call and says so. */
 static void test_background (void **state)
 {
-    (void)state;
+    (void) state;
     s_start (0);
     for (int i = 0; i < 50; i++) {
         int fd = eventfd (0, EFD_NONBLOCK);
@@ -317,7 +317,7 @@ static void test_background (void **state)
 /* A call that was given up while under way is freed, done or not. */
 static void test_orphans (void **state)
 {
-    (void)state;
+    (void) state;
     s_start (0);
     for (int i = 0; i < 20; i++) {
         s_link_set_silent (s_link, i == 19);
@@ -343,7 +343,7 @@ static int s_ticks (void)
 /* Timers run while nobody is inside, and while everybody waits for an answer that does not come. */
 static void test_timers (void **state)
 {
-    (void)state;
+    (void) state;
     s_start (2);
     while (s_ticks() < 5)
         poll (NULL, 0, 1);
@@ -365,14 +365,14 @@ static pthread_t s_handled_by;
 
 static void s_handler (int number)
 {
-    (void)number;
+    (void) number;
     s_handled = 1;
     s_handled_by = pthread_self();
 }
 
 static void test_signals (void **state)
 {
-    (void)state;
+    (void) state;
     s_start (0);
     struct sigaction action = {.sa_handler = s_handler}, before;
     sigaction (SIGUSR1, &action, &before);

@@ -1,0 +1,43 @@
+/*
+ * txc_fake_peer.h - a coordinator and an agent in one thread, for tests of the library.
+ *
+ * It answers every request at once, as if all went well, on one socket.  The
+ * resource managers "a" and "b" are its own.  What a statement says, it does:
+ *
+ *   FAIL CODE SQLSTATE NATIVE   the statement fails like that ("FAIL -9 40001 0")
+ *   SILENT                      the statement is never answered
+ *   anything else               one row with the column "sql", the statement itself
+ */
+#ifndef TXC_FAKE_PEER_H
+#define TXC_FAKE_PEER_H
+
+#include <stdbool.h>
+
+#include "core/txc_message.h"
+
+typedef struct txc_fake_peer txc_fake_peer_t;
+
+/* What it counts. */
+typedef struct txc_fake_counts {
+    unsigned opened, closed, keepalives; /* sessions */
+    unsigned statements, commits, one_phase, rollbacks, queries;
+    uint64_t frames; /* received */
+} txc_fake_counts_t;
+
+/* Listens at endpoint, "ipc://..." */
+txc_fake_peer_t *txc_fake_peer_new (const char *endpoint);
+void txc_fake_peer_destroy (txc_fake_peer_t **self_p);
+
+void txc_fake_peer_counts (txc_fake_peer_t *self, txc_fake_counts_t *counts);
+
+/* What a commit (COMMIT, or of one branch) and a question for an outcome come to; TXC_PENDING: no answer at
+ * all. */
+void txc_fake_peer_set_outcome (txc_fake_peer_t *self, int code, const char *text);
+
+/* No message of any kind is answered. */
+void txc_fake_peer_set_silent (txc_fake_peer_t *self, bool silent);
+
+/* Every session opened so far is closed for its owner. */
+void txc_fake_peer_close_sessions (txc_fake_peer_t *self);
+
+#endif
