@@ -1,1 +1,2 @@
 # etc
+include etc/client.mk

@@ -35,12 +35,12 @@ static bool s_options_are_valid (const txc_tx_options_t *options, txc_error_t *e
 {
     if (options->mode && strcmp (options->mode, "2pc") != 0)
         txc_error_set (error, TXC_EINVAL, "mode \"%.20s\" is not known; give \"2pc\" or NULL", options->mode);
-    else if ((unsigned)options->isolation > TXC_ISOLATION_SERIALIZABLE)
+    else if ((unsigned) options->isolation > TXC_ISOLATION_SERIALIZABLE)
         txc_error_set (error, TXC_EINVAL, "isolation %d is not one of txc_isolation_t",
-                       (int)options->isolation);
-    else if ((unsigned)options->commit_return > TXC_DECISION_LOGGED)
+                       (int) options->isolation);
+    else if ((unsigned) options->commit_return > TXC_DECISION_LOGGED)
         txc_error_set (error, TXC_EINVAL, "commit_return %d is not one of txc_commit_return_t",
-                       (int)options->commit_return);
+                       (int) options->commit_return);
     else
         return true;
     return false;
@@ -50,7 +50,7 @@ static txc_tx_t *s_begin (txc_client_t *client, const txc_tx_options_t *options,
 {
     txc_session_event_t event = {
         .op = TXC_OP_BEGIN,
-        .isolation = (uint8_t)options->isolation,
+        .isolation = (uint8_t) options->isolation,
         .flags = options->commit_return == TXC_DECISION_LOGGED ? TXC_FLAG_DECISION_LOGGED : 0,
         .timeout_ms = options->timeout_ms};
     txc_engine_t *engine;
@@ -158,7 +158,9 @@ int txc_tx_enter (txc_tx_t *self)
 int txc_tx_take (txc_tx_t *self, const txc_call_t *call)
 {
     self->error = call->error;
-    if (self->error.code == TXC_OK)
+    /* A rollback is told with its cause.  Of any other outcome no cause may say that it is worth another try.
+     */
+    if (self->error.code == TXC_OK || (call->code > 0 && call->code != TXC_ROLLED_BACK))
         self->error.code = call->code;
     return call->code;
 }

@@ -21,7 +21,7 @@ static void s_operator (char *text, size_t size)
     if (user && *user)
         snprintf (text, size, "%.64s@%s", user, host);
     else
-        snprintf (text, size, "uid %lu@%s", (unsigned long)getuid(), host);
+        snprintf (text, size, "uid %lu@%s", (unsigned long) getuid(), host);
 }
 
 /* True if the operator agrees.  Without a terminal nobody can: --yes is needed. */
@@ -39,7 +39,7 @@ static bool s_confirm (const ctl_options_t *options, const char *question)
     return fgets (answer, sizeof answer, stdin) && strcmp (answer, "yes\n") == 0;
 }
 
-static ctl_status_t s_send (const ctl_options_t *options, json_t *request, const char *done)
+static ctl_status_t s_send (const ctl_options_t *options, json_t *request)
 {
     json_t *answer;
     ctl_status_t status = ctl_ask (options, request, &answer);
@@ -48,14 +48,14 @@ static ctl_status_t s_send (const ctl_options_t *options, json_t *request, const
     if (options->json)
         ctl_print_json (answer);
     else
-        puts (done);
+        puts (*tool_admin_text (answer, "text") ? tool_admin_text (answer, "text") : "done");
     json_decref (answer);
     return CTL_OK;
 }
 
 ctl_status_t ctl_resolve (const ctl_options_t *options, int n, char **words)
 {
-    (void)n;
+    (void) n;
     const char *gtrid = words[0], *verdict = words[1];
     if (strcmp (verdict, "commit") != 0 && strcmp (verdict, "rollback") != 0) {
         fprintf (stderr, "txctl: the verdict is commit or rollback, not %s\n", verdict);
@@ -77,14 +77,14 @@ ctl_status_t ctl_resolve (const ctl_options_t *options, int n, char **words)
     json_t *request =
         json_pack ("{s:s, s:s, s:s, s:s, s:s*, s:s*}", "command", "resolve", "gtrid", gtrid, "verdict",
                    verdict, "operator", who, "rm", options->rm, "token", options->token);
-    ctl_status_t status = s_send (options, request, "recorded");
+    ctl_status_t status = s_send (options, request);
     json_decref (request);
     return status;
 }
 
 ctl_status_t ctl_accept_log (const ctl_options_t *options, int n, char **words)
 {
-    (void)n, (void)words;
+    (void) n, (void) words;
     if (!options->agent) {
         fprintf (stderr, "txctl: accept-log is said to an agent: --agent ENDPOINT\n");
         return CTL_USAGE;
@@ -98,7 +98,7 @@ ctl_status_t ctl_accept_log (const ctl_options_t *options, int n, char **words)
     char who[160];
     s_operator (who, sizeof who);
     json_t *request = json_pack ("{s:s, s:s}", "command", "accept-log", "operator", who);
-    ctl_status_t status = s_send (options, request, "accepted");
+    ctl_status_t status = s_send (options, request);
     json_decref (request);
     return status;
 }

@@ -33,7 +33,7 @@ static void s_add_age (tool_table_t *table, const json_t *value)
     if (ms < 1000)
         tool_table_addf (table, "%lld ms", ms);
     else if (ms < 120 * 1000)
-        tool_table_addf (table, "%.1f s", (double)ms / 1000);
+        tool_table_addf (table, "%.1f s", (double) ms / 1000);
     else if (ms < 7200 * 1000)
         tool_table_addf (table, "%lld min", ms / 60000);
     else
@@ -96,7 +96,7 @@ static void s_print_members (const json_t *object, const char *prefix)
 {
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *)(uintptr_t)object, key, value)
+    json_object_foreach ((json_t *) (uintptr_t) object, key, value)
     {
         char name[64];
         snprintf (name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", key);
@@ -113,7 +113,7 @@ static void s_print_members (const json_t *object, const char *prefix)
 
 ctl_status_t ctl_status_show (const ctl_options_t *options, int n, char **words)
 {
-    (void)n, (void)words;
+    (void) n, (void) words;
     static const s_column_t columns[] = {{"rm", "rm"},
                                          {"agent", "agent"},
                                          {"endpoint", "endpoint"},
@@ -153,8 +153,8 @@ static void s_add_waits (tool_table_t *table, const json_t *transaction)
         const char *waits = tool_admin_text (branch, "waits");
         if (!*waits || size >= sizeof text)
             continue;
-        size += (size_t)snprintf (text + size, sizeof text - size, "%s%s: %s", size ? "; " : "",
-                                  tool_admin_text (branch, "rm"), waits);
+        size += (size_t) snprintf (text + size, sizeof text - size, "%s%s: %s", size ? "; " : "",
+                                   tool_admin_text (branch, "rm"), waits);
     }
     tool_table_add (table, text);
 }
@@ -186,7 +186,7 @@ static size_t s_count (const json_t *answer, const char *key)
 
 ctl_status_t ctl_list (const ctl_options_t *options, int n, char **words)
 {
-    (void)n, (void)words;
+    (void) n, (void) words;
     json_t *answer;
     ctl_status_t status = s_ask (options, "list", NULL, &answer);
     if (status != CTL_OK)
@@ -201,7 +201,7 @@ ctl_status_t ctl_list (const ctl_options_t *options, int n, char **words)
 
 ctl_status_t ctl_in_doubt (const ctl_options_t *options, int n, char **words)
 {
-    (void)n, (void)words;
+    (void) n, (void) words;
     json_t *answer;
     ctl_status_t status = s_ask (options, "in-doubt", NULL, &answer);
     if (status != CTL_OK)
@@ -217,7 +217,7 @@ ctl_status_t ctl_in_doubt (const ctl_options_t *options, int n, char **words)
 
 ctl_status_t ctl_show (const ctl_options_t *options, int n, char **words)
 {
-    (void)n;
+    (void) n;
     json_t *answer;
     ctl_status_t status = s_ask (options, "show", words[0], &answer);
     if (status != CTL_OK)
@@ -241,7 +241,7 @@ ctl_status_t ctl_show (const ctl_options_t *options, int n, char **words)
 
 ctl_status_t ctl_branches (const ctl_options_t *options, int n, char **words)
 {
-    (void)n, (void)words;
+    (void) n, (void) words;
     static const s_column_t columns[] = {
         {"gtrid", "gtrid"},      {"rm", "rm"},           {"token", "token"},
         {"state", "state"},      {"waits for", "waits"}, {"age", "age_ms"},

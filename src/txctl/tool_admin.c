@@ -19,7 +19,7 @@ static uint64_t s_now_ms (void)
 {
     struct timespec now;
     clock_gettime (CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
 static void s_visit (void *arg, const txc_msg_t *message)
@@ -29,8 +29,8 @@ static void s_visit (void *arg, const txc_msg_t *message)
         return;
     answer->arrived = true;
     if (message->body)
-        answer->json = json_loadb ((const char *)txc_blob_data (message->body), txc_blob_size (message->body),
-                                   JSON_REJECT_DUPLICATES, NULL);
+        answer->json = json_loadb ((const char *) txc_blob_data (message->body),
+                                   txc_blob_size (message->body), JSON_REJECT_DUPLICATES, NULL);
 }
 
 /* One request to one endpoint. */
@@ -47,7 +47,7 @@ static int s_exchange (txc_net_t *net, const char *endpoint, txc_blob_t *body, u
     txc_net_flush (net);
     uint64_t until = s_now_ms() + timeout_ms;
     for (uint64_t now = s_now_ms(); !answer->arrived && now < until; now = s_now_ms()) {
-        txc_net_poll (net, NULL, NULL, 0, (int)(until - now));
+        txc_net_poll (net, NULL, NULL, 0, (int) (until - now));
         txc_net_receive (net, s_visit, answer, 16);
     }
     txc_net_disconnect (net, answer->route);
@@ -84,7 +84,7 @@ static int s_check (const json_t *answer, txc_error_t *error)
     if (tool_admin_bool (answer, "ok"))
         return TXC_OK;
     const char *text = tool_admin_text (answer, "error");
-    int code = (int)tool_admin_int (answer, "code");
+    int code = (int) tool_admin_int (answer, "code");
     return txc_error_set (error, code < 0 ? code : TXC_EINVAL, "%s", *text ? text : "the daemon refused");
 }
 

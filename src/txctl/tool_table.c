@@ -20,7 +20,7 @@ tool_table_t *tool_table_new (int n_columns)
 {
     TXC_ASSERT (n_columns > 0);
     tool_table_t *self = txc_calloc (1, sizeof *self);
-    self->n_columns = (size_t)n_columns;
+    self->n_columns = (size_t) n_columns;
     return self;
 }
 
@@ -63,12 +63,12 @@ static size_t s_character (const char *text, mbstate_t *state, char shown[MB_LEN
 {
     wchar_t wide;
     size_t size = mbrtowc (&wide, text, strlen (text), state);
-    bool broken = size == (size_t)-1 || size == (size_t)-2;
+    bool broken = size == (size_t) -1 || size == (size_t) -2;
     int columns = broken ? -1 : wcwidth (wide);
     if (columns >= 0) {
         memcpy (shown, text, size);
         shown[size] = '\0';
-        *width = (size_t)columns;
+        *width = (size_t) columns;
         return size;
     }
     if (broken) {
@@ -78,7 +78,7 @@ static size_t s_character (const char *text, mbstate_t *state, char shown[MB_LEN
     if (*text == '\n' || *text == '\t' || *text == '\r')
         snprintf (shown, MB_LEN_MAX, "\\%c", *text == '\n' ? 'n' : *text == '\t' ? 't' : 'r');
     else
-        snprintf (shown, MB_LEN_MAX, "\\x%02x", (unsigned char)*text);
+        snprintf (shown, MB_LEN_MAX, "\\x%02x", (unsigned char) *text);
     *width = strlen (shown);
     return size;
 }

@@ -29,6 +29,7 @@ static const struct {
     {"resolve", 2, false, ctl_resolve},
     {"branches", 0, false, ctl_branches},
     {"accept-log", 0, false, ctl_accept_log},
+    {"log", 2, true, ctl_log},
 };
 
 enum { COMMANDS = sizeof s_commands / sizeof *s_commands };
@@ -46,7 +47,7 @@ static const char s_usage[] =
     "seen\n"
     "  log dump FOLDER                 print a coordinator's log, or with --journal an agent's journal\n"
     "\n"
-    "  -C, --coordinator ENDPOINTS     where the coordinators listen [$TXCOORD, client.conf,\n"
+    "  -C, --coordinator ENDPOINTS     where the coordinators listen [$TXCOORD, client.cfg,\n"
     "                                  " TOOL_DEFAULT_ENDPOINT "]\n"
     "  -a, --agent ENDPOINT            ask this agent instead\n"
     "      --rm RM, --token TOKEN      resolve at an agent: the branch\n"
@@ -97,7 +98,7 @@ static bool s_take_timeout (ctl_options_t *options)
 {
     char *end;
     unsigned long ms = strtoul (optarg, &end, 10);
-    options->timeout_ms = (uint32_t)ms;
+    options->timeout_ms = (uint32_t) ms;
     return *optarg >= '0' && *optarg <= '9' && !*end && ms > 0 && ms <= TIMEOUT_MAX_MS;
 }
 

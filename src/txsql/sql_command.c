@@ -67,7 +67,7 @@ sql_status_t sql_command_commit (sql_shell_t *shell)
 
 static sql_status_t s_commit (sql_shell_t *shell, const s_words_t *words)
 {
-    (void)words;
+    (void) words;
     if (!shell->tx)
         return s_wrong (shell, "no transaction is open");
     sql_status_t status = sql_command_commit (shell);
@@ -80,7 +80,7 @@ static sql_status_t s_commit (sql_shell_t *shell, const s_words_t *words)
 
 static sql_status_t s_rollback (sql_shell_t *shell, const s_words_t *words)
 {
-    (void)words;
+    (void) words;
     if (!shell->tx)
         return s_wrong (shell, "no transaction is open");
     int rc = txc_rollback (shell->tx);
@@ -103,7 +103,7 @@ static bool s_begin_option (const char *word, txc_tx_options_t *options)
     static const char *const levels[] = {NULL, "read-committed", "repeatable-read", "serializable"};
     for (int i = TXC_ISOLATION_READ_COMMITTED; i <= TXC_ISOLATION_SERIALIZABLE; i++) {
         if (strcmp (word, levels[i]) == 0) {
-            options->isolation = (txc_isolation_t)i;
+            options->isolation = (txc_isolation_t) i;
             return true;
         }
     }
@@ -111,7 +111,7 @@ static bool s_begin_option (const char *word, txc_tx_options_t *options)
     unsigned long timeout = strtoul (word, &end, 10);
     if (*word < '0' || *word > '9' || *end || timeout == 0 || timeout > 24ul * 3600 * 1000)
         return false;
-    options->timeout_ms = (uint32_t)timeout;
+    options->timeout_ms = (uint32_t) timeout;
     return true;
 }
 
@@ -184,11 +184,11 @@ static sql_status_t s_outcome (sql_shell_t *shell, const s_words_t *words)
     return s_outcome_status (rc);
 }
 
-/* Asks the coordinator for its status; the caller gives the answer up.  NULL: it was told why. */
-static json_t *s_ask_status (sql_shell_t *shell)
+/* Asks the coordinator; the answer is the caller's.  NULL: it was told why. */
+static json_t *s_ask (sql_shell_t *shell, const char *command)
 {
     txc_error_t error;
-    json_t *request = json_pack ("{s:s}", "command", "status");
+    json_t *request = json_pack ("{s:s}", "command", command);
     json_t *answer = tool_admin_ask (shell->endpoints, request, ADMIN_TIMEOUT_MS, &error);
     json_decref (request);
     if (!answer)
@@ -198,8 +198,8 @@ static json_t *s_ask_status (sql_shell_t *shell)
 
 static sql_status_t s_rms (sql_shell_t *shell, const s_words_t *words)
 {
-    (void)words;
-    json_t *answer = s_ask_status (shell);
+    (void) words;
+    json_t *answer = s_ask (shell, "directory");
     if (!answer)
         return SQL_FAILED;
     static const char *const columns[] = {"rm", "agent", "endpoint"};
@@ -223,14 +223,14 @@ static sql_status_t s_rms (sql_shell_t *shell, const s_words_t *words)
 
 static sql_status_t s_status (sql_shell_t *shell, const s_words_t *words)
 {
-    (void)words;
+    (void) words;
     fprintf (shell->out, "coordinator  %s\n", shell->endpoints);
     if (shell->tx)
         fprintf (shell->out, "transaction  %s, %s\n", txc_tx_gtrid (shell->tx),
                  shell->doomed ? "can only be rolled back" : "open");
     else
         fprintf (shell->out, "transaction  none\n");
-    json_t *answer = s_ask_status (shell);
+    json_t *answer = s_ask (shell, "status");
     if (!answer)
         return SQL_FAILED;
     fprintf (shell->out, "cluster      %s\n", tool_admin_text (answer, "cluster"));
@@ -242,7 +242,7 @@ static sql_status_t s_status (sql_shell_t *shell, const s_words_t *words)
 
 static sql_status_t s_quit (sql_shell_t *shell, const s_words_t *words)
 {
-    (void)words;
+    (void) words;
     shell->quit = true;
     return SQL_OK;
 }
@@ -272,7 +272,7 @@ enum { COMMANDS = sizeof s_commands / sizeof *s_commands };
 
 static sql_status_t s_help (sql_shell_t *shell, const s_words_t *words)
 {
-    (void)words;
+    (void) words;
     fprintf (shell->out,
              "@RM SQL;                                   run a statement; outside a transaction in one "
              "of its own\n");

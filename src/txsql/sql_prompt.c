@@ -24,15 +24,15 @@ static char *s_prompt (EditLine *editor)
 {
     sql_prompt_t *self;
     el_get (editor, EL_CLIENTDATA, &self);
-    return (char *)(uintptr_t)self->prompt;
+    return (char *) (uintptr_t) self->prompt;
 }
 
 /* Completes the command before the cursor, if exactly one begins like that. */
 static unsigned char s_complete (EditLine *editor, int key)
 {
-    (void)key;
+    (void) key;
     const LineInfo *line = el_line (editor);
-    size_t typed = (size_t)(line->cursor - line->buffer);
+    size_t typed = (size_t) (line->cursor - line->buffer);
     const char *found = NULL, *name;
     for (size_t i = 0; (name = sql_command_name (i)) != NULL; i++) {
         if (typed == 0 || strncmp (name, line->buffer, typed) != 0)
@@ -101,7 +101,7 @@ const char *sql_prompt_read (sql_prompt_t *self, const char *prompt)
     const char *line = el_gets (self->editor, &size);
     if (!line || size <= 0)
         return NULL;
-    if (strspn (line, " \t\r\n") < (size_t)size)
+    if (strspn (line, " \t\r\n") < (size_t) size)
         history (self->history, &event, H_ENTER, line);
     free (self->line);
     self->line = txc_strdup (line);

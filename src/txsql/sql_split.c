@@ -81,7 +81,7 @@ static const char *s_skip_comment (const char *text)
 
 static bool s_is_word (char c)
 {
-    return isalnum ((unsigned char)c) || c == '_' || (unsigned char)c >= 128;
+    return isalnum ((unsigned char) c) || c == '_' || (unsigned char) c >= 128;
 }
 
 /* text is at a '$'.  If it begins a dollar quote, returns the place behind its end, or NULL; if not, behind
@@ -91,7 +91,7 @@ static const char *s_skip_dollar (const char *text)
     size_t tag = 1;
     while (s_is_word (text[tag]))
         tag++;
-    if (text[tag] != '$' || isdigit ((unsigned char)text[1]))
+    if (text[tag] != '$' || isdigit ((unsigned char) text[1]))
         return text + 1;
     tag++;
     for (const char *end = text + tag; (end = strchr (end, '$')) != NULL; end++)
@@ -143,7 +143,7 @@ static size_t s_start (const char *text)
         else if (at[0] == '/' && at[1] == '*')
             behind = s_skip_comment (at + 2);
         if (!behind || behind == at)
-            return (size_t)(at - text);
+            return (size_t) (at - text);
         at = behind;
     }
 }
@@ -151,7 +151,7 @@ static size_t s_start (const char *text)
 /* Copies what lies between start and end, without blanks at its end, and drops everything up to `next`. */
 static char *s_take (sql_split_t *self, size_t start, size_t end, size_t next)
 {
-    while (end > start && isspace ((unsigned char)self->text[end - 1]))
+    while (end > start && isspace ((unsigned char) self->text[end - 1]))
         end--;
     char *taken = txc_malloc (end - start + 1);
     memcpy (taken, self->text + start, end - start);
@@ -173,7 +173,7 @@ char *sql_split_next (sql_split_t *self)
     }
     const char *semicolon = s_find_end (text);
     if (semicolon) {
-        size_t end = (size_t)(semicolon - self->text);
+        size_t end = (size_t) (semicolon - self->text);
         return s_take (self, start, end, end + 1);
     }
     return self->finished ? s_take (self, start, self->size, self->size) : NULL;

@@ -30,7 +30,7 @@ static const char s_usage[] =
     "Runs statements and commands from standard input, as a shell if that is a terminal.\n"
     "\n"
     "  -C, --coordinator ENDPOINTS  where the coordinators listen [$TXCOORD, "
-    "client.conf, " TOOL_DEFAULT_ENDPOINT "]\n"
+    "client.cfg, " TOOL_DEFAULT_ENDPOINT "]\n"
     "  -c, --command TEXT           run this instead (may be repeated)\n"
     "  -f, --file FILE              run this file instead\n"
     "      --csv                    results as comma-separated values, with a header\n"
@@ -231,7 +231,7 @@ int main (int argc, char **argv)
     shell.client = txc_client_new (endpoints, NULL);
     if (!shell.client)
         fprintf (stderr, "txsql: %s\n", txc_last_error().text);
-    status = shell.client ? (int)s_run (&shell, &arguments) : SQL_USAGE;
+    status = shell.client ? (int) s_run (&shell, &arguments) : SQL_USAGE;
     txc_client_destroy (&shell.client);
     free (endpoints);
     return status;

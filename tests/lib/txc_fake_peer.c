@@ -81,7 +81,7 @@ static void s_outcome (txc_fake_peer_t *self, const txc_msg_t *request, txc_msg_
     if (self->outcome == TXC_PENDING)
         return;
     txc_error_t error;
-    txc_error_set (&error, TXC_ERM, "%s", self->text);
+    txc_error_set (&error, TXC_ETIMEDOUT, "%s", self->text);
     txc_msg_t reply = {.type = (uint8_t) type,
                        .code = self->outcome,
                        .token = request->token,

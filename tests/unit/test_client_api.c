@@ -193,7 +193,9 @@ static void test_outcomes (void **state)
         txc_fake_peer_set_outcome (s_peer, codes[i], "why");
         txc_tx_t *tx = s_begin_two();
         assert_int_equal (txc_commit (tx, NULL), codes[i]);
-        assert_string_equal (txc_tx_error (tx).text, "why");
+        txc_error_info_t error = txc_tx_error (tx);
+        assert_string_equal (error.text, "why");
+        assert_int_equal (txc_error_is_retryable (&error), codes[i] == TXC_ROLLED_BACK);
         assert_int_equal (txc_rollback (tx), TXC_EPROTO);
         txc_tx_destroy (&tx);
     }

@@ -1,0 +1,3 @@
+# The tools' configuration.
+clientconfdir = $(sysconfdir)/txcoord
+dist_clientconf_DATA = etc/client.cfg

@@ -1,0 +1,125 @@
+#include "config.h"
+
+#include "txctl/tool_dump.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "wire/txc_codec.h"
+
+/* --- members: what is zero was not set, and is left out ------------------------------- */
+
+static void s_set_hex (json_t *line, const char *key, uint64_t number)
+{
+    if (number != 0)
+        json_object_set_new (line, key, json_sprintf ("%016" PRIx64, number));
+}
+
+static void s_set_number (json_t *line, const char *key, uint64_t number)
+{
+    if (number != 0)
+        json_object_set_new (line, key, json_integer ((json_int_t) number));
+}
+
+static void s_set_text (json_t *line, const char *key, const char *text)
+{
+    if (*text)
+        json_object_set_new (line, key, json_string (text));
+}
+
+static void s_set_epoch (json_t *line, const char *key, txc_epoch_t epoch)
+{
+    if (epoch.round != 0 || epoch.replica != 0)
+        json_object_set_new (line, key, json_sprintf ("%" PRIu64 ".%" PRIu32, epoch.round, epoch.replica));
+}
+
+static void s_set_gtrid (json_t *line, const txc_gtrid_t *gtrid)
+{
+    char text[TXC_GTRID_MAX + 1];
+    if (!txc_gtrid_is_none (gtrid))
+        json_object_set_new (line, "gtrid", json_string (txc_gtrid_format (gtrid, text)));
+}
+
+static void s_set_guard (json_t *line, const txc_guard_t *guard)
+{
+    if (guard->slot != 0)
+        json_object_set_new (line, "guard",
+                             json_sprintf ("%" PRIu64 ":%016" PRIx64, guard->slot, guard->digest));
+}
+
+static void s_set_time (json_t *line, uint64_t wall_ms)
+{
+    char text[32];
+    time_t seconds = (time_t) (wall_ms / 1000);
+    struct tm utc;
+    if (wall_ms != 0 && gmtime_r (&seconds, &utc) &&
+        strftime (text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc) > 0)
+        json_object_set_new (line, "time", json_string (text));
+}
+
+static void s_set_branches (json_t *line, const txc_branch_ref_t *branches, uint32_t n)
+{
+    if (n == 0)
+        return;
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < n; i++) {
+        json_t *branch = json_object();
+        s_set_text (branch, "rm", branches[i].rm);
+        s_set_hex (branch, "token", branches[i].token);
+        s_set_text (branch, "evidence", branches[i].evidence);
+        json_array_append_new (list, branch);
+    }
+    json_object_set_new (line, "branches", list);
+}
+
+/* --- entries -------------------------------------------------------------------------------- */
+
+json_t *tool_dump_record (const void *bytes, size_t size)
+{
+    static txc_rec_t record; /* too large for a stack; the tools have one thread */
+    uint64_t slot;
+    txc_epoch_t epoch;
+    const uint8_t *value;
+    size_t value_size;
+    if (!txc_entry_unpack (bytes, size, &slot, &epoch, &value, &value_size) ||
+        !txc_record_codec.decode (value, value_size, &record))
+        return NULL;
+    json_t *line = json_object();
+    json_object_set_new (line, "slot", json_integer ((json_int_t) slot));
+    s_set_epoch (line, "epoch", epoch);
+    s_set_text (line, "type", txc_rec_name (record.type));
+    s_set_epoch (line, "origin", record.epoch);
+    s_set_time (line, record.time_ms);
+    s_set_hex (line, "cluster", record.cluster);
+    s_set_hex (line, "nonce", record.nonce);
+    s_set_gtrid (line, &record.gtrid);
+    s_set_number (line, "session", record.session);
+    s_set_number (line, "low", record.low);
+    s_set_text (line, "rm", record.rm);
+    s_set_hex (line, "token", record.token);
+    s_set_text (line, "agent", record.agent);
+    s_set_guard (line, &record.guard);
+    s_set_text (line, "heur", record.heur ? txc_heur_name (record.heur) : "");
+    s_set_text (line, "text", record.text);
+    s_set_branches (line, record.branches, record.n_branches);
+    return line;
+}
+
+json_t *tool_dump_journal (const void *bytes, size_t size)
+{
+    txc_jrec_t entry;
+    if (!txc_journal_codec.decode (bytes, size, &entry))
+        return NULL;
+    json_t *line = json_object();
+    s_set_text (line, "type", txc_journal_name (entry.kind));
+    s_set_hex (line, "cluster", entry.cluster);
+    s_set_epoch (line, "epoch", entry.epoch);
+    s_set_gtrid (line, &entry.gtrid);
+    s_set_text (line, "rm", entry.rm);
+    s_set_hex (line, "token", entry.token);
+    s_set_guard (line, &entry.guard);
+    s_set_text (line, "code", entry.code != TXC_OK ? txc_code_name (entry.code) : "");
+    s_set_text (line, "heur", entry.heur ? txc_heur_name (entry.heur) : "");
+    s_set_text (line, "text", entry.text);
+    return line;
+}
