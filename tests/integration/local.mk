@@ -1,2 +1,3 @@
 # tests/integration
 include tests/integration/pgsql.mk
+include tests/integration/bank.mk
