@@ -125,7 +125,7 @@ static void s_send_open (txc_rm_conn_t *conn, const s_plan_t *plan)
     char timeout[16];
     snprintf (timeout, sizeof timeout, "%u", conn->lock_timeout_ms);
     const char *params[] = {conn->gid, timeout};
-    txc_pg_send_own (conn, TXC_PG_BEGIN + (unsigned)conn->isolation, 0, NULL);
+    txc_pg_send_own (conn, TXC_PG_BEGIN + (unsigned) conn->isolation, 0, NULL);
     txc_pg_send_own (conn, s_open_variant (conn, plan), conn->lock_timeout_ms ? 2 : 1, params);
 }
 
@@ -304,7 +304,7 @@ txc_rm_status_t txc_pg_execute (txc_rm_conn_t *conn, const txc_rm_statement_t *s
     const txc_pg_verdict_t verdict = plan.entry->verdict;
     if (verdict.refused)
         return txc_pg_fail (error, TXC_RM_ERROR, TXC_EREFUSED, "%s", verdict.refused);
-    const char **values = txc_malloc ((size_t)statement->n_params * sizeof *values + 1);
+    const char **values = txc_malloc ((size_t) statement->n_params * sizeof *values + 1);
     char *block = s_texts (statement, values, error);
     if (block == NULL) {
         free (values);

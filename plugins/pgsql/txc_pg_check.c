@@ -65,7 +65,7 @@ static txc_rm_status_t s_refuse_settings (const txc_rm_conn_t *conn, const PGres
 static void s_warn_settings (const txc_rm_conn_t *conn, const PGresult *r, const s_warn_t *to)
 {
     char text[256];
-    uint32_t slots = (uint32_t)atoi (PQgetvalue (r, 0, S_MAX_PREPARED));
+    uint32_t slots = (uint32_t) atoi (PQgetvalue (r, 0, S_MAX_PREPARED));
     if (conn->rm->max_branches > slots) {
         snprintf (text, sizeof text,
                   "max_prepared_transactions (%" PRIu32

@@ -26,9 +26,9 @@ static pthread_once_t s_application_once = PTHREAD_ONCE_INIT;
 static void s_draw_application (void)
 {
     uint64_t number;
-    if (getrandom (&number, sizeof number, 0) != (ssize_t)sizeof number)
+    if (getrandom (&number, sizeof number, 0) != (ssize_t) sizeof number)
         TXC_NEVER();
-    snprintf (s_application, sizeof s_application, "txagent/%016llx", (unsigned long long)number);
+    snprintf (s_application, sizeof s_application, "txagent/%016llx", (unsigned long long) number);
 }
 
 const char *txc_pg_application (void)
@@ -130,7 +130,7 @@ static txc_rm_status_t s_greet (txc_rm_conn_t *conn, txc_rm_error_t *error)
     char timeline[9];
     txc_copy_text (timeline, sizeof timeline, PQgetvalue (result, 0, 1));
     conn->identity = (txc_pg_identity_t){.system = strtoull (PQgetvalue (result, 0, 2), NULL, 10),
-                                         .timeline = (uint32_t)strtoul (timeline, NULL, 16),
+                                         .timeline = (uint32_t) strtoul (timeline, NULL, 16),
                                          .pid = atoi (PQgetvalue (result, 0, 3)),
                                          .started_us = strtoll (PQgetvalue (result, 0, 5), NULL, 10)};
     txc_copy_text (conn->user, sizeof conn->user, PQgetvalue (result, 0, 4));
@@ -163,7 +163,7 @@ txc_rm_status_t txc_pg_connect (txc_rm_t *rm, txc_rm_conn_t **conn_p, txc_rm_err
     if (PQstatus (pg) != CONNECTION_OK || !PQenterPipelineMode (pg)) {
         const char *text = PQerrorMessage (pg);
         status = txc_pg_fail (error, TXC_RM_LOST, TXC_ERMFAIL, "cannot connect: %.*s",
-                              (int)strcspn (text, "\n"), text);
+                              (int) strcspn (text, "\n"), text);
     } else
         status = s_greet (conn, error);
     if (status == TXC_RM_OK && (conn->cancel = PQgetCancel (pg)) == NULL)
@@ -203,7 +203,7 @@ void txc_pg_cancel (txc_rm_conn_t *conn)
 {
     TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
     char text[256];
-    PQcancel (conn->cancel, text, (int)sizeof text);
+    PQcancel (conn->cancel, text, (int) sizeof text);
 }
 
 int txc_pg_is_alive (const txc_rm_conn_t *conn)

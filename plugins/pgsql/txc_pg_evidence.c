@@ -50,9 +50,9 @@ bool txc_pg_evidence_parse (const char *evidence, uint64_t *xid, txc_pg_identity
         !s_number (&evidence, '/', &pid) || !s_number (&evidence, '\0', &started) || timeline > UINT32_MAX ||
         pid > INT32_MAX || started > INT64_MAX)
         return false;
-    identity->timeline = (uint32_t)timeline;
-    identity->pid = (int)pid;
-    identity->started_us = (int64_t)started;
+    identity->timeline = (uint32_t) timeline;
+    identity->pid = (int) pid;
+    identity->started_us = (int64_t) started;
     return true;
 }
 
@@ -87,7 +87,7 @@ static txc_rm_status_t s_judge (const PGresult *result, txc_rm_error_t *error)
 txc_rm_status_t txc_pg_evidence (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, const char *evidence,
                                  txc_rm_error_t *error)
 {
-    (void)xid;
+    (void) xid;
     TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
     uint64_t number;
     txc_pg_identity_t identity;

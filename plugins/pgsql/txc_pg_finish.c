@@ -50,22 +50,22 @@ static txc_rm_status_t s_finish (txc_rm_conn_t *conn, const char *verb, const tx
 txc_rm_status_t txc_pg_commit (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, const char *evidence,
                                txc_rm_error_t *error)
 {
-    (void)evidence;
+    (void) evidence;
     return s_finish (conn, "COMMIT", xid, error);
 }
 
 txc_rm_status_t txc_pg_rollback (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, const char *evidence,
                                  txc_rm_error_t *error)
 {
-    (void)evidence;
+    (void) evidence;
     return s_finish (conn, "ROLLBACK", xid, error);
 }
 
 /* PostgreSQL takes no heuristic decisions: there is nothing to forget. */
 txc_rm_status_t txc_pg_forget (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, txc_rm_error_t *error)
 {
-    (void)xid;
-    (void)error;
+    (void) xid;
+    (void) error;
     TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
     return TXC_RM_OK;
 }

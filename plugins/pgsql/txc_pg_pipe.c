@@ -67,7 +67,7 @@ void txc_pg_send_own (txc_rm_conn_t *conn, unsigned own, int n, const char *cons
     char name[16];
     snprintf (name, sizeof name, "txc_o%u", own);
     if (!conn->lost && !(conn->own_prepared & 1u << own)) {
-        txc_pg_expected_t parse = {.what = S_PARSE, .own = (uint8_t)own};
+        txc_pg_expected_t parse = {.what = S_PARSE, .own = (uint8_t) own};
         s_sent (conn, PQsendPrepare (conn->pg, name, s_own[own], 0, NULL), parse);
     }
     if (!conn->lost)
@@ -217,11 +217,11 @@ bool txc_pg_is_lost (txc_rm_conn_t *conn, const PGresult *result)
     if (status != PGRES_FATAL_ERROR)
         return false;
     /* An error without SQLSTATE is libpq's own: the protocol is out of step.  FATAL ends the session,
-     * whatever it had been doing. */
+     * whatever it had been doing.  Any other error is an answer: even one of class 08 may be a foreign
+     * server's. */
     const char *state = PQresultErrorField (result, PG_DIAG_SQLSTATE);
     const char *severity = PQresultErrorField (result, PG_DIAG_SEVERITY_NONLOCALIZED);
-    if (state == NULL || strncmp (state, "08", 2) == 0 || strcmp (state, "40003") == 0 ||
-        (severity && (strcmp (severity, "FATAL") == 0 || strcmp (severity, "PANIC") == 0)))
+    if (state == NULL || (severity && (strcmp (severity, "FATAL") == 0 || strcmp (severity, "PANIC") == 0)))
         conn->lost = true;
     return conn->lost;
 }
@@ -267,7 +267,7 @@ txc_rm_status_t txc_pg_fail_lost (txc_rm_conn_t *conn, txc_rm_error_t *error)
 {
     conn->lost = true;
     const char *text = PQerrorMessage (conn->pg);
-    int length = (int)strcspn (text, "\n");
+    int length = (int) strcspn (text, "\n");
     return txc_pg_fail (error, TXC_RM_LOST, TXC_ERMFAIL, "the connection to PostgreSQL was lost%s%.*s",
                         length ? ": " : "", length, text);
 }

@@ -69,7 +69,7 @@ static void s_explain (txc_rm_conn_t *conn, const PGresult *guard, const PGresul
     } else if (txc_pg_ok (command))
         txc_pg_fail (error, TXC_RM_ROLLED_BACK, TXC_EBRANCH,
                      "PostgreSQL rolled the branch back (command tag \"%s\")",
-                     PQcmdStatus ((PGresult *)command));
+                     PQcmdStatus ((PGresult *) command));
     else
         txc_pg_fail_result (error, TXC_RM_ROLLED_BACK, TXC_EBRANCH, command);
     if (error == NULL)
@@ -169,7 +169,7 @@ static txc_rm_status_t s_precheck (txc_rm_conn_t *conn, txc_rm_error_t *error)
 txc_rm_status_t txc_pg_prepare (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
                                 char evidence[TXC_RM_EVIDENCE_SIZE], txc_rm_error_t *error)
 {
-    (void)xid; /* that of start */
+    (void) xid; /* that of start */
     TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
     txc_pg_evidence_format (conn, evidence);
     txc_rm_status_t status = s_precheck (conn, error);
@@ -190,7 +190,7 @@ txc_rm_status_t txc_pg_prepare (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
 
 txc_rm_status_t txc_pg_commit_one_phase (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, txc_rm_error_t *error)
 {
-    (void)xid;
+    (void) xid;
     TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
     txc_rm_status_t status = s_precheck (conn, error);
     if (status != TXC_RM_OK)
@@ -230,12 +230,12 @@ static txc_rm_status_t s_end (txc_rm_conn_t *conn, const char *sql, txc_rm_error
 
 txc_rm_status_t txc_pg_commit_read_only (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, txc_rm_error_t *error)
 {
-    (void)xid;
+    (void) xid;
     return s_end (conn, "COMMIT", error);
 }
 
 txc_rm_status_t txc_pg_rollback_active (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, txc_rm_error_t *error)
 {
-    (void)xid;
+    (void) xid;
     return s_end (conn, "ROLLBACK", error);
 }

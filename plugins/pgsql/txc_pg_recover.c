@@ -26,7 +26,7 @@ static bool s_split (const char *gid, txc_rm_found_t *found)
     const char *colon = strchr (gid, ':');
     if (colon == NULL || colon == gid || colon - gid > TXC_GTRID_MAX || strlen (colon + 1) > TXC_BQUAL_MAX)
         return false;
-    snprintf (found->gtrid, sizeof found->gtrid, "%.*s", (int)(colon - gid), gid);
+    snprintf (found->gtrid, sizeof found->gtrid, "%.*s", (int) (colon - gid), gid);
     txc_copy_text (found->bqual, sizeof found->bqual, colon + 1);
     return true;
 }

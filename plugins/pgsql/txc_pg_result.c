@@ -111,7 +111,7 @@ static const char *s_type_name (Oid oid, char buffer[16])
     char *at = buffer + 15;
     *at = '\0';
     for (; oid > 0; oid /= 10)
-        *--at = (char)('0' + oid % 10);
+        *--at = (char) ('0' + oid % 10);
     return at;
 }
 
@@ -120,7 +120,7 @@ static int s_columns (const PGresult *result, const txc_rm_sink_t *sink)
     const char *names[S_COLUMNS_MAX], *types[S_COLUMNS_MAX];
     int n = PQnfields (result);
     TXC_ASSERT (n <= S_COLUMNS_MAX);
-    char (*buffers)[16] = txc_malloc ((size_t)n * sizeof *buffers + 1);
+    char (*buffers)[16] = txc_malloc ((size_t) n * sizeof *buffers + 1);
     for (int i = 0; i < n; i++) {
         names[i] = PQfname (result, i);
         types[i] = s_type_name (PQftype (result, i), buffers[i]);
@@ -139,7 +139,7 @@ static int s_rows (const PGresult *result, const txc_rm_sink_t *sink)
         for (int i = 0; i < n; i++) {
             bool null = PQgetisnull (result, row, i);
             values[i] = null ? NULL : PQgetvalue (result, row, i);
-            sizes[i] = null ? 0 : (size_t)PQgetlength (result, row, i);
+            sizes[i] = null ? 0 : (size_t) PQgetlength (result, row, i);
         }
         rc = sink->row (sink->arg, n, values, sizes);
     }

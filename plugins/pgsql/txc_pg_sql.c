@@ -149,14 +149,14 @@ static s_token_t *s_scan (const char *sql, size_t *n)
     s_token_t *tokens = NULL;
     *n = 0;
     if (scanned.error == NULL)
-        list = pg_query__scan_result__unpack (NULL, scanned.pbuf.len, (const uint8_t *)scanned.pbuf.data);
+        list = pg_query__scan_result__unpack (NULL, scanned.pbuf.len, (const uint8_t *) scanned.pbuf.data);
     if (list)
         tokens = malloc (list->n_tokens * sizeof *tokens + 1);
     for (size_t i = 0; tokens && i < list->n_tokens; i++) {
         const PgQuery__ScanToken *token = list->tokens[i];
         if (token->token != PG_QUERY__TOKEN__SQL_COMMENT && token->token != PG_QUERY__TOKEN__C_COMMENT)
-            tokens[(*n)++] = (s_token_t){sql + token->start, (size_t)(token->end - token->start),
-                                         (int)token->token, (int)token->keyword_kind};
+            tokens[(*n)++] = (s_token_t){sql + token->start, (size_t) (token->end - token->start),
+                                         (int) token->token, (int) token->keyword_kind};
     }
     if (list)
         pg_query__scan_result__free_unpacked (list, NULL);
@@ -278,7 +278,7 @@ static bool s_judge_tree (const char *sql, const s_findings_t *findings, txc_pg_
     PgQuery__ParseResult *tree = NULL;
     if (parsed.error == NULL)
         tree = pg_query__parse_result__unpack (NULL, parsed.parse_tree.len,
-                                               (const uint8_t *)parsed.parse_tree.data);
+                                               (const uint8_t *) parsed.parse_tree.data);
     if (tree && tree->n_stmts > 1)
         *verdict = s_refuse ("one statement at a time: send each in a call of its own");
     else if (tree && tree->n_stmts == 1)

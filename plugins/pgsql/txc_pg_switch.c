@@ -31,7 +31,7 @@ static bool s_number (txc_rm_config_fn *config, void *arg, const char *key, uint
                      text, max);
         return false;
     }
-    *value = (uint32_t)number;
+    *value = (uint32_t) number;
     return true;
 }
 
@@ -51,7 +51,7 @@ static bool s_check_conninfo (const char *conninfo, txc_rm_error_t *error)
     /* What libpq says of a bad string may repeat a part of it. */
     if (options == NULL)
         txc_pg_fail (error, TXC_RM_ERROR, TXC_ECONFIG, "conninfo is not a connection string of libpq: %.*s",
-                     problem ? (int)strcspn (problem, "\n") : 0, problem ? problem : "");
+                     problem ? (int) strcspn (problem, "\n") : 0, problem ? problem : "");
     else if (password)
         txc_pg_fail (
             error, TXC_RM_ERROR, TXC_ECONFIG,

@@ -13,5 +13,7 @@ tests_integration_plugin_pgsql_SOURCES = \
 	tests/integration/pgsql_statement.c \
 	tests/integration/pgsql_vote.c
 tests_integration_plugin_pgsql_CPPFLAGS = $(AM_CPPFLAGS) $(LIBPQ_CFLAGS) $(CMOCKA_CFLAGS)
+# -export-dynamic: a test counts what libpq sends.
+tests_integration_plugin_pgsql_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 tests_integration_plugin_pgsql_LDADD = $(LIBPQ_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/integration/run_plugin_pgsql tests/lib/postgres.sh

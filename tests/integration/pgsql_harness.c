@@ -42,7 +42,8 @@ PGconn *admin_connect (void)
 {
     char conninfo[256];
     snprintf (conninfo, sizeof conninfo,
-              "host=%s user=postgres dbname=bank options='-c client_min_messages=error -c lock_timeout=10s'", cluster());
+              "host=%s user=postgres dbname=bank options='-c client_min_messages=error -c lock_timeout=10s'",
+              cluster());
     PGconn *pg = PQconnectdb (conninfo);
     if (PQstatus (pg) != CONNECTION_OK)
         fail_msg ("%s", PQerrorMessage (pg));
@@ -117,7 +118,7 @@ static const char *s_setting (void *arg, const char *key)
 
 txc_rm_status_t open_rm (const config_t *settings, txc_rm_t **opened, txc_rm_error_t *error)
 {
-    return plugin->open ("bank_pg", s_setting, (void *)settings, opened, error);
+    return plugin->open ("bank_pg", s_setting, (void *) settings, opened, error);
 }
 
 txc_rm_conn_t *connected (void)
@@ -133,9 +134,9 @@ txc_rm_conn_t *connected (void)
 void begin_again (branch_t *branch, int isolation, uint32_t lock_timeout_ms)
 {
     static int number;
-    snprintf (branch->gtrid, sizeof branch->gtrid, "txc-00000000000000aa.%x.%xp", (unsigned)getpid(),
+    snprintf (branch->gtrid, sizeof branch->gtrid, "txc-00000000000000aa.%x.%xp", (unsigned) getpid(),
               ++number);
-    snprintf (branch->bqual, sizeof branch->bqual, "bank_pg.%016x", (unsigned)number);
+    snprintf (branch->bqual, sizeof branch->bqual, "bank_pg.%016x", (unsigned) number);
     branch->xid = (txc_rm_xid_t){1, branch->gtrid, branch->bqual};
     txc_rm_branch_options_t options = {isolation, lock_timeout_ms};
     assert_status (plugin->start (branch->conn, &branch->xid, &options, &branch->error), TXC_RM_OK);
@@ -237,7 +238,7 @@ txc_rm_status_t vote (branch_t *branch)
 
 int nothing_left (void **state)
 {
-    (void)state;
+    (void) state;
     PGconn *pg = admin_connect();
     PGresult *result = PQexec (pg, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()");
     for (int i = 0; i < PQntuples (result); i++) {
@@ -254,7 +255,9 @@ int nothing_left (void **state)
 int fresh_bank (void **state)
 {
     nothing_left (state);
-    admin ("TRUNCATE acct, ledger", "INSERT INTO acct SELECT id, 1000 FROM generate_series(0, 9) AS id",
+    /* A test that failed left its connections open. */
+    admin ("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'txagent'",
+           "TRUNCATE acct, ledger", "INSERT INTO acct SELECT id, 1000 FROM generate_series(0, 9) AS id",
            NULL);
     return 0;
 }
@@ -267,7 +270,7 @@ int main (int argc, char **argv)
         return 1;
     }
     const txc_rm_switch_t *(*entry) (void) =
-        (const txc_rm_switch_t *(*)(void))dlsym (object, "txc_rm_switch");
+        (const txc_rm_switch_t *(*) (void) ) dlsym (object, "txc_rm_switch");
     if (entry == NULL || (plugin = entry())->abi != TXC_RM_ABI)
         return 1;
     txc_rm_error_t error;

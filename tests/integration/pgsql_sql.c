@@ -81,7 +81,7 @@ static const char *const s_refused[] = {
 
 static void test_sql_that_ends_or_escapes_the_branch_is_refused_in_every_spelling (void **state)
 {
-    (void)state;
+    (void) state;
     branch_t b;
     begin (&b);
     assert_status (run (&b, "UPDATE acct SET bal = 7 WHERE id = 1"), TXC_RM_OK);
@@ -101,7 +101,7 @@ static void test_sql_that_ends_or_escapes_the_branch_is_refused_in_every_spellin
 
 static void test_harmless_sql_is_not_refused (void **state)
 {
-    (void)state;
+    (void) state;
     static const char *const statements[] = {
         "SAVEPOINT s",
         "UPDATE acct SET bal = 8 WHERE id = 1",
@@ -144,7 +144,7 @@ static void test_harmless_sql_is_not_refused (void **state)
 /* PostgreSQL refuses these by itself: a procedure cannot commit inside of a transaction block. */
 static void test_procedures_cannot_commit_the_branch (void **state)
 {
-    (void)state;
+    (void) state;
     admin ("CREATE OR REPLACE PROCEDURE committing () LANGUAGE plpgsql AS 'BEGIN COMMIT; END'",
            "GRANT EXECUTE ON PROCEDURE committing TO txagent", NULL);
     static const char *const statements[] = {"CALL committing()", "DO $$BEGIN COMMIT; END$$",
@@ -192,7 +192,7 @@ static void s_guard_catches (const char *body)
 
 static void test_the_guard_catches_what_the_parser_cannot_see (void **state)
 {
-    (void)state;
+    (void) state;
     admin ("DROP ROLE IF EXISTS other", "CREATE ROLE other", "GRANT other TO txagent", NULL);
     s_guard_catches ("set_config('txcoord.branch', 'x', true)");
     s_guard_catches ("set_config('txcoord.branch', '', true)");
@@ -203,7 +203,7 @@ static void test_the_guard_catches_what_the_parser_cannot_see (void **state)
 
 static void test_a_temporary_function_cannot_stand_in_for_the_guards (void **state)
 {
-    (void)state;
+    (void) state;
     branch_t b;
     begin (&b);
     admin ("DROP SCHEMA IF EXISTS evil CASCADE", "CREATE SCHEMA evil AUTHORIZATION txagent", NULL);
@@ -225,14 +225,14 @@ static void test_a_temporary_function_cannot_stand_in_for_the_guards (void **sta
 /* libpg_query's tree builder recurses: 8,000 operators in a row overflow a stack of 8 MiB. */
 static void test_deeply_nested_sql_does_not_overflow_the_stack (void **state)
 {
-    (void)state;
+    (void) state;
     enum { DEPTHS = 3 };
     static const int depths[DEPTHS] = {400, 8000, 250000};
     branch_t b;
     begin (&b);
     for (int i = 0; i < DEPTHS; i++) {
         assert_status (run (&b, "SAVEPOINT s"), TXC_RM_OK);
-        char *sql = malloc ((size_t)depths[i] * 2 + 64), *at = sql;
+        char *sql = malloc ((size_t) depths[i] * 2 + 64), *at = sql;
         at += sprintf (at, "SELECT 1");
         for (int n = 0; n < depths[i]; n++)
             at += sprintf (at, "+1");
@@ -253,7 +253,7 @@ static void test_deeply_nested_sql_does_not_overflow_the_stack (void **state)
 
 static void test_a_syntax_error_is_told_by_the_server (void **state)
 {
-    (void)state;
+    (void) state;
     branch_t b;
     begin (&b);
     assert_status (run (&b, "SELEC 1"), TXC_RM_ERROR);

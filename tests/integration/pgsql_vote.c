@@ -19,7 +19,7 @@ static void s_balance (const char *wanted)
 
 static void test_a_branch_is_prepared_and_committed (void **state)
 {
-    (void)state;
+    (void) state;
     branch_t b;
     begin (&b);
     assert_status (run (&b, DEBIT), TXC_RM_OK);
@@ -39,7 +39,7 @@ static void test_a_branch_is_prepared_and_committed (void **state)
 
 static void test_the_prepare_travels_with_the_last_statement (void **state)
 {
-    (void)state;
+    (void) state;
     branch_t b;
     txc_rm_status_t answer;
     begin (&b);
@@ -60,7 +60,7 @@ static void test_the_prepare_travels_with_the_last_statement (void **state)
 
 static void test_a_failed_statement_is_never_a_yes (void **state)
 {
-    (void)state;
+    (void) state;
     branch_t b;
     begin (&b);
     assert_status (run (&b, DEBIT), TXC_RM_OK);
@@ -76,7 +76,7 @@ static void test_a_failed_statement_is_never_a_yes (void **state)
 
 static void test_a_failed_last_statement_leaves_the_branch_to_its_rollback (void **state)
 {
-    (void)state;
+    (void) state;
     branch_t b;
     txc_rm_status_t answer;
     begin (&b);
@@ -92,7 +92,7 @@ static void test_a_failed_last_statement_leaves_the_branch_to_its_rollback (void
 
 static void test_a_deferred_constraint_fails_at_prepare (void **state)
 {
-    (void)state;
+    (void) state;
     admin ("DROP TABLE IF EXISTS def", "CREATE TABLE def (k int UNIQUE DEFERRABLE INITIALLY DEFERRED)",
            "GRANT ALL ON def TO txagent", "INSERT INTO def VALUES (1)", NULL);
     branch_t b;
@@ -116,7 +116,7 @@ static void test_a_deferred_constraint_fails_at_prepare (void **state)
 
 static void test_a_serialization_failure_at_prepare_is_a_no (void **state)
 {
-    (void)state;
+    (void) state;
     branch_t a, b;
     begin_with (&a, TXC_ISOLATION_SERIALIZABLE, 0);
     begin_with (&b, TXC_ISOLATION_SERIALIZABLE, 0);
@@ -134,7 +134,7 @@ static void test_a_serialization_failure_at_prepare_is_a_no (void **state)
 
 static void test_what_cannot_be_prepared_is_a_no (void **state)
 {
-    (void)state;
+    (void) state;
     static const char *const statements[] = {
         "CREATE TEMP TABLE scratch (v int)",
         "DECLARE held CURSOR WITH HOLD FOR SELECT * FROM acct",
@@ -158,7 +158,7 @@ static void test_what_cannot_be_prepared_is_a_no (void **state)
 
 static void test_no_slot_for_prepared_transactions_is_a_no_that_says_what_to_change (void **state)
 {
-    (void)state;
+    (void) state;
     server ("set %s 'max_prepared_transactions = 1'", cluster());
     server ("restart %s", cluster());
     branch_t a, b;
@@ -191,7 +191,7 @@ static void test_no_slot_for_prepared_transactions_is_a_no_that_says_what_to_cha
 
 static void test_a_branch_that_only_reads_is_not_prepared (void **state)
 {
-    (void)state;
+    (void) state;
     branch_t b;
     begin (&b);
     assert_status (run (&b, "SELECT bal FROM acct"), TXC_RM_OK);
@@ -212,7 +212,7 @@ static void test_a_branch_that_only_reads_is_not_prepared (void **state)
 
 static void test_a_read_only_vote_keeps_its_locks_until_its_end (void **state)
 {
-    (void)state;
+    (void) state;
     branch_t b;
     begin (&b);
     assert_status (run (&b, "LOCK TABLE acct IN SHARE MODE"), TXC_RM_OK);
@@ -234,7 +234,7 @@ static void test_a_read_only_vote_keeps_its_locks_until_its_end (void **state)
  */
 static void test_hidden_writes_are_not_taken_for_reads (void **state)
 {
-    (void)state;
+    (void) state;
     admin ("CREATE OR REPLACE FUNCTION debit (who int) RETURNS bigint LANGUAGE sql AS"
            " 'UPDATE acct SET bal = bal - 5 WHERE id = who RETURNING bal'",
            "CREATE OR REPLACE VIEW debiting AS SELECT debit(1) AS bal", "GRANT SELECT ON debiting TO txagent",
@@ -270,7 +270,7 @@ static void test_hidden_writes_are_not_taken_for_reads (void **state)
 
 static void test_a_serializable_reader_is_prepared_so_that_it_can_fail_in_time (void **state)
 {
-    (void)state;
+    (void) state;
     branch_t b;
     begin_with (&b, TXC_ISOLATION_SERIALIZABLE, 0);
     assert_status (run (&b, "SELECT bal FROM acct"), TXC_RM_OK);
@@ -283,7 +283,7 @@ static void test_a_serializable_reader_is_prepared_so_that_it_can_fail_in_time (
 
 static void test_one_phase_commits_and_its_evidence_proves_it (void **state)
 {
-    (void)state;
+    (void) state;
     branch_t b;
     begin (&b);
     assert_status (run (&b, DEBIT), TXC_RM_OK);
@@ -344,7 +344,7 @@ static void s_vote_without_its_standby (bool last)
 
 static void test_a_cancelled_wait_for_the_synchronous_standby_is_a_no (void **state)
 {
-    (void)state;
+    (void) state;
     admin ("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()", NULL);
     admin_wait ("SELECT current_setting('synchronous_standby_names')", "nobody");
     s_vote_without_its_standby (false);

@@ -71,28 +71,36 @@ txc_pg_ready () {
 }
 
 txc_pg_start () {
-    # -W: its readiness is asked for below
-    _txc_pg_ctl "$1" -W -l "$1/data/server.log" start >/dev/null || { cat "$1/data/server.log" >&2; return 1; }
-    txc_pg_ready "$1"
+    # Its parent collects it at once when it is killed: with a dead process of that pid about, the next start would be
+    # refused (postmaster.pid).
+    # shellcheck disable=SC2016 # the inner shell expands these
+    _txc_pg_as setsid bash -c '"$0" -D "$1" >>"$1/server.log" 2>&1 </dev/null & wait' "$TXC_PG_BIN/postgres" "$1/data" \
+        >/dev/null 2>&1 </dev/null &
+    txc_pg_ready "$1" || { cat "$1/data/server.log" >&2; return 1; }
 }
 
 txc_pg_stop () {
     _txc_pg_ctl "$1" -m fast -w stop
 }
 
+# True while one of the processes runs; dead children that nobody has collected do no harm.
+_txc_pg_any_runs () {
+    kill -0 "$1" 2>/dev/null || ps -o stat= -p "$(IFS=,; echo "$*")" | grep -qv '^Z'
+}
+
 txc_pg_kill () {
-    local pid children
+    local pid
+    local -a all
     pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null) || return 0
-    children=$(pgrep -P "$pid")
-    # shellcheck disable=SC2086 # one word a process
-    kill -9 "$pid" $children 2>/dev/null
+    kill -STOP "$pid" 2>/dev/null # so that it makes no more children
+    mapfile -t all < <(echo "$pid"; pgrep -P "$pid")
+    kill -9 "${all[@]}" 2>/dev/null
     local tries=0
-    until [[ "$(ps -o stat= -p "$pid")" == @(|Z*) ]] || [ "$tries" -ge "$TXC_PG_WAIT" ]; do
+    while _txc_pg_any_runs "${all[@]}" && [ "$tries" -lt "$TXC_PG_WAIT" ]; do
         tries=$((tries + 1))
         sleep 0.1
     done
-    # its children are gone too, so the next server need not look for them
-    rm -f "$1/data/postmaster.pid"
+    return 0
 }
 
 txc_pg_restart () {
@@ -102,8 +110,9 @@ txc_pg_restart () {
 txc_pg_standby () {
     local standby
     standby=$(_txc_pg_folder) || return 1
-    _txc_pg_as "$TXC_PG_BIN/pg_basebackup" -h "$1" -U postgres -D "$standby/data" -R -c fast || return 1
-    txc_pg_set "$standby" "unix_socket_directories = '$standby'"
+    _txc_pg_as "$TXC_PG_BIN/pg_basebackup" -h "$1" -U postgres -D "$standby/data" -c fast || return 1
+    txc_pg_set "$standby" "unix_socket_directories = '$standby'" "primary_conninfo = 'host=$1 user=postgres'"
+    _txc_pg_as touch "$standby/data/standby.signal"
     echo "$standby"
 }
 
