@@ -1,3 +1,2 @@
 # The tools' configuration.
-clientconfdir = $(sysconfdir)/txcoord
-dist_clientconf_DATA = etc/client.cfg
+SAMPLES += etc/client.cfg

@@ -63,17 +63,14 @@ static int s_open (coord_t *self, bool init, txc_error_t *error)
 static void s_checkpoint (coord_t *self)
 {
     uint64_t end_ms = txc_clock_ms() + CHECKPOINT_MS;
-    int fd = txc_log_fd (self->log), rc = TXC_OK;
-    for (;;) {
-        if (!txc_log_is_checkpointing (self->log)) {
-            rc = coord_log_checkpoint (self);
-            break;
+    int fd = txc_log_fd (self->log), rc;
+    do {
+        rc = coord_log_checkpoint (self); /* pending: an earlier one is under way */
+        while (txc_log_is_checkpointing (self->log) && txc_clock_ms() < end_ms) {
+            txc_net_poll (self->net, &fd, NULL, 1, 10);
+            txc_log_durable (self->log);
         }
-        if (txc_clock_ms() >= end_ms)
-            break;
-        txc_net_poll (self->net, &fd, NULL, 1, 10);
-        txc_log_durable (self->log);
-    }
+    } while (rc == TXC_PENDING && txc_clock_ms() < end_ms);
     if (rc)
         txc_report (TXC_REPORT_WARNING, NULL, "no snapshot at the end: %s", txc_strerror (rc));
 }

@@ -1,3 +1,4 @@
 # tests/integration
 include tests/integration/pgsql.mk
 include tests/integration/bank.mk
+include tests/integration/coordinator.mk
