@@ -1,0 +1,240 @@
+#include "sim_agent.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/txc_mem.h"
+#include "sim_check.h"
+#include "sim_net.h"
+#include "sim_trace.h"
+#include "sim_worker.h"
+#include "wire/txc_codec.h"
+
+static void s_on_tick (sim_t *sim, sim_event_t *event);
+
+/* --- carrying out an update ------------------------------------------------------ */
+
+static bool s_dies (sim_t *sim, sim_agent_t *self, sim_fault_t fault)
+{
+    if (!sim_strikes (sim, fault))
+        return false;
+    sim_agent_crash (sim, self, sim_strikes (sim, SIM_FAULT_MACHINE_CRASH));
+    return true;
+}
+
+static void s_put (sim_t *sim, sim_agent_t *self, bool forced)
+{
+    for (uint32_t i = 0; i < self->update.n_entries; i++) {
+        const txc_entry_t *entry = &self->update.entries[i];
+        if (entry->forced != forced)
+            continue;
+        if (sim->trace) {
+            char text[SIM_TEXT_MAX];
+            txc_jrec_t record;
+            txc_journal_codec.decode (entry->bytes, entry->size, &record);
+            sim_trace (sim, self->proc.name, "journals %s %s", sim_show_journal (&record, text),
+                       forced ? "forced" : "written");
+        }
+        sim_log_put (self->log, entry);
+    }
+}
+
+/* The order that txc_update.h prescribes: what is written, what is forced, then work and messages. */
+static void s_carry_out (sim_t *sim, sim_agent_t *self)
+{
+    if (self->update.n_entries) {
+        if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_LOG))
+            return;
+        s_put (sim, self, false);
+        s_put (sim, self, true);
+    }
+    for (uint32_t i = 0; i < self->update.n_work; i++) {
+        if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_SEND))
+            return;
+        sim_worker_start (sim, self, &self->update.work[i]);
+    }
+    for (uint32_t i = 0; i < self->update.n_messages; i++) {
+        const txc_msg_t *message = &self->update.messages[i];
+        if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_SEND))
+            return;
+        sim_check_from_agent (sim, self, message);
+        if (message->route)
+            sim_net_answer (sim, &self->proc, message->route, message);
+        else
+            sim_net_send (sim, &self->proc, &sim->coordinator->proc, message);
+    }
+}
+
+static void s_step (sim_t *sim, sim_agent_t *self, txc_agent_event_t *event)
+{
+    event->now_ms = sim_proc_ms (sim, &self->proc);
+    txc_agent_step (self->core, event, &self->update);
+    s_carry_out (sim, self);
+    txc_update_clear (&self->update);
+    if (self->proc.up)
+        sim_proc_tick_at (sim, &self->proc, txc_agent_next_ms (self->core), s_on_tick);
+}
+
+static void s_on_tick (sim_t *sim, sim_event_t *event)
+{
+    sim_agent_t *self = sim->agents[event->owner->index];
+    if (self->proc.tick_at != event->a)
+        return;
+    self->proc.tick_at = UINT64_MAX;
+    txc_agent_event_t tick = {.type = TXC_AGENT_TICK};
+    s_step (sim, self, &tick);
+}
+
+void sim_agent_receive (sim_t *sim, sim_agent_t *self, const txc_msg_t *message)
+{
+    txc_agent_event_t event = {.type = TXC_AGENT_MESSAGE, .message = message};
+    s_step (sim, self, &event);
+}
+
+void sim_agent_work_done (sim_t *sim, sim_agent_t *self, txc_work_done_t *done)
+{
+    if (sim->trace) {
+        char text[SIM_TEXT_MAX];
+        sim_trace (sim, self->proc.name, "work done: %s",
+                   sim_show_done (done, self->config.rms[done->rm].name, text));
+    }
+    txc_agent_event_t event = {.type = TXC_AGENT_WORK_DONE, .done = done};
+    s_step (sim, self, &event);
+}
+
+/* --- the journal -------------------------------------------------------------------- */
+
+static void s_told (sim_t *sim, sim_proc_t *owner, uint64_t slot, txc_epoch_t epoch)
+{
+    (void) epoch;
+    txc_agent_event_t event = {.type = TXC_AGENT_JOURNALED, .slot = slot};
+    s_step (sim, sim->agents[owner->index], &event);
+}
+
+static void s_seen (sim_t *sim, sim_proc_t *owner, uint64_t slot, const void *bytes, size_t size)
+{
+    (void) slot;
+    txc_jrec_t record;
+    if (txc_journal_codec.decode (bytes, size, &record) && record.kind == TXC_JOURNAL_GUARD)
+        sim->agents[owner->index]->guard_slot = record.guard.slot;
+}
+
+static void s_die (sim_t *sim, sim_proc_t *owner)
+{
+    sim_agent_crash (sim, sim->agents[owner->index], sim_strikes (sim, SIM_FAULT_MACHINE_CRASH));
+}
+
+void sim_agent_checkpoint (sim_t *sim, sim_agent_t *self)
+{
+    txc_agent_checkpoint (self->core, &self->update);
+    uint64_t slot = self->update.n_entries ? self->update.entries[0].slot : 0;
+    for (uint32_t i = 0; i < self->update.n_entries; i++)
+        sim_log_put (self->log, &self->update.entries[i]);
+    txc_update_clear (&self->update);
+    if (slot)
+        sim_log_checkpoint (self->log, NULL, 0, slot);
+    (void) sim;
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+void sim_agent_new (sim_t *sim, uint32_t index)
+{
+    static const sim_log_hooks_t hooks = {s_told, s_seen, s_die};
+    sim_agent_t *self = txc_calloc (1, sizeof *self);
+    self->proc = (sim_proc_t) {.kind = SIM_AGENT, .index = (uint8_t) index, .number = (uint8_t) sim->n_procs};
+    snprintf (self->proc.name, sizeof self->proc.name, "agent-%u", index);
+    sim->procs[sim->n_procs++] = &self->proc;
+    sim->agents[index] = self;
+    sim_worker_init (self);
+    self->log = sim_log_new (sim, &self->proc, true, &hooks);
+    txc_update_init (&self->update);
+    self->config = (txc_agent_config_t) {
+        .codec = &txc_journal_codec,
+        .hello_ms = (uint32_t) sim_between (sim, 200, 1000),
+        .inquiry_ms = (uint32_t) sim_between (sim, 200, 2000),
+        .scan_ms = (uint32_t) sim_between (sim, 500, 5000),
+        .retry_ms = (uint32_t) sim_between (sim, 10, 100),
+        .timeout_ms = (uint32_t) sim_between (sim, 3000, 20000),
+        .max_ended = sim_percent (sim, 20) ? 3 : 0,
+    };
+    txc_copy_text (self->config.name, sizeof self->config.name, self->proc.name);
+    snprintf (self->config.endpoint, sizeof self->config.endpoint, "sim://%u", index);
+    for (uint32_t i = 0; i < sim->n_rms; i++) {
+        sim_rm_t *rm = sim->rms[i];
+        if (rm->agent != index)
+            continue;
+        rm->place = self->config.n_rms++;
+        self->rms[rm->place] = rm;
+        txc_copy_text (self->config.rms[rm->place].name, sizeof self->config.rms[rm->place].name, rm->proc.name);
+        self->config.rms[rm->place].journal_committing = rm->kind == SIM_RM_MYSQL;
+    }
+}
+
+void sim_agent_destroy (sim_t *sim, uint32_t index)
+{
+    sim_agent_t *self = sim->agents[index];
+    txc_agent_destroy (&self->core);
+    sim_worker_fini (self);
+    sim_log_destroy (&self->log);
+    txc_update_fini (&self->update);
+    free (self);
+}
+
+static int s_replay (void *arg, bool checkpoint, uint64_t slot, txc_epoch_t epoch, const void *bytes, size_t size)
+{
+    (void) checkpoint;
+    (void) slot;
+    (void) epoch;
+    return txc_agent_replay (((sim_agent_t *) arg)->core, bytes, size);
+}
+
+void sim_agent_start (sim_t *sim, sim_agent_t *self)
+{
+    if (self->proc.up)
+        return;
+    sim_proc_begin (sim, &self->proc);
+    self->config.incarnation = sim_random (sim) | 1;
+    self->config.seed = sim_random (sim);
+    sim_trace (sim, self->proc.name, "starts as incarnation %04x", (unsigned) (self->config.incarnation & 0xffff));
+    self->core = txc_agent_new (&self->config);
+    if (!sim_log_open (self->log, s_replay, self))
+        return;
+    txc_agent_event_t event = {.type = TXC_AGENT_START};
+    s_step (sim, self, &event);
+}
+
+void sim_agent_crash (sim_t *sim, sim_agent_t *self, bool machine)
+{
+    if (!self->proc.up)
+        return;
+    sim_trace (sim, self->proc.name, machine ? "crashes with its machine" : "crashes");
+    self->proc.up = false;
+    txc_agent_destroy (&self->core);
+    if (sim_log_crash (self->log, machine))
+        sim->journals_lost = true;
+    sim_worker_abandon (sim, self);
+}
+
+/* --- operators -------------------------------------------------------------------------------- */
+
+void sim_agent_resolve (sim_t *sim, sim_agent_t *self, const sim_branch_t *branch, bool commit)
+{
+    char gtrid[TXC_GTRID_MAX + 1];
+    sim_trace (sim, self->proc.name, "operator %s %s at %s", commit ? "commits" : "rolls back",
+               txc_gtrid_format (&branch->tx->gtrid, gtrid), branch->rm->proc.name);
+    txc_agent_event_t event = {.type = TXC_AGENT_OPERATOR,
+                               .vote = commit ? TXC_VOTE_YES : TXC_VOTE_NO,
+                               .gtrid = branch->tx->gtrid,
+                               .token = branch->token};
+    txc_copy_text (event.rm, sizeof event.rm, branch->rm->proc.name);
+    s_step (sim, self, &event);
+}
+
+void sim_agent_accept_log (sim_t *sim, sim_agent_t *self)
+{
+    txc_agent_event_t event = {.type = TXC_AGENT_ACCEPT_LOG};
+    s_step (sim, self, &event);
+}

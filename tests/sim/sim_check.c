@@ -1,0 +1,290 @@
+/* Invariants of what leaves a process. */
+#include "sim_check.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "sim_agent.h"
+#include "sim_check_private.h"
+#include "sim_reflog.h"
+#include "sim_rm.h"
+
+static const char *s_gtrid (const txc_gtrid_t *gtrid)
+{
+    static char text[TXC_GTRID_MAX + 1];
+    return txc_gtrid_format (gtrid, text);
+}
+
+bool sim_check_is_listed (const sim_tx_t *tx, uint64_t token)
+{
+    for (uint32_t i = 0; i < tx->n_listed; i++)
+        if (tx->listed[i] == token)
+            return true;
+    return false;
+}
+
+/* Rolled back may be said only if nothing can make the transaction commit any more: an Abort or the session's end is
+ * durable, a branch cast a final no, the AP itself rolled back what only it could commit, or the mark has passed it. */
+static bool s_is_irrevocably_rolled_back (const sim_t *sim, const sim_tx_t *tx)
+{
+    return tx->logged == SIM_OUTCOME_ABORT || tx->final_no ||
+           sim_reflog_session (sim->reflog, tx->gtrid.session) == SIM_REF_CLOSED ||
+           sim_reflog_passed (sim->reflog, &tx->gtrid);
+}
+
+/* --- the coordinator ----------------------------------------------------------- */
+
+static void s_phase2_commit (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
+{
+    sim_branch_t *branch = sim_branch_find (sim, &message->gtrid, message->rm, message->token);
+    uint32_t wrote, committed, rolled_back;
+    sim_tx_count (tx, &wrote, &committed, &rolled_back);
+    if (branch && branch->voted_read_only && (wrote == 0 || tx->logged == SIM_OUTCOME_COMMIT))
+        return; /* its locks may go */
+    if (tx->logged != SIM_OUTCOME_COMMIT)
+        sim_violation (sim, "commit-sent-not-durable", "PHASE2_COMMIT of %s leaves, no valid Commit is durable",
+                       s_gtrid (&message->gtrid));
+    else if (!sim_check_is_listed (tx, message->token))
+        sim_violation (sim, "commit-sent-unlisted", "PHASE2_COMMIT of %s for a branch that did not vote yes",
+                       s_gtrid (&message->gtrid));
+    if (branch)
+        branch->told_commit = true;
+}
+
+static void s_phase2_rollback (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
+{
+    sim_branch_t *branch = sim_branch_find (sim, &message->gtrid, message->rm, message->token);
+    if (branch)
+        branch->told_rollback = true;
+    if (tx->logged == SIM_OUTCOME_COMMIT) {
+        if (sim_check_is_listed (tx, message->token))
+            sim_violation (sim, "rollback-sent-of-committed", "PHASE2_ROLLBACK of %s, a Commit is durable",
+                           s_gtrid (&message->gtrid));
+        return; /* a stray branch of a committed transaction */
+    }
+    if (!s_is_irrevocably_rolled_back (sim, tx))
+        sim_violation (sim, "rollback-sent-revocable", "PHASE2_ROLLBACK of %s, which could still commit",
+                       s_gtrid (&message->gtrid));
+    tx->told_rolled_back = true;
+}
+
+static void s_outcome (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
+{
+    uint32_t wrote, committed, rolled_back;
+    sim_tx_count (tx, &wrote, &committed, &rolled_back);
+    if (message->code == TXC_OK && tx->logged != SIM_OUTCOME_COMMIT && wrote > 0 && sim_tx_is_global (tx))
+        sim_violation (sim, "committed-told-not-durable", "%s is told committed, no valid Commit is durable",
+                       s_gtrid (&message->gtrid));
+    if (message->code != TXC_ROLLED_BACK)
+        return;
+    if (tx->logged == SIM_OUTCOME_COMMIT)
+        sim_violation (sim, "rolled-back-told-of-committed", "%s is told rolled back, a Commit is durable",
+                       s_gtrid (&message->gtrid));
+    else if (!s_is_irrevocably_rolled_back (sim, tx))
+        sim_violation (sim, "rolled-back-told-revocable", "%s is told rolled back, it could still commit",
+                       s_gtrid (&message->gtrid));
+    tx->told_rolled_back = true;
+}
+
+void sim_check_from_coordinator (sim_t *sim, const txc_msg_t *message)
+{
+    if (sim->restored)
+        return; /* what an old copy of the log says is wrong by itself: it is up to the agents to refuse it */
+    sim_tx_t *tx = txc_gtrid_is_none (&message->gtrid) ? NULL : sim_tx_get (sim, &message->gtrid);
+    switch (message->type) {
+    case TXC_MSG_PHASE2_COMMIT:
+        s_phase2_commit (sim, message, tx);
+        break;
+    case TXC_MSG_PHASE2_ROLLBACK:
+        s_phase2_rollback (sim, message, tx);
+        break;
+    case TXC_MSG_OUTCOME:
+        s_outcome (sim, message, tx);
+        break;
+    case TXC_MSG_ENDED:
+        if (tx->logged == SIM_OUTCOME_COMMIT && !tx->logged_end)
+            sim_violation (sim, "ended-not-durable", "ENDED of %s, no End is durable", s_gtrid (&message->gtrid));
+        break;
+    case TXC_MSG_SESSION_OPENED:
+        if (message->code == TXC_OK && sim_reflog_session (sim->reflog, message->session) == SIM_REF_NEVER)
+            sim_violation (sim, "session-not-durable", "session %" PRIx64 " is told, no SessionOpen is durable",
+                           message->session);
+        break;
+    case TXC_MSG_SESSION_ALIVE:
+        if (message->code == TXC_ESESSION && message->cluster == sim->cluster &&
+            sim_reflog_session (sim->reflog, message->session) == SIM_REF_OPEN)
+            sim_violation (sim, "close-not-durable", "session %" PRIx64 " is told closed, no SessionClose is durable",
+                           message->session);
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- agents --------------------------------------------------------------------- */
+
+/* What a vote claims must be true in the RM when it leaves. */
+static void s_vote (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
+{
+    sim_branch_t *branch = sim_branch_find (sim, &message->gtrid, message->rm, message->token);
+    bool over = branch && (branch->told_rollback || branch->ap_rollback || branch->operated);
+    switch (message->vote) {
+    case TXC_VOTE_YES:
+        if (!branch || branch->state == SIM_BRANCH_ACTIVE ||
+            (branch->state == SIM_BRANCH_ROLLED_BACK && !over))
+            sim_violation (sim, "yes-not-prepared", "yes for %s at %s, which is not prepared",
+                           s_gtrid (&message->gtrid), message->rm);
+        else
+            branch->voted_yes = true;
+        break;
+    case TXC_VOTE_READ_ONLY:
+        if (!branch || branch->wrote)
+            sim_violation (sim, "read-only-wrote", "read-only for %s at %s, which wrote",
+                           s_gtrid (&message->gtrid), message->rm);
+        else
+            branch->voted_read_only = true;
+        break;
+    case TXC_VOTE_NO:
+        tx->final_no = true;
+        if (!branch || over)
+            break;
+        if (branch->voted_yes || branch->voted_read_only)
+            sim_violation (sim, "no-after-yes", "final no for %s at %s, which had voted", s_gtrid (&message->gtrid),
+                           message->rm);
+        if (branch->state == SIM_BRANCH_PREPARED)
+            sim_violation (sim, "final-no-prepared", "final no for %s at %s, which is prepared",
+                           s_gtrid (&message->gtrid), message->rm);
+        branch->voted_no = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static void s_phase2_done (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
+{
+    const sim_branch_t *branch = sim_branch_find (sim, &message->gtrid, message->rm, message->token);
+    if (message->heur != TXC_HEUR_NONE) {
+        tx->hazard = true;
+        const sim_rm_t *rm = sim_rm_named (sim, message->rm);
+        bool excused = tx->operated || (branch && branch->identity_lost) || !branch ||
+                       (rm && rm->kind == SIM_RM_MYSQL && sim->journals_lost);
+        if (!excused)
+            sim_violation (sim, "needless-heuristic", "%s at %s is reported %s, its end could have been proved",
+                           s_gtrid (&message->gtrid), message->rm, txc_heur_name (message->heur));
+        return;
+    }
+    if (message->code != TXC_OK || !branch || sim->restored)
+        return;
+    bool commit = tx->logged == SIM_OUTCOME_COMMIT && sim_check_is_listed (tx, message->token);
+    if (commit && branch->state != SIM_BRANCH_COMMITTED)
+        sim_violation (sim, "done-not-committed", "%s at %s is acknowledged, it is not committed",
+                       s_gtrid (&message->gtrid), message->rm);
+    if (!commit && branch->state == SIM_BRANCH_PREPARED && !branch->reappeared && !branch->op_pending)
+        sim_violation (sim, "done-not-rolled-back", "%s at %s is acknowledged, it is still prepared",
+                       s_gtrid (&message->gtrid), message->rm);
+}
+
+static void s_branch_ended (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
+{
+    const sim_branch_t *branch = sim_branch_find (sim, &message->gtrid, message->rm, message->token);
+    if (message->code == TXC_OK && branch && branch->ap_commit && branch->state != SIM_BRANCH_COMMITTED)
+        sim_violation (sim, "one-phase-not-committed", "%s at %s is told committed, it is not",
+                       s_gtrid (&message->gtrid), message->rm);
+    if (message->code == TXC_ROLLED_BACK && branch && branch->state == SIM_BRANCH_COMMITTED && branch->wrote)
+        sim_violation (sim, "rolled-back-told-of-committed", "%s at %s is told rolled back, it is committed",
+                       s_gtrid (&message->gtrid), message->rm);
+    if (message->code == TXC_ROLLED_BACK && tx->one_phase_sent)
+        tx->told_rolled_back = true;
+}
+
+void sim_check_from_agent (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *message)
+{
+    (void) agent;
+    sim_tx_t *tx = txc_gtrid_is_none (&message->gtrid) ? NULL : sim_tx_get (sim, &message->gtrid);
+    switch (message->type) {
+    case TXC_MSG_VOTE:
+        s_vote (sim, message, tx);
+        break;
+    case TXC_MSG_EXEC_REPLY:
+        if (message->vote != TXC_VOTE_NONE)
+            s_vote (sim, message, tx);
+        break;
+    case TXC_MSG_PHASE2_DONE:
+        s_phase2_done (sim, message, tx);
+        break;
+    case TXC_MSG_BRANCH_ENDED:
+        s_branch_ended (sim, message, tx);
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- clients ---------------------------------------------------------------------- */
+
+void sim_check_from_client (sim_t *sim, const txc_msg_t *message)
+{
+    if (txc_gtrid_is_none (&message->gtrid))
+        return;
+    sim_tx_t *tx = sim_tx_get (sim, &message->gtrid);
+    sim_branch_t *branch = message->rm[0]
+                               ? sim_branch_find (sim, &message->gtrid, message->rm, message->token)
+                               : NULL;
+    switch (message->type) {
+    case TXC_MSG_COMMIT:
+        if (tx->ap_rollback)
+            sim_violation (sim, "commit-after-own-rollback", "%s is sent for commit after it was rolled back",
+                           s_gtrid (&message->gtrid));
+        tx->commit_sent = true;
+        break;
+    case TXC_MSG_BRANCH_COMMIT:
+        tx->one_phase_sent = true;
+        if (branch)
+            branch->ap_commit = true;
+        break;
+    case TXC_MSG_BRANCH_ROLLBACK:
+        if (tx->commit_sent && tx->logged != SIM_OUTCOME_ABORT && !tx->told_rolled_back)
+            sim_violation (sim, "own-rollback-after-commit", "%s is rolled back by the AP after a commit was sent",
+                           s_gtrid (&message->gtrid));
+        if (branch)
+            branch->ap_rollback = true;
+        break;
+    default:
+        break;
+    }
+}
+
+void sim_check_told (sim_t *sim, const char *who, sim_tx_t *tx, int code, bool completed)
+{
+    uint32_t wrote, committed, rolled_back;
+    sim_tx_count (tx, &wrote, &committed, &rolled_back);
+    const char *gtrid = s_gtrid (&tx->gtrid);
+    if (sim->restored)
+        return;
+    if (code == TXC_OK) {
+        if (tx->told_rolled_back && wrote > 0)
+            sim_violation (sim, "told-twice", "%s is told committed to %s, it was told rolled back before", gtrid, who);
+        if (wrote > 0 && tx->logged != SIM_OUTCOME_COMMIT && committed == 0)
+            sim_violation (sim, "committed-told-not-durable", "%s is told committed to %s, nothing says so", gtrid, who);
+        if (completed && !tx->operated && !tx->hazard && tx->logged == SIM_OUTCOME_COMMIT)
+            TXC_LIST_EACH (&tx->branches, link) {
+                const sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, node);
+                if (sim_check_is_listed (tx, branch->token) && branch->state != SIM_BRANCH_COMMITTED &&
+                    !branch->reappeared)
+                    sim_violation (sim, "completed-not-applied", "%s is told completed to %s, not at %s", gtrid, who,
+                                   branch->rm->proc.name);
+            }
+        tx->told_committed = true;
+    } else if (code == TXC_ROLLED_BACK) {
+        if (tx->told_committed && wrote > 0)
+            sim_violation (sim, "told-twice", "%s is told rolled back to %s, it was told committed before", gtrid, who);
+        if (committed > 0 && !tx->operated)
+            sim_violation (sim, "rolled-back-told-of-committed", "%s is told rolled back to %s, a branch is committed",
+                           gtrid, who);
+        tx->told_rolled_back = true;
+    } else if ((code == TXC_MIXED || code == TXC_HAZARD) && !tx->operated && !tx->hazard) {
+        sim_violation (sim, "needless-heuristic", "%s is told %s to %s, no heuristic happened", gtrid,
+                       txc_code_name (code), who);
+    }
+}

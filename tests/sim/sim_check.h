@@ -1,0 +1,33 @@
+/*
+ * sim_check.h - the invariants, seen from outside.
+ *
+ * Each function is told of one observable event (a message that leaves, an
+ * answer that an application gets, what a resource manager does to a branch)
+ * and compares it with the book (sim_truth.h).
+ */
+#ifndef SIM_CHECK_H
+#define SIM_CHECK_H
+
+#include "sim.h"
+#include "sim_truth.h"
+
+/* A message leaves its process (before the network has its way with it). */
+void sim_check_from_coordinator (sim_t *sim, const txc_msg_t *message);
+void sim_check_from_agent (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *message);
+void sim_check_from_client (sim_t *sim, const txc_msg_t *message);
+
+/* An application was told what became of its transaction. */
+void sim_check_told (sim_t *sim, const char *who, sim_tx_t *tx, int code, bool completed);
+
+/* A resource manager starts, prepares or ends a branch.  by_op: by a request, not by a crash or a lost session. */
+void sim_check_statement (sim_t *sim, const sim_branch_t *branch, const sim_statement_t *statement,
+                          uint64_t incarnation);
+void sim_check_prepared (sim_t *sim, const sim_branch_t *branch);
+void sim_check_committed (sim_t *sim, sim_branch_t *branch);
+void sim_check_rolled_back (sim_t *sim, sim_branch_t *branch, bool by_op);
+void sim_check_foreign (sim_t *sim, const sim_branch_t *branch, const char *op);
+
+/* Everything was healed and has come to rest. */
+void sim_check_end (sim_t *sim);
+
+#endif

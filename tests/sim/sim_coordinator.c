@@ -1,0 +1,235 @@
+#include "sim_coordinator.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/txc_assert.h"
+#include "base/txc_mem.h"
+#include "sim_check.h"
+#include "sim_net.h"
+#include "sim_reflog.h"
+#include "sim_trace.h"
+#include "wire/txc_codec.h"
+
+static void s_on_tick (sim_t *sim, sim_event_t *event);
+
+/* --- carrying out an update ------------------------------------------------------ */
+
+static bool s_dies (sim_t *sim, sim_coordinator_t *self, sim_fault_t fault)
+{
+    if (!sim_strikes (sim, fault))
+        return false;
+    sim_coordinator_crash (sim, self, sim_strikes (sim, SIM_FAULT_MACHINE_CRASH));
+    return true;
+}
+
+/* Entries are put in the order of their slots whether forced or not: a log has no gaps. */
+static void s_put (sim_t *sim, sim_coordinator_t *self)
+{
+    for (uint32_t i = 0; i < self->update.n_entries; i++)
+        TXC_ASSERT (i == 0 || self->update.entries[i].slot == self->update.entries[i - 1].slot + 1);
+    for (uint32_t i = 0; i < self->update.n_entries; i++) {
+        const txc_entry_t *entry = &self->update.entries[i];
+        if (sim->trace) {
+            char text[SIM_TEXT_MAX];
+            txc_rec_t record;
+            txc_record_codec.decode (entry->bytes, entry->size, &record);
+            sim_trace (sim, self->proc.name, "logs %s%s", sim_show_record (&record, entry->slot, text),
+                       entry->forced ? "" : " (lazily)");
+        }
+        sim_log_put (self->log, entry);
+    }
+}
+
+static void s_carry_out (sim_t *sim, sim_coordinator_t *self)
+{
+    if (self->update.n_entries) {
+        if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_LOG))
+            return;
+        s_put (sim, self);
+    }
+    for (uint32_t i = 0; i < self->update.n_messages; i++) {
+        const txc_msg_t *message = &self->update.messages[i];
+        if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_SEND))
+            return;
+        sim_check_from_coordinator (sim, message);
+        sim_net_answer (sim, &self->proc, message->route, message);
+    }
+}
+
+static void s_step (sim_t *sim, sim_coordinator_t *self, txc_event_t *event)
+{
+    event->now_ms = sim_proc_ms (sim, &self->proc);
+    event->wall_ms = 1700000000000 + sim->now / SIM_MS;
+    txc_replica_step (self->core, event, &self->update);
+    s_carry_out (sim, self);
+    txc_update_clear (&self->update);
+    if (self->proc.up)
+        sim_proc_tick_at (sim, &self->proc, txc_replica_next_ms (self->core), s_on_tick);
+}
+
+static void s_watch_space (sim_t *sim, sim_coordinator_t *self)
+{
+    bool low = sim_log_is_low (self->log);
+    if (low == self->low)
+        return;
+    self->low = low;
+    txc_event_t event = {.type = TXC_EVENT_SPACE, .low = low};
+    s_step (sim, self, &event);
+}
+
+static void s_on_tick (sim_t *sim, sim_event_t *event)
+{
+    sim_coordinator_t *self = sim->coordinator;
+    if (self->proc.tick_at != event->a)
+        return;
+    self->proc.tick_at = UINT64_MAX;
+    txc_event_t tick = {.type = TXC_EVENT_TICK};
+    s_step (sim, self, &tick);
+}
+
+void sim_coordinator_receive (sim_t *sim, sim_coordinator_t *self, const txc_msg_t *message)
+{
+    txc_event_t event = {.type = TXC_EVENT_MESSAGE, .message = message};
+    s_step (sim, self, &event);
+}
+
+/* --- the log ------------------------------------------------------------------------ */
+
+static void s_told (sim_t *sim, sim_proc_t *owner, uint64_t slot, txc_epoch_t epoch)
+{
+    sim_coordinator_t *self = sim->coordinator;
+    sim_trace (sim, owner->name, "has slot %" PRIu64 " durable", slot);
+    txc_event_t event = {.type = TXC_EVENT_DURABLE, .slot = slot, .epoch = epoch};
+    s_step (sim, self, &event);
+    if (owner->up)
+        s_watch_space (sim, self);
+}
+
+static void s_seen (sim_t *sim, sim_proc_t *owner, uint64_t slot, const void *bytes, size_t size)
+{
+    (void) owner;
+    txc_rec_t record;
+    if (!txc_record_codec.decode (bytes, size, &record)) {
+        sim_violation (sim, "record-damaged", "slot %" PRIu64 " cannot be read", slot);
+        return;
+    }
+    sim->stats->records++;
+    sim_reflog_add (sim->reflog, sim, slot, &record);
+}
+
+static void s_die (sim_t *sim, sim_proc_t *owner)
+{
+    (void) owner;
+    sim_coordinator_crash (sim, sim->coordinator, sim_strikes (sim, SIM_FAULT_MACHINE_CRASH));
+}
+
+/* --- life ------------------------------------------------------------------------------ */
+
+void sim_coordinator_new (sim_t *sim)
+{
+    static const sim_log_hooks_t hooks = {s_told, s_seen, s_die};
+    sim_coordinator_t *self = txc_calloc (1, sizeof *self);
+    self->proc = (sim_proc_t) {.kind = SIM_COORDINATOR, .number = (uint8_t) sim->n_procs};
+    snprintf (self->proc.name, sizeof self->proc.name, "coordinator");
+    sim->procs[sim->n_procs++] = &self->proc;
+    sim->coordinator = self;
+    sim->reflog = txc_calloc (1, sizeof *sim->reflog);
+    self->log = sim_log_new (sim, &self->proc, false, &hooks);
+    txc_update_init (&self->update);
+    self->config = (txc_replica_config_t) {
+        .id = 1,
+        .codec = &txc_record_codec,
+        .lease_ms = (uint32_t) sim_between (sim, 2000, 10000),
+        .retry_ms = (uint32_t) sim_between (sim, 20, 200),
+        .retry_max_ms = (uint32_t) sim_between (sim, 500, 3000),
+        .horizon_ms = sim_percent (sim, 30) ? (uint32_t) sim_between (sim, 1000, 30000) : 0,
+        .guard_ms = (uint32_t) sim_between (sim, 200, 3000),
+    };
+}
+
+void sim_coordinator_destroy (sim_t *sim)
+{
+    sim_coordinator_t *self = sim->coordinator;
+    txc_replica_destroy (&self->core);
+    sim_log_destroy (&self->log);
+    txc_update_fini (&self->update);
+    free (sim->reflog);
+    free (self);
+}
+
+static int s_replay (void *arg, bool checkpoint, uint64_t slot, txc_epoch_t epoch, const void *bytes, size_t size)
+{
+    sim_coordinator_t *self = arg;
+    return checkpoint ? txc_replica_restore (self->core, bytes, size)
+                      : txc_replica_replay (self->core, slot, epoch, bytes, size);
+}
+
+void sim_coordinator_start (sim_t *sim, sim_coordinator_t *self)
+{
+    if (self->proc.up)
+        return;
+    sim_proc_begin (sim, &self->proc);
+    sim_trace (sim, self->proc.name, "starts");
+    self->config.seed = sim_random (sim);
+    self->config.new_cluster = sim_random (sim) | 1;
+    self->core = txc_replica_new (&self->config);
+    self->low = false;
+    if (!sim_log_open (self->log, s_replay, self))
+        return;
+    txc_event_t event = {.type = TXC_EVENT_START};
+    s_step (sim, self, &event);
+    if (self->proc.up)
+        s_watch_space (sim, self);
+}
+
+void sim_coordinator_crash (sim_t *sim, sim_coordinator_t *self, bool machine)
+{
+    if (!self->proc.up)
+        return;
+    sim_trace (sim, self->proc.name, machine ? "crashes with its machine" : "crashes");
+    self->proc.up = false;
+    txc_replica_destroy (&self->core);
+    sim_log_crash (self->log, machine);
+}
+
+void sim_coordinator_checkpoint (sim_t *sim, sim_coordinator_t *self)
+{
+    (void) sim;
+    size_t size;
+    uint64_t slot;
+    void *bytes = txc_replica_snapshot (self->core, &size, &slot);
+    sim_log_checkpoint (self->log, bytes, size, slot);
+}
+
+void sim_coordinator_resolve (sim_t *sim, sim_coordinator_t *self, const txc_gtrid_t *gtrid, bool commit)
+{
+    txc_event_t event = {.type = TXC_EVENT_RESOLVE,
+                         .gtrid = *gtrid,
+                         .vote = commit ? TXC_VOTE_YES : TXC_VOTE_NO,
+                         .text = "the simulator's operator"};
+    s_step (sim, self, &event);
+}
+
+void sim_coordinator_full (sim_t *sim, sim_coordinator_t *self, bool full)
+{
+    sim_log_set_full (self->log, full);
+    if (self->proc.up)
+        s_watch_space (sim, self);
+}
+
+void sim_coordinator_restore (sim_t *sim, sim_coordinator_t *self, uint64_t slot)
+{
+    sim_trace (sim, self->proc.name, "is restored from a copy that ends at slot %" PRIu64, slot);
+    sim_count (sim, SIM_FAULT_RESTORED_BACKUP);
+    if (self->proc.up) {
+        self->proc.up = false;
+        txc_replica_destroy (&self->core);
+    }
+    sim_log_restore (self->log, slot);
+    sim->restored = true;
+    sim_reflog_init (sim->reflog);
+    sim->reflog->last_slot = slot;
+}

@@ -1,0 +1,32 @@
+/*
+ * sim_coordinator.h - the shell around txc_replica: carries out its updates, crashes at every step of doing so.
+ */
+#ifndef SIM_COORDINATOR_H
+#define SIM_COORDINATOR_H
+
+#include "core/txc_replica.h"
+#include "sim.h"
+#include "sim_log.h"
+
+struct sim_coordinator {
+    sim_proc_t proc;
+    txc_replica_t *core;
+    sim_log_t *log;
+    txc_replica_config_t config;
+    txc_update_t update;
+    bool low;          /* what core was told of the log's space */
+};
+
+void sim_coordinator_new (sim_t *sim);
+void sim_coordinator_destroy (sim_t *sim);
+void sim_coordinator_start (sim_t *sim, sim_coordinator_t *self);
+void sim_coordinator_crash (sim_t *sim, sim_coordinator_t *self, bool machine);
+void sim_coordinator_receive (sim_t *sim, sim_coordinator_t *self, const txc_msg_t *message);
+void sim_coordinator_checkpoint (sim_t *sim, sim_coordinator_t *self);
+void sim_coordinator_resolve (sim_t *sim, sim_coordinator_t *self, const txc_gtrid_t *gtrid, bool commit);
+/* The disk fills up, or has room again. */
+void sim_coordinator_full (sim_t *sim, sim_coordinator_t *self, bool full);
+/* Crashes it and puts an old copy of its log in place. */
+void sim_coordinator_restore (sim_t *sim, sim_coordinator_t *self, uint64_t slot);
+
+#endif

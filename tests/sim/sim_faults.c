@@ -1,0 +1,309 @@
+#include "sim_faults.h"
+
+#include <string.h>
+
+#include "sim_agent.h"
+#include "sim_client.h"
+#include "sim_coordinator.h"
+#include "sim_log.h"
+#include "sim_rm.h"
+#include "sim_trace.h"
+
+#define FAULT_RATE(name, rate, text) rate,
+
+void sim_faults_draw (sim_t *sim)
+{
+    static const uint32_t most[] = {SIM_FAULT_MAP (FAULT_RATE)};
+    uint32_t share = sim_below (sim, 5) * 20; /* of the kinds that are enabled; some seeds have none */
+    for (int i = 0; i < SIM_FAULTS; i++) {
+        sim->enabled[i] = sim_percent (sim, share);
+        uint32_t rate = most[i] >> sim_below (sim, 4);
+        sim->rate[i] = sim->enabled[i] ? rate : 0;
+    }
+    /* What changes the rules for everything else comes seldom. */
+    static const sim_fault_t seldom[] = {SIM_FAULT_RESTORED_BACKUP, SIM_FAULT_RM_IDENTITY_CHANGED,
+                                         SIM_FAULT_OPERATOR_TRANSACTION, SIM_FAULT_OPERATOR_BRANCH};
+    for (uint32_t i = 0; i < sizeof seldom / sizeof *seldom; i++)
+        sim->enabled[seldom[i]] &= sim_percent (sim, 15);
+    if (sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED])
+        sim->enabled[SIM_FAULT_RESTORED_BACKUP] = false;
+}
+
+/* --- processes ------------------------------------------------------------------- */
+
+static void s_start (sim_t *sim, sim_proc_t *proc)
+{
+    switch (proc->kind) {
+    case SIM_COORDINATOR:
+        sim_coordinator_start (sim, sim->coordinator);
+        break;
+    case SIM_AGENT:
+        sim_agent_start (sim, sim->agents[proc->index]);
+        break;
+    case SIM_RM:
+        sim_rm_start (sim, sim->rms[proc->index]);
+        break;
+    case SIM_CLIENT:
+        sim_client_start (sim, sim->clients[proc->index]);
+        break;
+    }
+}
+
+static void s_crash (sim_t *sim, sim_proc_t *proc)
+{
+    bool machine = sim_strikes (sim, SIM_FAULT_MACHINE_CRASH);
+    if (!proc->up)
+        return;
+    switch (proc->kind) {
+    case SIM_COORDINATOR:
+        sim_coordinator_crash (sim, sim->coordinator, machine);
+        break;
+    case SIM_AGENT:
+        sim_agent_crash (sim, sim->agents[proc->index], machine);
+        break;
+    case SIM_RM:
+        sim_rm_crash (sim, sim->rms[proc->index]);
+        break;
+    case SIM_CLIENT:
+        sim_client_crash (sim, sim->clients[proc->index]);
+        break;
+    }
+}
+
+static void s_on_watch (sim_t *sim, sim_event_t *event)
+{
+    (void) event;
+    sim_faults_watch (sim);
+}
+
+void sim_faults_watch (sim_t *sim)
+{
+    for (uint32_t i = 0; i < sim->n_procs; i++) {
+        sim_proc_t *proc = sim->procs[i];
+        if (!proc->up && (sim->healed || sim_percent (sim, 30)) && !(proc->kind == SIM_CLIENT && sim->clients[proc->index]->auditor))
+            s_start (sim, proc);
+    }
+    sim_after (sim, sim_between (sim, 20, 600) * SIM_MS, NULL, 0, s_on_watch);
+}
+
+/* --- faults with a time of their own -------------------------------------------------- */
+
+static sim_proc_t *s_any (sim_t *sim)
+{
+    return sim->procs[sim_below (sim, sim->n_procs)];
+}
+
+static void s_on_mend (sim_t *sim, sim_event_t *event)
+{
+    sim->cut[event->a][event->b] = 0;
+}
+
+static void s_partition (sim_t *sim)
+{
+    const sim_proc_t *a = s_any (sim), *b = s_any (sim);
+    if (a == b)
+        return;
+    sim_count (sim, SIM_FAULT_PARTITION);
+    sim_trace (sim, "network", "cuts %s off from %s", a->name, b->name);
+    bool both = sim_percent (sim, 70);
+    for (int way = 0; way < (both ? 2 : 1); way++) {
+        sim->cut[a->number][b->number] = 1;
+        sim_event_t *event = sim_after (sim, sim_between (sim, 50, 8000) * SIM_MS, NULL, 0, s_on_mend);
+        event->a = a->number;
+        event->b = b->number;
+        const sim_proc_t *other = a;
+        a = b;
+        b = other;
+    }
+}
+
+static void s_pause (sim_t *sim, sim_proc_t *proc, uint64_t us)
+{
+    if (!proc->up || proc->kind == SIM_RM)
+        return;
+    sim_trace (sim, proc->name, "is stopped for %u ms", (unsigned) (us / SIM_MS));
+    proc->paused_until = sim->now + us;
+}
+
+static void s_on_room (sim_t *sim, sim_event_t *event)
+{
+    (void) event;
+    sim_trace (sim, "world", "the coordinator's disk has room again");
+    sim_coordinator_full (sim, sim->coordinator, false);
+}
+
+static void s_disk_full (sim_t *sim)
+{
+    sim_count (sim, SIM_FAULT_DISK_FULL);
+    sim_trace (sim, "world", "the coordinator's disk is full");
+    sim_coordinator_full (sim, sim->coordinator, true);
+    sim_after (sim, sim_between (sim, 100, 3000) * SIM_MS, NULL, 0, s_on_room);
+}
+
+static void s_checkpoint (sim_t *sim)
+{
+    uint32_t i = sim_below (sim, sim->n_agents + 1);
+    if (i == sim->n_agents && sim->coordinator->proc.up && !sim->enabled[SIM_FAULT_RESTORED_BACKUP])
+        sim_coordinator_checkpoint (sim, sim->coordinator);
+    else if (i < sim->n_agents && sim->agents[i]->proc.up)
+        sim_agent_checkpoint (sim, sim->agents[i]);
+}
+
+static void s_restore (sim_t *sim)
+{
+    uint64_t last = sim_log_durable (sim->coordinator->log);
+    if (sim->restored || last < 6)
+        return;
+    /* An agent that has journaled a guard behind the copy's end will know. */
+    uint64_t known = UINT64_MAX;
+    for (uint32_t i = 0; i < sim->n_agents; i++)
+        if (sim->agents[i]->guard_slot < known)
+            known = sim->agents[i]->guard_slot;
+    if (known < 4)
+        return;
+    sim_coordinator_restore (sim, sim->coordinator, sim_between (sim, 2, known - 1));
+}
+
+static void s_resolve_transaction (sim_t *sim)
+{
+    TXC_LIST_EACH (&sim->tx_list, link) {
+        sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
+        if (tx->planted || tx->logged != SIM_OUTCOME_NONE || !sim_percent (sim, 20) || !sim->coordinator->proc.up)
+            continue;
+        bool any = false;
+        TXC_LIST_EACH (&tx->branches, node) {
+            sim_branch_t *branch = TXC_CONTAINER (node, sim_branch_t, node);
+            any |= branch->state == SIM_BRANCH_PREPARED;
+        }
+        if (!any)
+            continue;
+        sim_count (sim, SIM_FAULT_OPERATOR_TRANSACTION);
+        tx->operated = true;
+        TXC_LIST_EACH (&tx->branches, node)
+            TXC_CONTAINER (node, sim_branch_t, node)->operated = true;
+        sim_coordinator_resolve (sim, sim->coordinator, &tx->gtrid, sim_percent (sim, 50));
+        return;
+    }
+}
+
+/* Ends prepared branches of one agent by hand.  all: every one that waits for an operator. */
+static void s_resolve_branch (sim_t *sim, sim_agent_t *agent, bool all)
+{
+    TXC_LIST_EACH (&sim->tx_list, link) {
+        sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
+        TXC_LIST_EACH (&tx->branches, node) {
+            sim_branch_t *branch = TXC_CONTAINER (node, sim_branch_t, node);
+            if (branch->state != SIM_BRANCH_PREPARED || tx->planted || branch->foreign || !agent->proc.up ||
+                sim->agents[branch->rm->agent] != agent || (!all && !sim_percent (sim, 20)))
+                continue;
+            bool commit = all ? tx->logged == SIM_OUTCOME_COMMIT || tx->told_committed : sim_percent (sim, 50);
+            if (!all)
+                sim_count (sim, SIM_FAULT_OPERATOR_BRANCH);
+            tx->operated = true;
+            branch->operated = true;
+            sim_agent_resolve (sim, agent, branch, commit);
+            if (!all)
+                return;
+        }
+    }
+}
+
+static void s_on_fault (sim_t *sim, sim_event_t *event)
+{
+    if (sim->healed)
+        return;
+    sim_proc_t *proc = s_any (sim);
+    switch ((sim_fault_t) event->a) {
+    case SIM_FAULT_PARTITION:
+        s_partition (sim);
+        break;
+    case SIM_FAULT_CRASH_AT_TIME:
+        if (proc->kind == SIM_RM)
+            break;
+        sim_count (sim, SIM_FAULT_CRASH_AT_TIME);
+        s_crash (sim, proc);
+        break;
+    case SIM_FAULT_RM_CRASH:
+        proc = &sim->rms[sim_below (sim, sim->n_rms)]->proc;
+        if (proc->up)
+            sim_count (sim, SIM_FAULT_RM_CRASH);
+        s_crash (sim, proc);
+        break;
+    case SIM_FAULT_CLIENT_CRASH:
+        s_crash (sim, &sim->clients[sim_below (sim, sim->n_clients)]->proc);
+        break;
+    case SIM_FAULT_PROCESS_PAUSED:
+        sim_count (sim, SIM_FAULT_PROCESS_PAUSED);
+        s_pause (sim, proc, sim_between (sim, 100, 15000) * SIM_MS);
+        break;
+    case SIM_FAULT_SESSION_LAPSE:
+        sim_count (sim, SIM_FAULT_SESSION_LAPSE);
+        s_pause (sim, &sim->clients[sim_below (sim, sim->n_clients)]->proc,
+                 (sim->coordinator->config.lease_ms + sim_between (sim, 0, 2000)) * SIM_MS);
+        break;
+    case SIM_FAULT_CLOCK_JUMPED:
+        sim_count (sim, SIM_FAULT_CLOCK_JUMPED);
+        proc->clock_ms += sim_between (sim, 1, 30000);
+        sim_trace (sim, proc->name, "its clock jumps forward");
+        break;
+    case SIM_FAULT_DISK_FULL:
+        s_disk_full (sim);
+        break;
+    case SIM_FAULT_CHECKPOINT:
+        s_checkpoint (sim);
+        break;
+    case SIM_FAULT_RESTORED_BACKUP:
+        s_restore (sim);
+        break;
+    case SIM_FAULT_FOREIGN_BRANCH:
+        sim_rm_plant (sim, sim->rms[sim_below (sim, sim->n_rms)]);
+        break;
+    case SIM_FAULT_OPERATOR_TRANSACTION:
+        s_resolve_transaction (sim);
+        break;
+    case SIM_FAULT_OPERATOR_BRANCH:
+        s_resolve_branch (sim, sim->agents[sim_below (sim, sim->n_agents)], false);
+        break;
+    default:
+        break;
+    }
+}
+
+void sim_faults_plan (sim_t *sim, uint64_t until_us)
+{
+    static const sim_fault_t timed[] = {
+        SIM_FAULT_PARTITION,     SIM_FAULT_CRASH_AT_TIME,   SIM_FAULT_RM_CRASH,       SIM_FAULT_CLIENT_CRASH,
+        SIM_FAULT_PROCESS_PAUSED, SIM_FAULT_SESSION_LAPSE,  SIM_FAULT_CLOCK_JUMPED,   SIM_FAULT_DISK_FULL,
+        SIM_FAULT_CHECKPOINT,    SIM_FAULT_RESTORED_BACKUP, SIM_FAULT_FOREIGN_BRANCH, SIM_FAULT_OPERATOR_TRANSACTION,
+        SIM_FAULT_OPERATOR_BRANCH};
+    for (uint32_t i = 0; i < sizeof timed / sizeof *timed; i++) {
+        if (!sim->enabled[timed[i]])
+            continue;
+        uint32_t times = 1 + sim_below (sim, 6);
+        for (uint32_t k = 0; k < times; k++) /* early ones meet more transactions */
+            sim_after (sim, sim_below (sim, 2) ? sim_between (sim, 0, until_us) : sim_between (sim, 0, until_us / 20), NULL, 0,
+                       s_on_fault)
+                ->a = timed[i];
+    }
+}
+
+static void s_on_operator (sim_t *sim, sim_event_t *event)
+{
+    (void) event;
+    for (uint32_t i = 0; i < sim->n_agents; i++)
+        s_resolve_branch (sim, sim->agents[i], true);
+}
+
+void sim_faults_heal (sim_t *sim)
+{
+    sim_trace (sim, "world", "is healed");
+    sim->healed = true;
+    memset (sim->cut, 0, sizeof sim->cut);
+    sim_coordinator_full (sim, sim->coordinator, false);
+    for (uint32_t i = 0; i < sim->n_procs; i++)
+        if (sim->procs[i]->paused_until > sim->now)
+            sim->procs[i]->paused_until = sim->now;
+    sim_faults_watch (sim);
+    if (sim->rm_history_lost) /* what a promoted standby shows is for an operator */
+        sim_after (sim, 100 * SIM_S, NULL, 0, s_on_operator);
+}

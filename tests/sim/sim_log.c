@@ -1,0 +1,359 @@
+#include "sim_log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/txc_mem.h"
+#include "log/txc_store.h"
+#include "sim_trace.h"
+#include "tests/lib/txc_fake_disk.h"
+#include "wire/txc_codec.h"
+
+enum { SIM_KIND_CHECKPOINT = 99, SEGMENT = 131072, SEGMENTS = 4 };
+
+/* An entry on its way, or on the disk behind the last checkpoint. */
+typedef struct s_place {
+    uint64_t slot, lsn; /* lsn 0: not handed to the engine yet */
+    txc_epoch_t epoch;
+    bool forced, durable;
+    uint32_t size;
+    uint8_t *bytes;
+} s_place_t;
+
+struct sim_log {
+    sim_t *sim;
+    sim_proc_t *owner;
+    bool write_through;
+    sim_log_hooks_t hooks;
+    txc_fake_disk_t *disk;
+    txc_store_t *store;
+    uint64_t formats;   /* folders that were made */
+    s_place_t *places;  /* in the order of slots */
+    size_t n_places, max_places;
+    size_t n_appended;  /* handed to the engine */
+    size_t n_durable;   /* known to be durable */
+    size_t n_told;      /* the owner knows */
+    bool forcing;       /* the log's thread is at it */
+    bool lazy;          /* a write of what is not forced is scheduled */
+    txc_store_ticket_t ticket;
+    uint8_t *checkpoint;
+    uint64_t durable_slot;
+};
+
+static void s_on_write (sim_t *sim, sim_event_t *event);
+
+sim_log_t *sim_log_new (sim_t *sim, sim_proc_t *owner, bool write_through, const sim_log_hooks_t *hooks)
+{
+    sim_log_t *self = txc_calloc (1, sizeof *self);
+    self->sim = sim;
+    self->owner = owner;
+    self->write_through = write_through;
+    self->hooks = *hooks;
+    self->disk = txc_fake_disk_new ();
+    return self;
+}
+
+static void s_forget_places (sim_log_t *self, size_t from)
+{
+    for (size_t i = from; i < self->n_places; i++)
+        free (self->places[i].bytes);
+    self->n_places = from;
+}
+
+void sim_log_destroy (sim_log_t **self_p)
+{
+    sim_log_t *self = *self_p;
+    *self_p = NULL;
+    if (!self)
+        return;
+    if (self->store)
+        txc_store_abandon (&self->store);
+    txc_fake_disk_destroy (&self->disk);
+    s_forget_places (self, 0);
+    free (self->places);
+    free (self->checkpoint);
+    free (self);
+}
+
+static s_place_t *s_add_place (sim_log_t *self, uint64_t slot, txc_epoch_t epoch, bool forced, const void *bytes,
+                               size_t size)
+{
+    if (self->n_places == self->max_places) {
+        self->max_places = self->max_places ? self->max_places * 2 : 64;
+        self->places = txc_realloc (self->places, self->max_places * sizeof *self->places);
+    }
+    s_place_t *place = &self->places[self->n_places++];
+    *place = (s_place_t) {.slot = slot, .epoch = epoch, .forced = forced, .size = (uint32_t) size};
+    place->bytes = txc_malloc (size + 1);
+    memcpy (place->bytes, bytes, size);
+    return place;
+}
+
+/* --- opening ------------------------------------------------------------------- */
+
+typedef struct s_replay {
+    sim_log_t *log;
+    sim_log_replay_t *visit;
+    void *arg;
+} s_replay_t;
+
+static void s_durable_now (sim_log_t *self, s_place_t *place)
+{
+    if (place->durable)
+        return;
+    place->durable = true;
+    if (place->slot <= self->durable_slot)
+        return;
+    self->durable_slot = place->slot;
+    if (self->hooks.seen)
+        self->hooks.seen (self->sim, self->owner, place->slot, place->bytes, place->size);
+}
+
+static int s_on_replay (void *arg, uint64_t lsn, uint32_t kind, const void *bytes, size_t size)
+{
+    s_replay_t *replay = arg;
+    sim_log_t *self = replay->log;
+    if (kind == SIM_KIND_CHECKPOINT)
+        return replay->visit (replay->arg, true, 0, (txc_epoch_t) {0, 0}, bytes, size);
+    uint64_t slot;
+    txc_epoch_t epoch;
+    const uint8_t *value;
+    size_t value_size;
+    if (!txc_entry_unpack (bytes, size, &slot, &epoch, &value, &value_size))
+        return TXC_ECORRUPT;
+    s_place_t *place = s_add_place (self, slot, epoch, false, value, value_size);
+    place->lsn = lsn;
+    s_durable_now (self, place);
+    return replay->visit (replay->arg, false, slot, epoch, value, value_size);
+}
+
+static bool s_open_store (sim_log_t *self)
+{
+    txc_error_t error;
+    txc_store_options_t options = {.segment_size = SEGMENT, .max_segments = SEGMENTS};
+    options.new_id = txc_mix64 (self->sim->seed * 64 + self->owner->number * 4u + self->formats++);
+    self->store = txc_store_open (txc_fake_disk_table (self->disk), &options, &error);
+    if (!self->store)
+        sim_violation (self->sim, "log-refused", "%s cannot open its log: %s", self->owner->name, error.text);
+    return self->store != NULL;
+}
+
+bool sim_log_open (sim_log_t *self, sim_log_replay_t *replay, void *arg)
+{
+    uint64_t expected = self->durable_slot;
+    s_forget_places (self, 0);
+    if (!s_open_store (self))
+        return false;
+    s_replay_t context = {self, replay, arg};
+    txc_error_t error;
+    int rc = txc_store_replay (self->store, s_on_replay, &context, &error);
+    if (rc != TXC_OK) {
+        sim_violation (self->sim, "log-refused", "%s cannot replay its log: %s", self->owner->name,
+                       txc_strerror (rc));
+        return false;
+    }
+    self->n_appended = self->n_durable = self->n_told = self->n_places;
+    uint64_t last = self->n_places ? self->places[self->n_places - 1].slot : 0;
+    if (self->n_places && last < expected && !self->write_through)
+        sim_violation (self->sim, "durable-record-lost", "%s finds slot %u, slot %u was durable", self->owner->name,
+                       (unsigned) last, (unsigned) expected);
+    return true;
+}
+
+/* --- the log's thread --------------------------------------------------------------- */
+
+static bool s_append (sim_log_t *self)
+{
+    uint8_t packed[TXC_ENTRY_MAX];
+    for (; self->n_appended < self->n_places; self->n_appended++) {
+        s_place_t *place = &self->places[self->n_appended];
+        size_t size = txc_entry_pack (place->slot, place->epoch, place->bytes, place->size, packed);
+        if (txc_store_append (self->store, 1, packed, size, &place->lsn) != TXC_OK)
+            return false; /* no space: it stays in the queue */
+    }
+    return true;
+}
+
+static bool s_has_forced (const sim_log_t *self)
+{
+    for (size_t i = self->n_durable; i < self->n_places; i++)
+        if (self->places[i].forced)
+            return true;
+    return false;
+}
+
+static void s_on_told (sim_t *sim, sim_event_t *event)
+{
+    (void) sim;
+    sim_log_t *self = event->data;
+    if (sim_strikes (self->sim, SIM_FAULT_CRASH_BEFORE_TOLD)) {
+        self->hooks.die (self->sim, self->owner);
+        return;
+    }
+    uint64_t life = self->owner->life;
+    while (self->n_told < self->n_durable && self->owner->life == life) {
+        size_t last = self->n_told;
+        while (last + 1 < self->n_durable &&
+               txc_epoch_compare (self->places[last + 1].epoch, self->places[last].epoch) == 0)
+            last++;
+        self->n_told = last + 1;
+        self->hooks.told (self->sim, self->owner, self->places[last].slot, self->places[last].epoch);
+    }
+}
+
+static void s_note_durable (sim_log_t *self)
+{
+    while (self->n_durable < self->n_appended &&
+           self->places[self->n_durable].lsn <= txc_store_durable (self->store))
+        s_durable_now (self, &self->places[self->n_durable++]);
+    sim_after (self->sim, sim_between (self->sim, 1, 20), self->owner, self->owner->life, s_on_told)->data = self;
+}
+
+static void s_wake (sim_log_t *self, uint64_t delay_us)
+{
+    if (self->forcing)
+        return;
+    self->forcing = true;
+    sim_after (self->sim, delay_us, self->owner, self->owner->life, s_on_write)->data = self;
+}
+
+static void s_on_forced (sim_t *sim, sim_event_t *event)
+{
+    sim_log_t *self = event->data;
+    if (sim_strikes (sim, SIM_FAULT_CRASH_BEFORE_DURABLE)) {
+        self->hooks.die (sim, self->owner);
+        return;
+    }
+    int forced = txc_store_force (txc_fake_disk_table (self->disk), &self->ticket);
+    txc_store_sync_end (self->store, &self->ticket, forced);
+    self->forcing = false;
+    s_note_durable (self);
+    if (s_has_forced (self))
+        s_wake (self, 1);
+}
+
+static void s_on_write (sim_t *sim, sim_event_t *event)
+{
+    sim_log_t *self = event->data;
+    self->lazy = false;
+    txc_store_prepare (self->store, true);
+    bool all = s_append (self);
+    if (!all)
+        sim_trace (sim, self->owner->name, "has no space in its log");
+    if (txc_store_sync_begin (self->store, &self->ticket) != TXC_OK) {
+        sim_violation (sim, "log-failed", "%s's log failed", self->owner->name);
+        return;
+    }
+    sim_after (sim, sim_between (sim, 50, sim_percent (sim, 90) ? 400 : 20 * SIM_MS), self->owner,
+               self->owner->life, s_on_forced)
+        ->data = self;
+}
+
+void sim_log_put (sim_log_t *self, const txc_entry_t *entry)
+{
+    s_add_place (self, entry->slot, entry->epoch, entry->forced, entry->bytes, entry->size);
+    if (entry->forced)
+        s_wake (self, sim_between (self->sim, 1, 50));
+    else if (self->write_through && s_append (self))
+        txc_store_write (self->store);
+    if (!entry->forced && !self->lazy && !self->forcing) {
+        self->lazy = true;
+        s_wake (self, sim_between (self->sim, 10 * SIM_MS, 50 * SIM_MS));
+        self->forcing = false; /* a forced one need not wait for it */
+    }
+}
+
+/* --- checkpoints -------------------------------------------------------------------- */
+
+void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size, uint64_t slot)
+{
+    bool all = s_append (self) && !self->forcing && !txc_store_is_checkpointing (self->store);
+    uint64_t keep = txc_store_next (self->store);
+    for (size_t i = 0; i < self->n_appended; i++)
+        if (self->places[i].slot > slot - (bytes ? 0 : 1)) {
+            keep = self->places[i].lsn;
+            break;
+        }
+    if (all && txc_store_checkpoint (self->store, SIM_KIND_CHECKPOINT, bytes, size, keep) == TXC_OK) {
+        sim_count (self->sim, SIM_FAULT_CHECKPOINT);
+        sim_trace (self->sim, self->owner->name, "takes a checkpoint at slot %u", (unsigned) slot);
+        while (txc_store_is_stepping (self->store) && txc_store_checkpoint_step (self->store) == TXC_OK)
+            ;
+        txc_store_sync (self->store);
+        s_note_durable (self);
+    }
+    free (self->checkpoint); /* the engine may still look at the last one */
+    self->checkpoint = bytes;
+}
+
+/* --- space, crashes --------------------------------------------------------------------- */
+
+bool sim_log_is_low (const sim_log_t *self)
+{
+    return self->store && txc_store_is_low (self->store);
+}
+
+void sim_log_set_full (sim_log_t *self, bool full)
+{
+    txc_fake_disk_faults (self->disk)->capacity = full ? 1 : 0;
+    if (self->store)
+        txc_store_prepare (self->store, true);
+}
+
+bool sim_log_crash (sim_log_t *self, bool machine)
+{
+    if (!self->store)
+        return false;
+    bool dirty = txc_store_is_dirty (self->store);
+    txc_store_abandon (&self->store);
+    self->forcing = self->lazy = false;
+    s_forget_places (self, 0);
+    self->n_appended = self->n_durable = self->n_told = 0;
+    if (!machine) {
+        txc_fake_disk_kill (self->disk);
+        return false;
+    }
+    uint64_t before = txc_fake_disk_counts (self->disk).lost_sectors;
+    txc_fake_disk_crash (self->disk, sim_random (self->sim));
+    uint64_t lost = txc_fake_disk_counts (self->disk).lost_sectors - before;
+    if (lost) {
+        sim_count (self->sim, SIM_FAULT_WRITES_LOST);
+        if (dirty && lost > 1)
+            sim_count (self->sim, SIM_FAULT_WRITE_TORN);
+    }
+    return dirty;
+}
+
+void sim_log_restore (sim_log_t *self, uint64_t slot)
+{
+    /* The copy was taken when the log ended at slot. */
+    txc_fake_disk_t *old = self->disk;
+    s_place_t *places = self->places;
+    size_t n_places = self->n_places;
+    self->places = NULL;
+    self->n_places = self->max_places = 0;
+    if (self->store)
+        txc_store_abandon (&self->store);
+    self->disk = txc_fake_disk_new ();
+    self->forcing = self->lazy = false;
+    self->n_appended = self->n_durable = self->n_told = 0;
+    self->durable_slot = slot;
+    if (s_open_store (self)) {
+        uint8_t packed[TXC_ENTRY_MAX];
+        for (size_t i = 0; i < n_places && places[i].slot <= slot; i++)
+            txc_store_append (self->store, 1, packed,
+                              txc_entry_pack (places[i].slot, places[i].epoch, places[i].bytes, places[i].size,
+                                              packed),
+                              NULL);
+        txc_store_close (&self->store);
+    }
+    txc_fake_disk_destroy (&old);
+    for (size_t i = 0; i < n_places; i++)
+        free (places[i].bytes);
+    free (places);
+}
+
+uint64_t sim_log_durable (const sim_log_t *self)
+{
+    return self->durable_slot;
+}

@@ -1,0 +1,111 @@
+#include "sim_reflog.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "sim_trace.h"
+#include "sim_truth.h"
+
+void sim_reflog_init (sim_reflog_t *self)
+{
+    memset (self, 0, sizeof *self);
+}
+
+static int s_find (const sim_reflog_t *self, uint64_t number)
+{
+    for (uint32_t i = 0; i < self->n_sessions; i++)
+        if (self->sessions[i].number == number)
+            return (int) i;
+    return -1;
+}
+
+sim_ref_session_t sim_reflog_session (const sim_reflog_t *self, uint64_t number)
+{
+    int i = s_find (self, number);
+    return i < 0 ? SIM_REF_NEVER : self->sessions[i].closed ? SIM_REF_CLOSED : SIM_REF_OPEN;
+}
+
+bool sim_reflog_passed (const sim_reflog_t *self, const txc_gtrid_t *gtrid)
+{
+    int i = s_find (self, gtrid->session);
+    return i >= 0 && gtrid->n < self->sessions[i].low;
+}
+
+static void s_commit (sim_reflog_t *self, sim_tx_t *tx, const txc_rec_t *record)
+{
+    if (tx->logged != SIM_OUTCOME_NONE || sim_reflog_session (self, tx->gtrid.session) != SIM_REF_OPEN ||
+        sim_reflog_passed (self, &tx->gtrid))
+        return; /* void */
+    tx->logged = SIM_OUTCOME_COMMIT;
+    tx->n_listed = record->n_branches;
+    for (uint32_t i = 0; i < record->n_branches; i++)
+        tx->listed[i] = record->branches[i].token;
+}
+
+/* A mark may pass ended and rolled-back transactions only; what it passes while committed and not ended is a fault of
+ * the leader that proposed it, unless the log's readers hold it back. */
+static void s_mark (sim_reflog_t *self, sim_t *sim, const txc_rec_t *record)
+{
+    int i = s_find (self, record->session);
+    if (i < 0)
+        return;
+    uint64_t low = record->low;
+    TXC_LIST_EACH (&sim->tx_list, link) {
+        const sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
+        if (tx->gtrid.session == record->session && tx->gtrid.n < low &&
+            tx->logged == SIM_OUTCOME_COMMIT && !tx->logged_end)
+            low = tx->gtrid.n;
+    }
+    if (low > self->sessions[i].low)
+        self->sessions[i].low = low;
+}
+
+void sim_reflog_add (sim_reflog_t *self, sim_t *sim, uint64_t slot, const txc_rec_t *record)
+{
+    if (slot != self->last_slot + 1)
+        sim_violation (sim, "log-gap", "slot %" PRIu64 " became durable behind slot %" PRIu64, slot,
+                       self->last_slot);
+    self->last_slot = slot;
+    if (txc_epoch_compare (record->epoch, self->barrier) < 0)
+        return;
+    sim_tx_t *tx = txc_gtrid_is_none (&record->gtrid) ? NULL : sim_tx_get (sim, &record->gtrid);
+    int session;
+    switch (record->type) {
+    case TXC_REC_FORMAT:
+        sim->cluster = record->cluster;
+        break;
+    case TXC_REC_BARRIER:
+        self->barrier = record->epoch;
+        break;
+    case TXC_REC_SESSION_OPEN:
+        if (self->n_sessions < SIM_SESSIONS_MAX) {
+            self->sessions[self->n_sessions].number = slot;
+            self->sessions[self->n_sessions].low = 1;
+            self->sessions[self->n_sessions++].closed = false;
+        }
+        break;
+    case TXC_REC_SESSION_CLOSE:
+        session = s_find (self, record->session);
+        if (session >= 0)
+            self->sessions[session].closed = true;
+        break;
+    case TXC_REC_COMMIT:
+        s_commit (self, tx, record);
+        break;
+    case TXC_REC_ABORT:
+        if (tx->logged == SIM_OUTCOME_NONE)
+            tx->logged = SIM_OUTCOME_ABORT;
+        break;
+    case TXC_REC_END:
+        tx->logged_end = true;
+        break;
+    case TXC_REC_MARK:
+        s_mark (self, sim, record);
+        break;
+    case TXC_REC_HEURISTIC:
+        tx->logged_heuristic = true;
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,112 @@
+/*
+ * sim_truth.h - what really happened to every transaction and branch.
+ *
+ * The harness's own book: what resource managers did, what was told to whom,
+ * what the durable log says.  The invariants (sim_check.h) are about this
+ * book; nothing in it comes from inside a state machine.
+ */
+#ifndef SIM_TRUTH_H
+#define SIM_TRUTH_H
+
+#include "sim.h"
+
+enum { SIM_STATEMENTS_MAX = 16, SIM_ACCOUNTS = 4 };
+
+/* What a statement of the workload does; its encoded form is these bytes. */
+typedef struct sim_statement {
+    uint64_t id; /* unique in the world; the reply echoes it */
+    uint8_t account;
+    bool writes;
+    int32_t amount;
+} sim_statement_t;
+
+typedef enum sim_branch_state {
+    SIM_BRANCH_ACTIVE,
+    SIM_BRANCH_PREPARED,
+    SIM_BRANCH_COMMITTED,
+    SIM_BRANCH_ROLLED_BACK
+} sim_branch_state_t;
+
+/* A branch as its resource manager holds it. */
+struct sim_branch {
+    txc_list_t node;    /* of its transaction */
+    txc_list_t rm_node; /* of its RM, while active or prepared; else alone */
+    sim_tx_t *tx;
+    sim_rm_t *rm;
+    uint64_t token, number; /* number: the RM's own transaction id */
+    sim_branch_state_t state;
+    bool foreign;       /* planted: nobody may touch it */
+    bool other_rm;      /* listed by the same server under the name of another RM, or another formatID */
+    bool failed;        /* a statement of it failed */
+    bool reappeared;    /* came back prepared after the RM had rolled it back (or was promoted) */
+    bool identity_lost; /* shown by another copy of the data than the one that prepared it */
+    bool operated;      /* an operator decided it */
+    bool one_phase;     /* it was committed in one phase */
+    bool ended_by_op;   /* by a request, not by a crash or a lost session */
+    bool server_attached; /* its session lives in the server and holds it */
+    bool client_attached; /* ... and the agent still has the other end */
+    uint64_t session_agent, session_life; /* whose session: agent's process number, life */
+    uint64_t session;   /* its number, counts up in the RM */
+    bool op_pending;    /* a request of its session that was reported lost may still run */
+    uint64_t prepared_at, ended_at;
+    sim_statement_t statements[SIM_STATEMENTS_MAX];
+    uint32_t n_statements;
+    bool wrote;
+    /* what left its agent and the coordinator about it */
+    bool voted_yes, voted_read_only, voted_no;
+    bool told_commit, told_rollback; /* PHASE2_* left the coordinator */
+    bool ap_rollback, ap_commit;     /* BRANCH_ROLLBACK, BRANCH_COMMIT left a client */
+};
+
+typedef enum sim_outcome { SIM_OUTCOME_NONE, SIM_OUTCOME_COMMIT, SIM_OUTCOME_ABORT } sim_outcome_t;
+
+/* What a client knows about a statement that it issued. */
+typedef struct sim_issued {
+    sim_statement_t statement;
+    char rm[TXC_RM_NAME_MAX + 1];
+    bool done;   /* its operation completed */
+    bool ok;     /* ... with success */
+    uint64_t incarnation; /* of the agent that it was addressed to */
+    uint64_t branch_token; /* where it ran; 0: nowhere yet */
+} sim_issued_t;
+
+struct sim_tx {
+    txc_hash_node_t hash_node;
+    txc_list_t list_node;
+    txc_gtrid_t gtrid;
+    txc_list_t branches;
+    sim_issued_t issued[SIM_STATEMENTS_MAX];
+    uint32_t n_issued;
+    bool planted;          /* not made by a client: foreign or forged */
+    bool operated;         /* an operator decided it, or a part of it */
+    bool hazard;           /* a heuristic was reported: the RM lost what would prove its end */
+    bool commit_sent;      /* a COMMIT message left a client */
+    bool one_phase_sent;   /* a BRANCH_COMMIT left a client */
+    bool ap_rollback;      /* the AP rolled back */
+    bool final_no;         /* an agent's final no is out */
+    bool told_committed;   /* to any client */
+    bool told_rolled_back; /* to anyone */
+    /* the log's verdict, by the harness's own reading of what is durable (sim_reflog.h) */
+    sim_outcome_t logged;
+    bool logged_end, logged_heuristic;
+    uint32_t n_listed;     /* branches of the Commit record */
+    uint64_t listed[TXC_BRANCHES_MAX];
+};
+
+/* The book's page of a gtrid; made if it is new. */
+sim_tx_t *sim_tx_get (sim_t *sim, const txc_gtrid_t *gtrid);
+sim_tx_t *sim_tx_find (const sim_t *sim, const txc_gtrid_t *gtrid);
+
+/* A branch with this token at this RM; NULL: it never existed. */
+sim_branch_t *sim_branch_find (const sim_t *sim, const txc_gtrid_t *gtrid, const char *rm, uint64_t token);
+
+/* True for every gtrid that took the way of two or more branches. */
+bool sim_tx_is_global (const sim_tx_t *tx);
+
+/* How many branches have written, and how many of these are committed, rolled back. */
+void sim_tx_count (const sim_tx_t *tx, uint32_t *wrote, uint32_t *committed, uint32_t *rolled_back);
+
+void sim_truth_init (sim_t *sim);
+void sim_truth_fini (sim_t *sim);
+
+#endif
