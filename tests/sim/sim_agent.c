@@ -7,6 +7,7 @@
 
 #include "base/txc_mem.h"
 #include "sim_check.h"
+#include "sim_coordinator.h"
 #include "sim_net.h"
 #include "sim_trace.h"
 #include "sim_worker.h"
@@ -109,8 +110,11 @@ void sim_agent_work_done (sim_t *sim, sim_agent_t *self, txc_work_done_t *done)
 static void s_told (sim_t *sim, sim_proc_t *owner, uint64_t slot, txc_epoch_t epoch)
 {
     (void) epoch;
+    sim_agent_t *self = sim->agents[owner->index];
     txc_agent_event_t event = {.type = TXC_AGENT_JOURNALED, .slot = slot};
-    s_step (sim, sim->agents[owner->index], &event);
+    s_step (sim, self, &event);
+    if (owner->up && sim_log_wants_checkpoint (self->log))
+        sim_agent_checkpoint (sim, self);
 }
 
 static void s_seen (sim_t *sim, sim_proc_t *owner, uint64_t slot, const void *bytes, size_t size)

@@ -7,7 +7,9 @@
 
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
+#include "sim_agent.h"
 #include "sim_check.h"
+#include "sim_coordinator.h"
 #include "sim_net.h"
 #include "sim_trace.h"
 

@@ -72,6 +72,8 @@ static void s_step (sim_t *sim, sim_coordinator_t *self, txc_event_t *event)
 
 static void s_watch_space (sim_t *sim, sim_coordinator_t *self)
 {
+    if (sim_log_wants_checkpoint (self->log))
+        sim_coordinator_checkpoint (sim, self);
     bool low = sim_log_is_low (self->log);
     if (low == self->low)
         return;

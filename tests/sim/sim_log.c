@@ -9,7 +9,7 @@
 #include "tests/lib/txc_fake_disk.h"
 #include "wire/txc_codec.h"
 
-enum { SIM_KIND_CHECKPOINT = 99, SEGMENT = 131072, SEGMENTS = 4 };
+enum { SIM_KIND_CHECKPOINT = 99, SEGMENT = 131072, SEGMENTS_FEW = 4, SEGMENTS_MANY = 64 };
 
 /* An entry on its way, or on the disk behind the last checkpoint. */
 typedef struct s_place {
@@ -27,6 +27,7 @@ struct sim_log {
     sim_log_hooks_t hooks;
     txc_fake_disk_t *disk;
     txc_store_t *store;
+    uint32_t max_segments;
     uint64_t formats;   /* folders that were made */
     s_place_t *places;  /* in the order of slots */
     size_t n_places, max_places;
@@ -50,6 +51,7 @@ sim_log_t *sim_log_new (sim_t *sim, sim_proc_t *owner, bool write_through, const
     self->write_through = write_through;
     self->hooks = *hooks;
     self->disk = txc_fake_disk_new ();
+    self->max_segments = sim_percent (sim, 30) && !sim->enabled[SIM_FAULT_RESTORED_BACKUP] ? SEGMENTS_FEW : SEGMENTS_MANY;
     return self;
 }
 
@@ -130,7 +132,7 @@ static int s_on_replay (void *arg, uint64_t lsn, uint32_t kind, const void *byte
 static bool s_open_store (sim_log_t *self)
 {
     txc_error_t error;
-    txc_store_options_t options = {.segment_size = SEGMENT, .max_segments = SEGMENTS};
+    txc_store_options_t options = {.segment_size = SEGMENT, .max_segments = self->max_segments};
     options.new_id = txc_mix64 (self->sim->seed * 64 + self->owner->number * 4u + self->formats++);
     self->store = txc_store_open (txc_fake_disk_table (self->disk), &options, &error);
     if (!self->store)
@@ -287,6 +289,11 @@ void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size, uint64_t slo
 }
 
 /* --- space, crashes --------------------------------------------------------------------- */
+
+bool sim_log_wants_checkpoint (const sim_log_t *self)
+{
+    return self->store && txc_store_size (self->store) > (uint64_t) SEGMENT * self->max_segments / 2;
+}
 
 bool sim_log_is_low (const sim_log_t *self)
 {

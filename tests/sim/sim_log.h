@@ -45,6 +45,9 @@ void sim_log_put (sim_log_t *self, const txc_entry_t *entry);
  * state. */
 void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size, uint64_t slot);
 
+/* True when it is time for a checkpoint, as the daemons see it. */
+bool sim_log_wants_checkpoint (const sim_log_t *self);
+
 /* True while the engine can get no more space. */
 bool sim_log_is_low (const sim_log_t *self);
 /* The disk takes no new files until it is told so again. */

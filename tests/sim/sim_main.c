@@ -15,6 +15,8 @@ typedef struct s_options {
     bool trace, verbose, quiet;
 } s_options_t;
 
+int txc_mutant; /* declared in core/txc_mutant.h */
+
 #define MUTANT_NAME(name, text) #name,
 #define MUTANT_TEXT(name, text) text,
 
