@@ -108,7 +108,10 @@ void txc_agent_welcome (txc_agent_t *self, const txc_msg_t *message)
         self->dropped++; /* an older leadership */
         return;
     }
-    if (self->latched || !s_log_is_whole (self, message)) {
+    /* Within one leadership its log only grows: a welcome that was overtaken says less, and means nothing. No
+     * two leaderships share an epoch (txc_replica_lead), not even that of a restored copy. */
+    bool other = order > 0 || message->cluster != self->cluster;
+    if (self->latched || (other && !s_log_is_whole (self, message))) {
         s_latch (self);
         return;
     }

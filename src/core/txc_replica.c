@@ -179,7 +179,10 @@ void txc_replica_lead (txc_replica_t *self, uint64_t round)
         round = self->registry.barrier.round;
     if (round < self->epoch.round)
         round = self->epoch.round;
-    self->epoch = (txc_epoch_t){round + 1, self->config.id};
+    /* A drawn step: a group that was restored from an old copy must not come to lead under an epoch that its
+     * agents obey already. */
+    round += 1 + (txc_mix64 (self->config.seed ^ round) & 0xffff);
+    self->epoch = (txc_epoch_t){round, self->config.id};
     self->leading = false;
     if (!self->registry.cluster && self->proposed_slot == 0) {
         txc_rec_t *format = txc_replica_record (self, TXC_REC_FORMAT);
