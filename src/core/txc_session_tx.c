@@ -228,6 +228,8 @@ void txc_tx_exec (txc_session_t *self, const txc_session_event_t *event)
     else if (!branch && !(branch = txc_tx_branch_add (tx, event->rm)))
         code = txc_error_set (&error, TXC_ELIMIT, "a transaction has at most %d branches", TXC_BRANCHES_MAX);
     if (code != TXC_OK) {
+        if (code == TXC_ETIMEDOUT || code == TXC_ELIMIT) /* a part of the work is missing, for good */
+            txc_tx_blame (tx, code, &error, error.text);
         txc_session_complete (self, event->operation, code, &error);
         return;
     }
