@@ -167,6 +167,7 @@ void txc_agent_branch_timer (txc_agent_t *self, txc_branch_t *branch)
 {
     uint64_t due = branch->state == TXC_BRANCH_ACTIVE ? branch->deadline_ms : TXC_NEVER_MS;
     bool in_doubt = branch->state == TXC_BRANCH_PREPARED || branch->state == TXC_BRANCH_READ_ONLY;
+    in_doubt |= branch->state == TXC_BRANCH_PROVING && branch->unproved;
     if (in_doubt && branch->inquire_ms < due)
         due = branch->inquire_ms;
     if (branch->retry_ms < due)

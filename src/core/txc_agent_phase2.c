@@ -319,11 +319,10 @@ void txc_agent_evidence_done (txc_agent_t *self, txc_branch_t *branch, const txc
     case TXC_WORK_UNKNOWN:
         if (journaled)
             s_committed (self, branch);
-        else
-            s_heuristic (
-                self, branch, TXC_HEUR_HAZARD,
-                "decided commit, but the resource manager does not list the branch and nothing proves "
-                "that it committed");
+        else { /* or the question was an old one, about a branch that ended, was acknowledged and forgotten */
+            branch->unproved = true;
+            txc_agent_inquire (self, branch);
+        }
         break;
     default:
         txc_agent_phase2_later (self, branch);
@@ -385,6 +384,7 @@ void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch)
     message->age_ms = self->now_ms - branch->began_ms;
     message->timeout_ms = (uint32_t) branch->timeout_ms;
     message->flags = (branch->vote == TXC_VOTE_READ_ONLY ? TXC_FLAG_READ_ONLY : 0u) |
+                     (branch->unproved ? TXC_FLAG_FINISHED : 0u) |
                      (branch->record_only ? TXC_FLAG_RECORD_ONLY : 0u);
 }
 
@@ -395,6 +395,10 @@ void txc_agent_pending (txc_agent_t *self, const txc_msg_t *message)
         rm < 0 ? NULL : txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
     if (branch && branch->state == TXC_BRANCH_PREPARED)
         branch->quarantined = message->code == TXC_EFOREIGN;
+    else if (branch && branch->state == TXC_BRANCH_PROVING && branch->unproved)
+        s_heuristic (self, branch, TXC_HEUR_HAZARD,
+                     "decided commit, but the resource manager does not list the branch and nothing proves "
+                     "that it committed");
 }
 
 /* End is on record: nobody will ask for this branch again. */
@@ -405,6 +409,8 @@ void txc_agent_ended (txc_agent_t *self, const txc_msg_t *message)
         return;
     txc_branch_t *branch = txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
     txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, (uint8_t) rm, message->token);
+    if (branch && branch->state == TXC_BRANCH_PROVING && branch->unproved)
+        txc_agent_branch_end (self, branch, TXC_BRANCH_COMMITTED); /* acknowledged long ago */
     if (proof && (!branch || txc_branch_is_ended (branch)))
         txc_agent_proof_forget (self, proof, true);
 }

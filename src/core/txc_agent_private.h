@@ -77,6 +77,7 @@ typedef struct txc_branch {
     bool fence_first;     /* the session that may still hold it must be ended before the next try */
     bool quarantined;     /* of a session that the log never opened */
     bool record_only;     /* the RM's identity changed: only recorded outcomes count */
+    bool unproved;        /* in PROVING: nothing proves its end; does the leader still want to know? */
     bool by_operator;     /* the end under way is an operator's heuristic */
     uint64_t number;      /* txc_work_t.branch */
     uint64_t token;

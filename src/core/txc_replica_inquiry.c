@@ -37,11 +37,11 @@ static void s_inquiry_in_flight (txc_replica_t *self, const txc_msg_t *question,
     switch (gtx->state) {
     case TXC_GTX_COMMITTING:
     case TXC_GTX_ENDING:
-        if (question->flags & TXC_FLAG_FINISHED && place >= 0)
-            s_tell (self, question, TXC_MSG_INQUIRY_PENDING, TXC_PENDING);
-        else
+        if (!(question->flags & TXC_FLAG_FINISHED) || place < 0)
             s_tell_outcome (self, question, place >= 0);
-        break;
+        else if (gtx->state == TXC_GTX_COMMITTING && !gtx->branches[place].done)
+            s_tell (self, question, TXC_MSG_INQUIRY_PENDING, TXC_PENDING);
+        break; /* acknowledged: End will answer it */
     case TXC_GTX_ABORTING:
         s_tell_outcome (self, question, false);
         break;
