@@ -33,13 +33,13 @@ enum {
     SIM_RMS_MAX = 4,
     SIM_CLIENTS_MAX = 5,
     SIM_PROCS_MAX = 1 + SIM_AGENTS_MAX + SIM_RMS_MAX + SIM_CLIENTS_MAX,
-    SIM_MS = 1000,          /* virtual time runs in microseconds */
+    SIM_MS = 1000, /* virtual time runs in microseconds */
     SIM_S = 1000 * 1000,
     SIM_TEXT_MAX = 400
 };
 
-/* Every kind of fault, with the rate (per million chances) that a seed which enables it draws at most.  0: the fault
- * is not drawn at chances but placed on the seed's time line. */
+/* Every kind of fault, with the rate (per million chances) that a seed which enables it draws at most.  0:
+ * the fault is not drawn at chances but placed on the seed's time line. */
 /* clang-format off */
 #define SIM_FAULT_MAP(X)                                                                  \
     X (MESSAGE_LOST, 100000, "messages lost")                                             \
@@ -88,11 +88,12 @@ const char *sim_fault_text (sim_fault_t fault);
 
 typedef enum sim_kind { SIM_COORDINATOR, SIM_AGENT, SIM_RM, SIM_CLIENT } sim_kind_t;
 
-/* A process.  Its life counts from 1; what was meant for an earlier life never reaches a later one by accident. */
+/* A process.  Its life counts from 1; what was meant for an earlier life never reaches a later one by
+ * accident. */
 struct sim_proc {
     sim_kind_t kind;
-    uint8_t index;   /* within its kind */
-    uint8_t number;  /* among all processes: position in sim->procs */
+    uint8_t index;  /* within its kind */
+    uint8_t number; /* among all processes: position in sim->procs */
     bool up;
     char name[16];
     uint64_t life;
@@ -114,7 +115,8 @@ struct sim_event {
 
 /* What all seeds of a run add up to. */
 typedef struct sim_stats {
-    uint64_t seeds, violations, commits, aborts, one_phase, read_only, heuristic, unknown, steps, messages, records;
+    uint64_t seeds, violations, commits, aborts, one_phase, read_only, heuristic, unknown, steps, messages,
+        records;
     uint64_t faults[SIM_FAULTS];
 } sim_stats_t;
 
@@ -125,16 +127,16 @@ struct sim {
     sim_event_t **heap;
     size_t n_heap, max_heap;
 
-    bool trace;    /* print as it happens */
-    bool healed;   /* faults are over: everything must end */
+    bool trace;  /* print as it happens */
+    bool healed; /* faults are over: everything must end */
     bool finished;
     uint32_t rate[SIM_FAULTS]; /* this seed's, per million; 0: not enabled */
     bool enabled[SIM_FAULTS];
-    uint32_t delay_us;         /* of a message, typically */
-    bool stable_routes;        /* a restarted agent is reached under its old route */
-    bool journals_lost;        /* an agent lost entries that it had not forced: a hazard can be honest */
-    bool rm_history_lost;      /* a promoted standby: branches of that RM end by an operator */
-    bool restored;             /* an old backup is in place: only agents are protected from it */
+    uint32_t delay_us;    /* of a message, typically */
+    bool stable_routes;   /* a restarted agent is reached under its old route */
+    bool journals_lost;   /* an agent lost entries that it had not forced: a hazard can be honest */
+    bool rm_history_lost; /* a promoted standby: branches of that RM end by an operator */
+    bool restored;        /* an old backup is in place: only agents are protected from it */
     uint8_t cut[SIM_PROCS_MAX][SIM_PROCS_MAX]; /* partitions that separate two processes */
 
     uint32_t n_procs, n_agents, n_rms, n_clients;
@@ -144,11 +146,11 @@ struct sim {
     sim_rm_t *rms[SIM_RMS_MAX];
     sim_client_t *clients[SIM_CLIENTS_MAX];
 
-    txc_hash_t txs;      /* sim_tx_t: everything known about each gtrid (sim_truth.h) */
-    txc_list_t tx_list;  /* the same, in order of birth */
+    txc_hash_t txs;            /* sim_tx_t: everything known about each gtrid (sim_truth.h) */
+    txc_list_t tx_list;        /* the same, in order of birth */
     struct sim_reflog *reflog; /* the harness's reading of the durable log */
-    uint64_t cluster;    /* what the coordinator's log says; 0: not formatted yet */
-    uint64_t statements; /* numbers of statements, unique in the world */
+    uint64_t cluster;          /* what the coordinator's log says; 0: not formatted yet */
+    uint64_t statements;       /* numbers of statements, unique in the world */
 
     const char *violation; /* name of the first broken invariant; NULL: none */
     char violation_text[SIM_TEXT_MAX];
@@ -173,11 +175,15 @@ void sim_count (sim_t *sim, sim_fault_t fault);
 sim_event_t *sim_after (sim_t *sim, uint64_t delay_us, sim_proc_t *owner, uint64_t life,
                         void (*run) (sim_t *sim, sim_event_t *event));
 
+/* How long proc goes on being stopped, as far as one need not look again; 0: it runs. */
+uint64_t sim_proc_stopped (const sim_t *sim, const sim_proc_t *proc);
+
 /* What a process's own clock shows. */
 uint64_t sim_proc_ms (const sim_t *sim, const sim_proc_t *proc);
 
 /* Makes sure that a tick of proc comes when its own clock shows at_ms (UINT64_MAX: never). */
-void sim_proc_tick_at (sim_t *sim, sim_proc_t *proc, uint64_t at_ms, void (*run) (sim_t *sim, sim_event_t *event));
+void sim_proc_tick_at (sim_t *sim, sim_proc_t *proc, uint64_t at_ms,
+                       void (*run) (sim_t *sim, sim_event_t *event));
 
 /* Begins a life: up, a fresh clock. */
 void sim_proc_begin (sim_t *sim, sim_proc_t *proc);

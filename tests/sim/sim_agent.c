@@ -133,12 +133,11 @@ static void s_die (sim_t *sim, sim_proc_t *owner)
 void sim_agent_checkpoint (sim_t *sim, sim_agent_t *self)
 {
     txc_agent_checkpoint (self->core, &self->update);
-    uint64_t slot = self->update.n_entries ? self->update.entries[0].slot : 0;
+    size_t place = sim_log_count (self->log);
     for (uint32_t i = 0; i < self->update.n_entries; i++)
         sim_log_put (self->log, &self->update.entries[i]);
     txc_update_clear (&self->update);
-    if (slot)
-        sim_log_checkpoint (self->log, NULL, 0, slot);
+    sim_log_cut (self->log, place);
     (void) sim;
 }
 
@@ -148,14 +147,14 @@ void sim_agent_new (sim_t *sim, uint32_t index)
 {
     static const sim_log_hooks_t hooks = {s_told, s_seen, s_die};
     sim_agent_t *self = txc_calloc (1, sizeof *self);
-    self->proc = (sim_proc_t) {.kind = SIM_AGENT, .index = (uint8_t) index, .number = (uint8_t) sim->n_procs};
+    self->proc = (sim_proc_t){.kind = SIM_AGENT, .index = (uint8_t) index, .number = (uint8_t) sim->n_procs};
     snprintf (self->proc.name, sizeof self->proc.name, "agent-%u", index);
     sim->procs[sim->n_procs++] = &self->proc;
     sim->agents[index] = self;
     sim_worker_init (self);
     self->log = sim_log_new (sim, &self->proc, true, &hooks);
     txc_update_init (&self->update);
-    self->config = (txc_agent_config_t) {
+    self->config = (txc_agent_config_t){
         .codec = &txc_journal_codec,
         .hello_ms = (uint32_t) sim_between (sim, 200, 1000),
         .inquiry_ms = (uint32_t) sim_between (sim, 200, 2000),
@@ -172,7 +171,8 @@ void sim_agent_new (sim_t *sim, uint32_t index)
             continue;
         rm->place = self->config.n_rms++;
         self->rms[rm->place] = rm;
-        txc_copy_text (self->config.rms[rm->place].name, sizeof self->config.rms[rm->place].name, rm->proc.name);
+        txc_copy_text (self->config.rms[rm->place].name, sizeof self->config.rms[rm->place].name,
+                       rm->proc.name);
         self->config.rms[rm->place].journal_committing = rm->kind == SIM_RM_MYSQL;
     }
 }
@@ -187,7 +187,8 @@ void sim_agent_destroy (sim_t *sim, uint32_t index)
     free (self);
 }
 
-static int s_replay (void *arg, bool checkpoint, uint64_t slot, txc_epoch_t epoch, const void *bytes, size_t size)
+static int s_replay (void *arg, bool checkpoint, uint64_t slot, txc_epoch_t epoch, const void *bytes,
+                     size_t size)
 {
     (void) checkpoint;
     (void) slot;
@@ -202,7 +203,8 @@ void sim_agent_start (sim_t *sim, sim_agent_t *self)
     sim_proc_begin (sim, &self->proc);
     self->config.incarnation = sim_random (sim) | 1;
     self->config.seed = sim_random (sim);
-    sim_trace (sim, self->proc.name, "starts as incarnation %04x", (unsigned) (self->config.incarnation & 0xffff));
+    sim_trace (sim, self->proc.name, "starts as incarnation %04x",
+               (unsigned) (self->config.incarnation & 0xffff));
     self->core = txc_agent_new (&self->config);
     if (!sim_log_open (self->log, s_replay, self))
         return;

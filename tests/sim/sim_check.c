@@ -23,8 +23,9 @@ bool sim_check_is_listed (const sim_tx_t *tx, uint64_t token)
     return false;
 }
 
-/* Rolled back may be said only if nothing can make the transaction commit any more: an Abort or the session's end is
- * durable, a branch cast a final no, the AP itself rolled back what only it could commit, or the mark has passed it. */
+/* Rolled back may be said only if nothing can make the transaction commit any more: an Abort or the session's
+ * end is durable, a branch cast a final no, the AP itself rolled back what only it could commit, or the mark
+ * has passed it. */
 static bool s_is_irrevocably_rolled_back (const sim_t *sim, const sim_tx_t *tx)
 {
     return tx->logged == SIM_OUTCOME_ABORT || tx->final_no ||
@@ -42,8 +43,8 @@ static void s_phase2_commit (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
     if (branch && branch->voted_read_only && (wrote == 0 || tx->logged == SIM_OUTCOME_COMMIT))
         return; /* its locks may go */
     if (tx->logged != SIM_OUTCOME_COMMIT)
-        sim_violation (sim, "commit-sent-not-durable", "PHASE2_COMMIT of %s leaves, no valid Commit is durable",
-                       s_gtrid (&message->gtrid));
+        sim_violation (sim, "commit-sent-not-durable",
+                       "PHASE2_COMMIT of %s leaves, no valid Commit is durable", s_gtrid (&message->gtrid));
     else if (!sim_check_is_listed (tx, message->token))
         sim_violation (sim, "commit-sent-unlisted", "PHASE2_COMMIT of %s for a branch that did not vote yes",
                        s_gtrid (&message->gtrid));
@@ -103,17 +104,19 @@ void sim_check_from_coordinator (sim_t *sim, const txc_msg_t *message)
         break;
     case TXC_MSG_ENDED:
         if (tx->logged == SIM_OUTCOME_COMMIT && !tx->logged_end)
-            sim_violation (sim, "ended-not-durable", "ENDED of %s, no End is durable", s_gtrid (&message->gtrid));
+            sim_violation (sim, "ended-not-durable", "ENDED of %s, no End is durable",
+                           s_gtrid (&message->gtrid));
         break;
     case TXC_MSG_SESSION_OPENED:
         if (message->code == TXC_OK && sim_reflog_session (sim->reflog, message->session) == SIM_REF_NEVER)
-            sim_violation (sim, "session-not-durable", "session %" PRIx64 " is told, no SessionOpen is durable",
-                           message->session);
+            sim_violation (sim, "session-not-durable",
+                           "session %" PRIx64 " is told, no SessionOpen is durable", message->session);
         break;
     case TXC_MSG_SESSION_ALIVE:
         if (message->code == TXC_ESESSION && message->cluster == sim->cluster &&
             sim_reflog_session (sim->reflog, message->session) == SIM_REF_OPEN)
-            sim_violation (sim, "close-not-durable", "session %" PRIx64 " is told closed, no SessionClose is durable",
+            sim_violation (sim, "close-not-durable",
+                           "session %" PRIx64 " is told closed, no SessionClose is durable",
                            message->session);
         break;
     default:
@@ -149,8 +152,8 @@ static void s_vote (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
         if (!branch || over)
             break;
         if (branch->voted_yes || branch->voted_read_only)
-            sim_violation (sim, "no-after-yes", "final no for %s at %s, which had voted", s_gtrid (&message->gtrid),
-                           message->rm);
+            sim_violation (sim, "no-after-yes", "final no for %s at %s, which had voted",
+                           s_gtrid (&message->gtrid), message->rm);
         if (branch->state == SIM_BRANCH_PREPARED)
             sim_violation (sim, "final-no-prepared", "final no for %s at %s, which is prepared",
                            s_gtrid (&message->gtrid), message->rm);
@@ -170,7 +173,8 @@ static void s_phase2_done (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
         bool excused = tx->operated || (branch && branch->identity_lost) || !branch ||
                        (rm && rm->kind == SIM_RM_MYSQL && sim->journals_lost);
         if (!excused)
-            sim_violation (sim, "needless-heuristic", "%s at %s is reported %s, its end could have been proved",
+            sim_violation (sim, "needless-heuristic",
+                           "%s at %s is reported %s, its end could have been proved",
                            s_gtrid (&message->gtrid), message->rm, txc_heur_name (message->heur));
         return;
     }
@@ -228,9 +232,8 @@ void sim_check_from_client (sim_t *sim, const txc_msg_t *message)
     if (txc_gtrid_is_none (&message->gtrid))
         return;
     sim_tx_t *tx = sim_tx_get (sim, &message->gtrid);
-    sim_branch_t *branch = message->rm[0]
-                               ? sim_branch_find (sim, &message->gtrid, message->rm, message->token)
-                               : NULL;
+    sim_branch_t *branch =
+        message->rm[0] ? sim_branch_find (sim, &message->gtrid, message->rm, message->token) : NULL;
     switch (message->type) {
     case TXC_MSG_COMMIT:
         if (tx->ap_rollback)
@@ -245,8 +248,8 @@ void sim_check_from_client (sim_t *sim, const txc_msg_t *message)
         break;
     case TXC_MSG_BRANCH_ROLLBACK:
         if (tx->commit_sent && tx->logged != SIM_OUTCOME_ABORT && !tx->told_rolled_back)
-            sim_violation (sim, "own-rollback-after-commit", "%s is rolled back by the AP after a commit was sent",
-                           s_gtrid (&message->gtrid));
+            sim_violation (sim, "own-rollback-after-commit",
+                           "%s is rolled back by the AP after a commit was sent", s_gtrid (&message->gtrid));
         if (branch)
             branch->ap_rollback = true;
         break;
@@ -264,24 +267,28 @@ void sim_check_told (sim_t *sim, const char *who, sim_tx_t *tx, int code, bool c
         return;
     if (code == TXC_OK) {
         if (tx->told_rolled_back && wrote > 0)
-            sim_violation (sim, "told-twice", "%s is told committed to %s, it was told rolled back before", gtrid, who);
+            sim_violation (sim, "told-twice", "%s is told committed to %s, it was told rolled back before",
+                           gtrid, who);
         if (wrote > 0 && tx->logged != SIM_OUTCOME_COMMIT && committed == 0)
-            sim_violation (sim, "committed-told-not-durable", "%s is told committed to %s, nothing says so", gtrid, who);
+            sim_violation (sim, "committed-told-not-durable", "%s is told committed to %s, nothing says so",
+                           gtrid, who);
         if (completed && !tx->operated && !tx->hazard && tx->logged == SIM_OUTCOME_COMMIT)
-            TXC_LIST_EACH (&tx->branches, link) {
+            TXC_LIST_EACH (&tx->branches, link)
+            {
                 const sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, node);
                 if (sim_check_is_listed (tx, branch->token) && branch->state != SIM_BRANCH_COMMITTED &&
                     !branch->reappeared)
-                    sim_violation (sim, "completed-not-applied", "%s is told completed to %s, not at %s", gtrid, who,
-                                   branch->rm->proc.name);
+                    sim_violation (sim, "completed-not-applied", "%s is told completed to %s, not at %s",
+                                   gtrid, who, branch->rm->proc.name);
             }
         tx->told_committed = true;
     } else if (code == TXC_ROLLED_BACK) {
         if (tx->told_committed && wrote > 0)
-            sim_violation (sim, "told-twice", "%s is told rolled back to %s, it was told committed before", gtrid, who);
-        if (committed > 0 && !tx->operated)
-            sim_violation (sim, "rolled-back-told-of-committed", "%s is told rolled back to %s, a branch is committed",
+            sim_violation (sim, "told-twice", "%s is told rolled back to %s, it was told committed before",
                            gtrid, who);
+        if (committed > 0 && !tx->operated)
+            sim_violation (sim, "rolled-back-told-of-committed",
+                           "%s is told rolled back to %s, a branch is committed", gtrid, who);
         tx->told_rolled_back = true;
     } else if ((code == TXC_MIXED || code == TXC_HAZARD) && !tx->operated && !tx->hazard) {
         sim_violation (sim, "needless-heuristic", "%s is told %s to %s, no heuristic happened", gtrid,

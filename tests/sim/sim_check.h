@@ -19,7 +19,8 @@ void sim_check_from_client (sim_t *sim, const txc_msg_t *message);
 /* An application was told what became of its transaction. */
 void sim_check_told (sim_t *sim, const char *who, sim_tx_t *tx, int code, bool completed);
 
-/* A resource manager starts, prepares or ends a branch.  by_op: by a request, not by a crash or a lost session. */
+/* A resource manager starts, prepares or ends a branch.  by_op: by a request, not by a crash or a lost
+ * session. */
 void sim_check_statement (sim_t *sim, const sim_branch_t *branch, const sim_statement_t *statement,
                           uint64_t incarnation);
 void sim_check_prepared (sim_t *sim, const sim_branch_t *branch);

@@ -34,9 +34,11 @@ void sim_check_statement (sim_t *sim, const sim_branch_t *branch, const sim_stat
         return;
     }
     if (issued->incarnation != incarnation)
-        sim_violation (sim, "statement-other-incarnation", "%s runs a statement addressed to another incarnation",
-                       s_name (branch));
-    if (issued->branch_token)
+        sim_violation (sim, "statement-other-incarnation",
+                       "%s runs a statement addressed to another incarnation", s_name (branch));
+    /* It may run again in another branch if the first one went down with its agent: that one can never
+     * commit. */
+    if (issued->branch_token == branch->token)
         sim_violation (sim, "statement-twice", "%s runs statement %" PRIu64 " again", s_name (branch),
                        statement->id);
     issued->branch_token = branch->token;
@@ -47,7 +49,8 @@ void sim_check_statement (sim_t *sim, const sim_branch_t *branch, const sim_stat
 void sim_check_prepared (sim_t *sim, const sim_branch_t *branch)
 {
     if (branch->voted_no && !branch->reappeared)
-        sim_violation (sim, "prepared-after-final-no", "%s becomes prepared after a final no", s_name (branch));
+        sim_violation (sim, "prepared-after-final-no", "%s becomes prepared after a final no",
+                       s_name (branch));
 }
 
 /* A committed branch holds exactly the statements whose replies the AP has. */
@@ -71,14 +74,15 @@ static void s_statements (sim_t *sim, const sim_branch_t *branch)
                        s_name (branch), branch->n_statements, known);
 }
 
-/* Two-phase: nothing of the transaction commits unless every branch that the decision lists can, and no branch's locks
- * went before the last branch had voted. */
+/* Two-phase: nothing of the transaction commits unless every branch that the decision lists can, and no
+ * branch's locks went before the last branch had voted. */
 static void s_atomic (sim_t *sim, const sim_branch_t *branch)
 {
     const sim_tx_t *tx = branch->tx;
     for (uint32_t i = 0; i < tx->n_listed; i++) {
         bool alive = false;
-        TXC_LIST_EACH (&tx->branches, link) {
+        TXC_LIST_EACH (&tx->branches, link)
+        {
             const sim_branch_t *other = TXC_CONTAINER (link, sim_branch_t, node);
             alive |= other->token == tx->listed[i] && other->state != SIM_BRANCH_ACTIVE &&
                      (other->state != SIM_BRANCH_ROLLED_BACK || other->operated);
@@ -92,9 +96,11 @@ static void s_atomic (sim_t *sim, const sim_branch_t *branch)
             sim_violation (sim, "update-lost", "%s commits, a write at %s is not in the decision",
                            s_name (branch), issued->rm);
     }
-    TXC_LIST_EACH (&tx->branches, link) {
+    TXC_LIST_EACH (&tx->branches, link)
+    {
         const sim_branch_t *other = TXC_CONTAINER (link, sim_branch_t, node);
-        if (other->voted_read_only && other->ended_by_op && other->ended_at < branch->prepared_at)
+        if (other->voted_read_only && other->ended_by_op && other->ended_at < branch->prepared_at &&
+            !branch->reappeared)
             sim_violation (sim, "locks-released-early", "%s was read-only and ended before %s had prepared",
                            other->rm->proc.name, s_name (branch));
     }
@@ -108,17 +114,19 @@ void sim_check_committed (sim_t *sim, sim_branch_t *branch)
     if (!branch->told_commit && !branch->ap_commit)
         sim_violation (sim, "commit-unasked", "%s commits, nobody decided so", s_name (branch));
     if (tx->told_rolled_back && !tx->operated)
-        sim_violation (sim, "commit-after-rolled-back", "%s commits, it was told rolled back", s_name (branch));
+        sim_violation (sim, "commit-after-rolled-back", "%s commits, it was told rolled back",
+                       s_name (branch));
     if (branch->failed)
-        sim_violation (sim, "failed-branch-committed", "%s commits, a statement of it had failed", s_name (branch));
+        sim_violation (sim, "failed-branch-committed", "%s commits, a statement of it had failed",
+                       s_name (branch));
     if (branch->voted_no)
         sim_violation (sim, "commit-after-final-no", "%s commits after a final no", s_name (branch));
     s_statements (sim, branch);
     if (!branch->one_phase && !tx->operated)
         s_atomic (sim, branch);
     if (branch->one_phase && tx->commit_sent)
-        sim_violation (sim, "one-phase-of-several", "%s commits in one phase, the transaction has more branches",
-                       s_name (branch));
+        sim_violation (sim, "one-phase-of-several",
+                       "%s commits in one phase, the transaction has more branches", s_name (branch));
 }
 
 void sim_check_rolled_back (sim_t *sim, sim_branch_t *branch, bool by_op)
@@ -128,8 +136,11 @@ void sim_check_rolled_back (sim_t *sim, sim_branch_t *branch, bool by_op)
         return;
     if (tx->logged == SIM_OUTCOME_COMMIT && sim_check_is_listed (tx, branch->token))
         sim_violation (sim, "torn", "%s rolls back, its transaction is committed", s_name (branch));
-    if (tx->told_committed)
-        sim_violation (sim, "rollback-after-committed", "%s rolls back, it was told committed", s_name (branch));
+    bool stray =
+        tx->logged == SIM_OUTCOME_COMMIT ? !sim_check_is_listed (tx, branch->token) : !branch->ap_commit;
+    if (tx->told_committed && !stray)
+        sim_violation (sim, "rollback-after-committed", "%s rolls back, it was told committed",
+                       s_name (branch));
     bool asked = branch->told_rollback || branch->ap_rollback;
     if (by_op && branch->voted_yes && !asked)
         sim_violation (sim, "yes-without-outcome", "%s rolls back after its yes, nobody decided so",

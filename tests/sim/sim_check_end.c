@@ -12,28 +12,31 @@ static void s_transaction (sim_t *sim, const sim_tx_t *tx, int64_t *excused)
     uint32_t wrote, committed, rolled_back;
     txc_gtrid_format (&tx->gtrid, gtrid);
     sim_tx_count (tx, &wrote, &committed, &rolled_back);
-    TXC_LIST_EACH (&tx->branches, link) {
+    TXC_LIST_EACH (&tx->branches, link)
+    {
         const sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, node);
         for (uint32_t i = 0; i < branch->n_statements; i++)
             if (tx->operated && branch->state == SIM_BRANCH_COMMITTED && branch->statements[i].writes)
                 *excused += branch->statements[i].amount;
         if (branch->state == SIM_BRANCH_PREPARED && !branch->foreign)
-            sim_violation (sim, "in-doubt-for-ever", "%s is still prepared at %s", gtrid, branch->rm->proc.name);
+            sim_violation (sim, "in-doubt-for-ever", "%s is still prepared at %s", gtrid,
+                           branch->rm->proc.name);
         if (branch->state == SIM_BRANCH_ACTIVE)
             sim_violation (sim, "left-open", "%s is still active at %s", gtrid, branch->rm->proc.name);
         if (branch->foreign && branch->state != SIM_BRANCH_PREPARED)
-            sim_violation (sim, "foreign-touched", "%s is not prepared at %s any more", gtrid, branch->rm->proc.name);
+            sim_violation (sim, "foreign-touched", "%s is not prepared at %s any more", gtrid,
+                           branch->rm->proc.name);
     }
     if (tx->operated || tx->planted)
         return;
     if (tx->told_committed && wrote && !committed)
         sim_violation (sim, "committed-told-not-committed", "%s was told committed, nothing is", gtrid);
     if (tx->told_rolled_back && committed)
-        sim_violation (sim, "rolled-back-told-not-rolled-back", "%s was told rolled back, %u branches are committed",
-                       gtrid, committed);
+        sim_violation (sim, "rolled-back-told-not-rolled-back",
+                       "%s was told rolled back, %u branches are committed", gtrid, committed);
     if (tx->logged == SIM_OUTCOME_COMMIT && tx->n_listed != committed)
-        sim_violation (sim, "ledger-differs", "%s: %u branches voted yes, %u are committed", gtrid, tx->n_listed,
-                       committed);
+        sim_violation (sim, "ledger-differs", "%s: %u branches voted yes, %u are committed", gtrid,
+                       tx->n_listed, committed);
     if (tx->logged == SIM_OUTCOME_COMMIT && !tx->logged_end)
         sim_violation (sim, "never-ended", "%s is committed, its End is not on record", gtrid);
     if (committed)
@@ -50,7 +53,7 @@ void sim_check_end (sim_t *sim)
 {
     int64_t total = 0, excused = 0;
     TXC_LIST_EACH (&sim->tx_list, link)
-        s_transaction (sim, TXC_CONTAINER (link, sim_tx_t, list_node), &excused);
+    s_transaction (sim, TXC_CONTAINER (link, sim_tx_t, list_node), &excused);
     for (uint32_t i = 0; i < sim->n_rms; i++)
         for (uint32_t k = 0; k < SIM_ACCOUNTS; k++)
             total += sim->rms[i]->accounts[k];

@@ -17,8 +17,9 @@ static void s_on_tick (sim_t *sim, sim_event_t *event);
 
 static const char *s_op_name (txc_op_t op)
 {
-    static const char *const names[] = {"none",   "open",   "close", "begin",  "exec",     "commit",  "rollback", "outcome",
-                                        "forget", "export", "join",  "detach", "reattach", "message", "tick"};
+    static const char *const names[] = {"none",   "open",     "close",    "begin",   "exec",
+                                        "commit", "rollback", "outcome",  "forget",  "export",
+                                        "join",   "detach",   "reattach", "message", "tick"};
     return names[op];
 }
 
@@ -70,8 +71,9 @@ static void s_complete (sim_t *sim, sim_client_t *self, const txc_completion_t *
         sim_client_completed (sim, self, &pending, completion);
         return;
     }
-    sim_violation (sim, "completion-unknown", "%s: operation %" PRIu64 " completes twice or was never asked for",
-                   self->proc.name, completion->operation);
+    sim_violation (sim, "completion-unknown",
+                   "%s: operation %" PRIu64 " completes twice or was never asked for", self->proc.name,
+                   completion->operation);
 }
 
 static bool s_dies (sim_t *sim, sim_client_t *self)
@@ -119,25 +121,26 @@ void sim_client_receive (sim_t *sim, sim_client_t *self, const txc_msg_t *messag
     s_step (sim, self, &event, NULL);
 }
 
-void sim_client_do (sim_t *sim, sim_client_t *self, txc_session_event_t *event, uint32_t slot, uint32_t statement,
-                    uint64_t *tx)
+void sim_client_do (sim_t *sim, sim_client_t *self, txc_session_event_t *event, uint32_t slot,
+                    uint32_t statement, uint64_t *tx)
 {
     TXC_ASSERT (self->n_pending < SIM_PENDING_MAX);
     event->operation = ++self->operations;
     sim_pending_t *pending = &self->pending[self->n_pending++];
-    *pending = (sim_pending_t) {.operation = event->operation,
-                                .op = event->op,
-                                .slot = slot,
-                                .statement = statement,
-                                .since = sim->now};
+    *pending = (sim_pending_t){.operation = event->operation,
+                               .op = event->op,
+                               .slot = slot,
+                               .statement = statement,
+                               .since = sim->now};
     pending->gtrid = event->op == TXC_OP_OUTCOME ? event->gtrid
                      : event->tx                 ? txc_session_gtrid (self->core, event->tx)
-                                                 : (txc_gtrid_t) {0, 0, 0, 0};
+                                                 : (txc_gtrid_t){0, 0, 0, 0};
     if (sim->trace) {
         char gtrid[TXC_GTRID_MAX + 1] = "";
         if (!txc_gtrid_is_none (&pending->gtrid))
             txc_gtrid_format (&pending->gtrid, gtrid);
-        sim_trace (sim, self->proc.name, "asks: %s %s %s", s_op_name (event->op), gtrid, event->rm ? event->rm : "");
+        sim_trace (sim, self->proc.name, "asks: %s %s %s", s_op_name (event->op), gtrid,
+                   event->rm ? event->rm : "");
     }
     s_step (sim, self, event, tx);
 }
@@ -152,7 +155,7 @@ sim_slot_t *sim_client_slot (sim_client_t *self, uint32_t slot)
 void sim_client_new (sim_t *sim, uint32_t index, bool auditor)
 {
     sim_client_t *self = txc_calloc (1, sizeof *self);
-    self->proc = (sim_proc_t) {.kind = SIM_CLIENT, .index = (uint8_t) index, .number = (uint8_t) sim->n_procs};
+    self->proc = (sim_proc_t){.kind = SIM_CLIENT, .index = (uint8_t) index, .number = (uint8_t) sim->n_procs};
     snprintf (self->proc.name, sizeof self->proc.name, auditor ? "auditor" : "client-%u", index);
     sim->procs[sim->n_procs++] = &self->proc;
     sim->clients[index] = self;

@@ -25,18 +25,18 @@ typedef struct sim_pending {
 } sim_pending_t;
 
 typedef enum sim_slot_state {
-    SIM_SLOT_IDLE,      /* begins the next transaction when it is woken */
+    SIM_SLOT_IDLE, /* begins the next transaction when it is woken */
     SIM_SLOT_EXECUTING,
-    SIM_SLOT_LENT,      /* another process has the transaction */
+    SIM_SLOT_LENT, /* another process has the transaction */
     SIM_SLOT_ENDING,
-    SIM_SLOT_ASKING,    /* the outcome was unknown */
+    SIM_SLOT_ASKING, /* the outcome was unknown */
     SIM_SLOT_OVER
 } sim_slot_state_t;
 
 typedef struct sim_slot {
     sim_slot_state_t state;
-    uint32_t left;        /* transactions still to come */
-    uint32_t generation;  /* of its transaction, so that late wake-ups are known */
+    uint32_t left;       /* transactions still to come */
+    uint32_t generation; /* of its transaction, so that late wake-ups are known */
     uint64_t tx;
     txc_gtrid_t gtrid;
     uint32_t n_statements, next; /* of the plan */
@@ -44,9 +44,9 @@ typedef struct sim_slot {
         sim_statement_t statement;
         uint8_t rm;
     } plan[SIM_STATEMENTS_MAX];
-    uint32_t waiting;     /* operations of this slot that are out */
+    uint32_t waiting; /* operations of this slot that are out */
     bool failed, async, last_hint, decision_logged;
-    bool shared;          /* lend it to another process in the middle */
+    bool shared;            /* lend it to another process in the middle */
     sim_client_t *guest_of; /* this slot works for a slot of another process */
     uint32_t host_slot, host_generation;
     uint64_t host_life;
@@ -81,8 +81,8 @@ bool sim_client_is_over (const sim_client_t *self);
 /* --- for the workload (sim_workload.c) */
 
 /* Gives an operation to the session machine. */
-void sim_client_do (sim_t *sim, sim_client_t *self, txc_session_event_t *event, uint32_t slot, uint32_t statement,
-                    uint64_t *tx);
+void sim_client_do (sim_t *sim, sim_client_t *self, txc_session_event_t *event, uint32_t slot,
+                    uint32_t statement, uint64_t *tx);
 void sim_client_completed (sim_t *sim, sim_client_t *self, const sim_pending_t *pending,
                            const txc_completion_t *completion);
 /* Begins what the process has to do once its session is open. */

@@ -134,14 +134,14 @@ void sim_coordinator_new (sim_t *sim)
 {
     static const sim_log_hooks_t hooks = {s_told, s_seen, s_die};
     sim_coordinator_t *self = txc_calloc (1, sizeof *self);
-    self->proc = (sim_proc_t) {.kind = SIM_COORDINATOR, .number = (uint8_t) sim->n_procs};
+    self->proc = (sim_proc_t){.kind = SIM_COORDINATOR, .number = (uint8_t) sim->n_procs};
     snprintf (self->proc.name, sizeof self->proc.name, "coordinator");
     sim->procs[sim->n_procs++] = &self->proc;
     sim->coordinator = self;
     sim->reflog = txc_calloc (1, sizeof *sim->reflog);
     self->log = sim_log_new (sim, &self->proc, false, &hooks);
     txc_update_init (&self->update);
-    self->config = (txc_replica_config_t) {
+    self->config = (txc_replica_config_t){
         .id = 1,
         .codec = &txc_record_codec,
         .lease_ms = (uint32_t) sim_between (sim, 2000, 10000),
@@ -162,7 +162,8 @@ void sim_coordinator_destroy (sim_t *sim)
     free (self);
 }
 
-static int s_replay (void *arg, bool checkpoint, uint64_t slot, txc_epoch_t epoch, const void *bytes, size_t size)
+static int s_replay (void *arg, bool checkpoint, uint64_t slot, txc_epoch_t epoch, const void *bytes,
+                     size_t size)
 {
     sim_coordinator_t *self = arg;
     return checkpoint ? txc_replica_restore (self->core, bytes, size)

@@ -1,5 +1,6 @@
 /*
- * sim_coordinator.h - the shell around txc_replica: carries out its updates, crashes at every step of doing so.
+ * sim_coordinator.h - the shell around txc_replica: carries out its updates, crashes at every step of doing
+ * so.
  */
 #ifndef SIM_COORDINATOR_H
 #define SIM_COORDINATOR_H
@@ -14,7 +15,7 @@ struct sim_coordinator {
     sim_log_t *log;
     txc_replica_config_t config;
     txc_update_t update;
-    bool low;          /* what core was told of the log's space */
+    bool low; /* what core was told of the log's space */
 };
 
 void sim_coordinator_new (sim_t *sim);

@@ -80,7 +80,8 @@ void sim_faults_watch (sim_t *sim)
 {
     for (uint32_t i = 0; i < sim->n_procs; i++) {
         sim_proc_t *proc = sim->procs[i];
-        if (!proc->up && (sim->healed || sim_percent (sim, 30)) && !(proc->kind == SIM_CLIENT && sim->clients[proc->index]->auditor))
+        if (!proc->up && (sim->healed || sim_percent (sim, 30)) &&
+            !(proc->kind == SIM_CLIENT && sim->clients[proc->index]->auditor))
             s_start (sim, proc);
     }
     sim_after (sim, sim_between (sim, 20, 600) * SIM_MS, NULL, 0, s_on_watch);
@@ -166,12 +167,15 @@ static void s_restore (sim_t *sim)
 
 static void s_resolve_transaction (sim_t *sim)
 {
-    TXC_LIST_EACH (&sim->tx_list, link) {
+    TXC_LIST_EACH (&sim->tx_list, link)
+    {
         sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
-        if (tx->planted || tx->logged != SIM_OUTCOME_NONE || !sim_percent (sim, 20) || !sim->coordinator->proc.up)
+        if (tx->planted || tx->logged != SIM_OUTCOME_NONE || !sim_percent (sim, 20) ||
+            !sim->coordinator->proc.up)
             continue;
         bool any = false;
-        TXC_LIST_EACH (&tx->branches, node) {
+        TXC_LIST_EACH (&tx->branches, node)
+        {
             sim_branch_t *branch = TXC_CONTAINER (node, sim_branch_t, node);
             any |= branch->state == SIM_BRANCH_PREPARED;
         }
@@ -180,7 +184,7 @@ static void s_resolve_transaction (sim_t *sim)
         sim_count (sim, SIM_FAULT_OPERATOR_TRANSACTION);
         tx->operated = true;
         TXC_LIST_EACH (&tx->branches, node)
-            TXC_CONTAINER (node, sim_branch_t, node)->operated = true;
+        TXC_CONTAINER (node, sim_branch_t, node)->operated = true;
         sim_coordinator_resolve (sim, sim->coordinator, &tx->gtrid, sim_percent (sim, 50));
         return;
     }
@@ -189,14 +193,17 @@ static void s_resolve_transaction (sim_t *sim)
 /* Ends prepared branches of one agent by hand.  all: every one that waits for an operator. */
 static void s_resolve_branch (sim_t *sim, sim_agent_t *agent, bool all)
 {
-    TXC_LIST_EACH (&sim->tx_list, link) {
+    TXC_LIST_EACH (&sim->tx_list, link)
+    {
         sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
-        TXC_LIST_EACH (&tx->branches, node) {
+        TXC_LIST_EACH (&tx->branches, node)
+        {
             sim_branch_t *branch = TXC_CONTAINER (node, sim_branch_t, node);
             if (branch->state != SIM_BRANCH_PREPARED || tx->planted || branch->foreign || !agent->proc.up ||
                 sim->agents[branch->rm->agent] != agent || (!all && !sim_percent (sim, 20)))
                 continue;
-            bool commit = all ? tx->logged == SIM_OUTCOME_COMMIT || tx->told_committed : sim_percent (sim, 50);
+            bool commit =
+                all ? tx->logged == SIM_OUTCOME_COMMIT || tx->told_committed : sim_percent (sim, 50);
             if (!all)
                 sim_count (sim, SIM_FAULT_OPERATOR_BRANCH);
             tx->operated = true;
@@ -272,17 +279,20 @@ static void s_on_fault (sim_t *sim, sim_event_t *event)
 void sim_faults_plan (sim_t *sim, uint64_t until_us)
 {
     static const sim_fault_t timed[] = {
-        SIM_FAULT_PARTITION,     SIM_FAULT_CRASH_AT_TIME,   SIM_FAULT_RM_CRASH,       SIM_FAULT_CLIENT_CRASH,
-        SIM_FAULT_PROCESS_PAUSED, SIM_FAULT_SESSION_LAPSE,  SIM_FAULT_CLOCK_JUMPED,   SIM_FAULT_DISK_FULL,
-        SIM_FAULT_CHECKPOINT,    SIM_FAULT_RESTORED_BACKUP, SIM_FAULT_FOREIGN_BRANCH, SIM_FAULT_OPERATOR_TRANSACTION,
+        SIM_FAULT_PARTITION,       SIM_FAULT_CRASH_AT_TIME,  SIM_FAULT_RM_CRASH,
+        SIM_FAULT_CLIENT_CRASH,    SIM_FAULT_PROCESS_PAUSED, SIM_FAULT_SESSION_LAPSE,
+        SIM_FAULT_CLOCK_JUMPED,    SIM_FAULT_DISK_FULL,      SIM_FAULT_CHECKPOINT,
+        SIM_FAULT_RESTORED_BACKUP, SIM_FAULT_FOREIGN_BRANCH, SIM_FAULT_OPERATOR_TRANSACTION,
         SIM_FAULT_OPERATOR_BRANCH};
     for (uint32_t i = 0; i < sizeof timed / sizeof *timed; i++) {
         if (!sim->enabled[timed[i]])
             continue;
         uint32_t times = 1 + sim_below (sim, 6);
         for (uint32_t k = 0; k < times; k++) /* early ones meet more transactions */
-            sim_after (sim, sim_below (sim, 2) ? sim_between (sim, 0, until_us) : sim_between (sim, 0, until_us / 20), NULL, 0,
-                       s_on_fault)
+            sim_after (sim,
+                       sim_below (sim, 2) ? sim_between (sim, 0, until_us)
+                                          : sim_between (sim, 0, until_us / 20),
+                       NULL, 0, s_on_fault)
                 ->a = timed[i];
     }
 }

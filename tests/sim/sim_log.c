@@ -28,14 +28,14 @@ struct sim_log {
     txc_fake_disk_t *disk;
     txc_store_t *store;
     uint32_t max_segments;
-    uint64_t formats;   /* folders that were made */
-    s_place_t *places;  /* in the order of slots */
+    uint64_t formats;  /* folders that were made */
+    s_place_t *places; /* in the order of slots */
     size_t n_places, max_places;
-    size_t n_appended;  /* handed to the engine */
-    size_t n_durable;   /* known to be durable */
-    size_t n_told;      /* the owner knows */
-    bool forcing;       /* the log's thread is at it */
-    bool lazy;          /* a write of what is not forced is scheduled */
+    size_t n_appended; /* handed to the engine */
+    size_t n_durable;  /* known to be durable */
+    size_t n_told;     /* the owner knows */
+    bool forcing;      /* the log's thread is at it */
+    bool lazy;         /* a write of what is not forced is scheduled */
     txc_store_ticket_t ticket;
     uint8_t *checkpoint;
     uint64_t durable_slot;
@@ -50,8 +50,9 @@ sim_log_t *sim_log_new (sim_t *sim, sim_proc_t *owner, bool write_through, const
     self->owner = owner;
     self->write_through = write_through;
     self->hooks = *hooks;
-    self->disk = txc_fake_disk_new ();
-    self->max_segments = sim_percent (sim, 30) && !sim->enabled[SIM_FAULT_RESTORED_BACKUP] ? SEGMENTS_FEW : SEGMENTS_MANY;
+    self->disk = txc_fake_disk_new();
+    self->max_segments =
+        sim_percent (sim, 30) && !sim->enabled[SIM_FAULT_RESTORED_BACKUP] ? SEGMENTS_FEW : SEGMENTS_MANY;
     return self;
 }
 
@@ -77,15 +78,15 @@ void sim_log_destroy (sim_log_t **self_p)
     free (self);
 }
 
-static s_place_t *s_add_place (sim_log_t *self, uint64_t slot, txc_epoch_t epoch, bool forced, const void *bytes,
-                               size_t size)
+static s_place_t *s_add_place (sim_log_t *self, uint64_t slot, txc_epoch_t epoch, bool forced,
+                               const void *bytes, size_t size)
 {
     if (self->n_places == self->max_places) {
         self->max_places = self->max_places ? self->max_places * 2 : 64;
         self->places = txc_realloc (self->places, self->max_places * sizeof *self->places);
     }
     s_place_t *place = &self->places[self->n_places++];
-    *place = (s_place_t) {.slot = slot, .epoch = epoch, .forced = forced, .size = (uint32_t) size};
+    *place = (s_place_t){.slot = slot, .epoch = epoch, .forced = forced, .size = (uint32_t) size};
     place->bytes = txc_malloc (size + 1);
     memcpy (place->bytes, bytes, size);
     return place;
@@ -104,8 +105,8 @@ static void s_durable_now (sim_log_t *self, s_place_t *place)
     if (place->durable)
         return;
     place->durable = true;
-    if (place->slot <= self->durable_slot)
-        return;
+    if (!self->write_through && place->slot <= self->durable_slot)
+        return; /* a journal's entries are counted anew in every life */
     self->durable_slot = place->slot;
     if (self->hooks.seen)
         self->hooks.seen (self->sim, self->owner, place->slot, place->bytes, place->size);
@@ -116,7 +117,7 @@ static int s_on_replay (void *arg, uint64_t lsn, uint32_t kind, const void *byte
     s_replay_t *replay = arg;
     sim_log_t *self = replay->log;
     if (kind == SIM_KIND_CHECKPOINT)
-        return replay->visit (replay->arg, true, 0, (txc_epoch_t) {0, 0}, bytes, size);
+        return replay->visit (replay->arg, true, 0, (txc_epoch_t){0, 0}, bytes, size);
     uint64_t slot;
     txc_epoch_t epoch;
     const uint8_t *value;
@@ -157,8 +158,8 @@ bool sim_log_open (sim_log_t *self, sim_log_replay_t *replay, void *arg)
     self->n_appended = self->n_durable = self->n_told = self->n_places;
     uint64_t last = self->n_places ? self->places[self->n_places - 1].slot : 0;
     if (self->n_places && last < expected && !self->write_through)
-        sim_violation (self->sim, "durable-record-lost", "%s finds slot %u, slot %u was durable", self->owner->name,
-                       (unsigned) last, (unsigned) expected);
+        sim_violation (self->sim, "durable-record-lost", "%s finds slot %u, slot %u was durable",
+                       self->owner->name, (unsigned) last, (unsigned) expected);
     return true;
 }
 
@@ -208,14 +209,12 @@ static void s_note_durable (sim_log_t *self)
     while (self->n_durable < self->n_appended &&
            self->places[self->n_durable].lsn <= txc_store_durable (self->store))
         s_durable_now (self, &self->places[self->n_durable++]);
-    sim_after (self->sim, sim_between (self->sim, 1, 20), self->owner, self->owner->life, s_on_told)->data = self;
+    sim_after (self->sim, sim_between (self->sim, 1, 20), self->owner, self->owner->life, s_on_told)->data =
+        self;
 }
 
 static void s_wake (sim_log_t *self, uint64_t delay_us)
 {
-    if (self->forcing)
-        return;
-    self->forcing = true;
     sim_after (self->sim, delay_us, self->owner, self->owner->life, s_on_write)->data = self;
 }
 
@@ -238,6 +237,9 @@ static void s_on_write (sim_t *sim, sim_event_t *event)
 {
     sim_log_t *self = event->data;
     self->lazy = false;
+    if (self->forcing)
+        return; /* what is forced will go with the next write */
+    self->forcing = true;
     txc_store_prepare (self->store, true);
     bool all = s_append (self);
     if (!all)
@@ -258,27 +260,26 @@ void sim_log_put (sim_log_t *self, const txc_entry_t *entry)
         s_wake (self, sim_between (self->sim, 1, 50));
     else if (self->write_through && s_append (self))
         txc_store_write (self->store);
-    if (!entry->forced && !self->lazy && !self->forcing) {
+    if (!entry->forced && !self->lazy) {
         self->lazy = true;
         s_wake (self, sim_between (self->sim, 10 * SIM_MS, 50 * SIM_MS));
-        self->forcing = false; /* a forced one need not wait for it */
     }
 }
 
 /* --- checkpoints -------------------------------------------------------------------- */
 
-void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size, uint64_t slot)
+size_t sim_log_count (const sim_log_t *self)
+{
+    return self->n_places;
+}
+
+static void s_checkpoint (sim_log_t *self, void *bytes, size_t size, size_t place)
 {
     bool all = s_append (self) && !self->forcing && !txc_store_is_checkpointing (self->store);
-    uint64_t keep = txc_store_next (self->store);
-    for (size_t i = 0; i < self->n_appended; i++)
-        if (self->places[i].slot > slot - (bytes ? 0 : 1)) {
-            keep = self->places[i].lsn;
-            break;
-        }
+    uint64_t keep = place < self->n_appended ? self->places[place].lsn : txc_store_next (self->store);
     if (all && txc_store_checkpoint (self->store, SIM_KIND_CHECKPOINT, bytes, size, keep) == TXC_OK) {
         sim_count (self->sim, SIM_FAULT_CHECKPOINT);
-        sim_trace (self->sim, self->owner->name, "takes a checkpoint at slot %u", (unsigned) slot);
+        sim_trace (self->sim, self->owner->name, "takes a checkpoint up to entry %u", (unsigned) keep);
         while (txc_store_is_stepping (self->store) && txc_store_checkpoint_step (self->store) == TXC_OK)
             ;
         txc_store_sync (self->store);
@@ -286,6 +287,19 @@ void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size, uint64_t slo
     }
     free (self->checkpoint); /* the engine may still look at the last one */
     self->checkpoint = bytes;
+}
+
+void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size, uint64_t slot)
+{
+    size_t place = 0;
+    while (place < self->n_places && self->places[place].slot <= slot)
+        place++;
+    s_checkpoint (self, bytes, size, place);
+}
+
+void sim_log_cut (sim_log_t *self, size_t place)
+{
+    s_checkpoint (self, NULL, 0, place);
 }
 
 /* --- space, crashes --------------------------------------------------------------------- */
@@ -341,17 +355,17 @@ void sim_log_restore (sim_log_t *self, uint64_t slot)
     self->n_places = self->max_places = 0;
     if (self->store)
         txc_store_abandon (&self->store);
-    self->disk = txc_fake_disk_new ();
+    self->disk = txc_fake_disk_new();
     self->forcing = self->lazy = false;
     self->n_appended = self->n_durable = self->n_told = 0;
     self->durable_slot = slot;
     if (s_open_store (self)) {
         uint8_t packed[TXC_ENTRY_MAX];
         for (size_t i = 0; i < n_places && places[i].slot <= slot; i++)
-            txc_store_append (self->store, 1, packed,
-                              txc_entry_pack (places[i].slot, places[i].epoch, places[i].bytes, places[i].size,
-                                              packed),
-                              NULL);
+            txc_store_append (
+                self->store, 1, packed,
+                txc_entry_pack (places[i].slot, places[i].epoch, places[i].bytes, places[i].size, packed),
+                NULL);
         txc_store_close (&self->store);
     }
     txc_fake_disk_destroy (&old);

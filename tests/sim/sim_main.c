@@ -81,19 +81,20 @@ static unsigned s_print_transitions (const txc_transitions_t *table)
 static unsigned s_summary (const sim_stats_t *stats)
 {
     unsigned missing = 0;
-    printf ("%" PRIu64 " events, %" PRIu64 " messages, %" PRIu64 " log records\n", stats->steps, stats->messages,
-            stats->records);
-    printf ("transactions: %" PRIu64 " committed (%" PRIu64 " in one phase), %" PRIu64 " rolled back, %" PRIu64
-            " read only or empty, %" PRIu64 " heuristic; %" PRIu64 " answers \"unknown\"\n",
-            stats->commits, stats->one_phase, stats->aborts, stats->read_only, stats->heuristic, stats->unknown);
+    printf ("%" PRIu64 " events, %" PRIu64 " messages, %" PRIu64 " log records\n", stats->steps,
+            stats->messages, stats->records);
+    printf (
+        "transactions: %" PRIu64 " committed (%" PRIu64 " in one phase), %" PRIu64 " rolled back, %" PRIu64
+        " read only or empty, %" PRIu64 " heuristic; %" PRIu64 " answers \"unknown\"\n",
+        stats->commits, stats->one_phase, stats->aborts, stats->read_only, stats->heuristic, stats->unknown);
     printf ("faults:\n");
     for (int i = 0; i < SIM_FAULTS; i++) {
         printf ("  %10" PRIu64 "  %s\n", stats->faults[i], sim_fault_text (i));
         missing += stats->faults[i] == 0;
     }
-    s_print_transitions (txc_gtx_transitions ());
-    s_print_transitions (txc_branch_transitions ());
-    s_print_transitions (txc_tx_transitions ());
+    s_print_transitions (txc_gtx_transitions());
+    s_print_transitions (txc_branch_transitions());
+    s_print_transitions (txc_tx_transitions());
     return missing;
 }
 
@@ -131,14 +132,14 @@ int main (int argc, char **argv)
         switch (opt) {
         case OPT_SEEDS:
             if (!s_parse_seeds (optarg, &options))
-                return s_usage ();
+                return s_usage();
             break;
         case OPT_MUTANT:
             if (!s_choose_mutant (optarg))
                 return 2;
             break;
         case OPT_LIST:
-            s_list_mutants ();
+            s_list_mutants();
             return 0;
         case OPT_TRACE:
             options.trace = true;
@@ -150,10 +151,10 @@ int main (int argc, char **argv)
             options.quiet = true;
             break;
         default:
-            return s_usage ();
+            return s_usage();
         }
     if (optind < argc || options.last == 0)
-        return s_usage ();
+        return s_usage();
     for (uint64_t seed = options.first; seed <= options.last; seed++) {
         char text[SIM_TEXT_MAX * 2];
         bool good = sim_run (seed, options.trace, &stats, text, sizeof text);

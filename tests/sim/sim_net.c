@@ -88,8 +88,8 @@ static void s_deliver (sim_t *sim, sim_event_t *event)
 static void s_arrive (sim_t *sim, sim_event_t *event)
 {
     sim_proc_t *to = sim->procs[event->a];
-    if (to->up && to->paused_until > sim->now) {
-        sim_event_t *again = sim_after (sim, to->paused_until - sim->now, NULL, 0, s_arrive);
+    if (sim_proc_stopped (sim, to)) {
+        sim_event_t *again = sim_after (sim, sim_proc_stopped (sim, to), NULL, 0, s_arrive);
         again->data = event->data;
         again->drop = s_free_message;
         again->a = event->a;
@@ -104,7 +104,8 @@ static void s_launch (sim_t *sim, sim_proc_t *from, sim_proc_t *to, uint64_t rou
 {
     uint64_t delay = sim_between (sim, sim->delay_us / 4 + 1, sim->delay_us);
     if (sim_strikes (sim, SIM_FAULT_MESSAGE_DELAYED))
-        delay += sim_percent (sim, 80) ? sim_between (sim, SIM_MS, 200 * SIM_MS) : sim_between (sim, SIM_S, 20 * SIM_S);
+        delay += sim_percent (sim, 80) ? sim_between (sim, SIM_MS, 200 * SIM_MS)
+                                       : sim_between (sim, SIM_S, 20 * SIM_S);
     sim_event_t *event = sim_after (sim, delay, NULL, 0, s_arrive);
     event->data = s_copy (message);
     event->drop = s_free_message;

@@ -42,18 +42,19 @@ static void s_commit (sim_reflog_t *self, sim_tx_t *tx, const txc_rec_t *record)
         tx->listed[i] = record->branches[i].token;
 }
 
-/* A mark may pass ended and rolled-back transactions only; what it passes while committed and not ended is a fault of
- * the leader that proposed it, unless the log's readers hold it back. */
+/* A mark may pass ended and rolled-back transactions only; what it passes while committed and not ended is a
+ * fault of the leader that proposed it, unless the log's readers hold it back. */
 static void s_mark (sim_reflog_t *self, sim_t *sim, const txc_rec_t *record)
 {
     int i = s_find (self, record->session);
     if (i < 0)
         return;
     uint64_t low = record->low;
-    TXC_LIST_EACH (&sim->tx_list, link) {
+    TXC_LIST_EACH (&sim->tx_list, link)
+    {
         const sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
-        if (tx->gtrid.session == record->session && tx->gtrid.n < low &&
-            tx->logged == SIM_OUTCOME_COMMIT && !tx->logged_end)
+        if (tx->gtrid.session == record->session && tx->gtrid.n < low && tx->logged == SIM_OUTCOME_COMMIT &&
+            !tx->logged_end)
             low = tx->gtrid.n;
     }
     if (low > self->sessions[i].low)

@@ -40,7 +40,7 @@ static void s_apply (sim_branch_t *branch, int sign)
 static void s_force (sim_rm_t *self)
 {
     TXC_LIST_EACH (&self->reverted, link)
-        txc_list_remove (link);
+    txc_list_remove (link);
 }
 
 static void s_end (sim_t *sim, sim_branch_t *branch, sim_branch_state_t state)
@@ -113,7 +113,7 @@ void sim_rm_lose_client (sim_t *sim, sim_rm_t *self, sim_branch_t *branch)
     uint64_t delay = sim_percent (sim, 70) ? sim_between (sim, 10, 5 * SIM_MS)
                                            : sim_between (sim, SIM_MS, sim->healed ? 5 * SIM_S : 60 * SIM_S);
     s_closing_t *closing = txc_malloc (sizeof *closing);
-    *closing = (s_closing_t) {branch, branch->session};
+    *closing = (s_closing_t){branch, branch->session};
     sim_event_t *event = sim_after (sim, delay, &self->proc, self->proc.life, s_on_close);
     event->data = closing;
     event->drop = s_free_data;
@@ -164,8 +164,8 @@ void sim_rm_expect_late (sim_t *sim, sim_rm_t *self, const sim_request_t *reques
     sim_branch_t *branch = sim_rm_branch (sim, self, &request->work);
     if (request->session && branch)
         branch->op_pending = true;
-    uint64_t delay = sim_percent (sim, 60) ? sim_between (sim, 1, 20 * SIM_MS)
-                                           : sim_between (sim, SIM_MS, 10 * SIM_S);
+    uint64_t delay =
+        sim_percent (sim, 60) ? sim_between (sim, 1, 20 * SIM_MS) : sim_between (sim, SIM_MS, 10 * SIM_S);
     sim_event_t *event = sim_after (sim, delay, &self->proc, self->proc.life, s_on_late);
     event->data = copy;
     event->drop = s_free_request;
@@ -193,14 +193,17 @@ static void s_promote (sim_t *sim, sim_rm_t *self)
     sim_trace (sim, self->proc.name, "comes back as a promoted standby");
     self->timeline++;
     sim->rm_history_lost = true;
-    TXC_LIST_EACH (&sim->tx_list, link) {
+    TXC_LIST_EACH (&sim->tx_list, link)
+    {
         sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
-        TXC_LIST_EACH (&tx->branches, node) {
+        TXC_LIST_EACH (&tx->branches, node)
+        {
             sim_branch_t *branch = TXC_CONTAINER (node, sim_branch_t, node);
             if (branch->rm != self)
                 continue;
             branch->identity_lost = true;
-            if (branch->state == SIM_BRANCH_COMMITTED && branch->wrote && !branch->one_phase && sim_percent (sim, 50)) {
+            if (branch->state == SIM_BRANCH_COMMITTED && branch->wrote && !branch->one_phase &&
+                sim_percent (sim, 50)) {
                 self->ledger--;
                 s_reappear (sim, branch);
             }
@@ -215,13 +218,15 @@ void sim_rm_crash (sim_t *sim, sim_rm_t *self)
     sim_trace (sim, self->proc.name, "crashes");
     self->proc.up = false;
     self->proc.life++;
-    TXC_LIST_EACH (&self->live, link) {
+    TXC_LIST_EACH (&self->live, link)
+    {
         sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, rm_node);
         branch->server_attached = branch->client_attached = branch->op_pending = false;
         if (branch->state == SIM_BRANCH_ACTIVE)
             sim_rm_roll_back (sim, branch, false);
     }
-    TXC_LIST_EACH (&self->reverted, link) {
+    TXC_LIST_EACH (&self->reverted, link)
+    {
         txc_list_remove (link);
         if (sim_percent (sim, 70) && !sim->healed) {
             sim_count (sim, SIM_FAULT_ROLLBACK_REAPPEARED);
@@ -245,7 +250,8 @@ void sim_rm_start (sim_t *sim, sim_rm_t *self)
 
 void sim_rm_plant (sim_t *sim, sim_rm_t *self)
 {
-    txc_gtrid_t gtrid = {.cluster = sim_random (sim) | 1, .session = 1, .n = sim_below (sim, 9) + 1, .mode = 'p'};
+    txc_gtrid_t gtrid = {
+        .cluster = sim_random (sim) | 1, .session = 1, .n = sim_below (sim, 9) + 1, .mode = 'p'};
     if (sim->cluster && sim_percent (sim, 50)) { /* forged: our cluster, a session that was never opened */
         gtrid.cluster = sim->cluster;
         gtrid.session = 1000000000 + sim_below (sim, 1000);

@@ -3,11 +3,11 @@
  *
  * Two kinds, after what the databases were seen to do:
  *
- *   pgsql-like   a prepared branch belongs to nobody and survives everything; a rollback is durable; evidence tells the
- *                truth; after a failed statement PREPARE rolls back.
- *   mysql-like   a prepared branch stays attached to its session: another one that wants to end it is told to try
- *                again although the branch is listed; a rollback is not forced and comes back prepared after a crash;
- *                no evidence; PREPARE goes through after a failed statement.
+ *   pgsql-like   a prepared branch belongs to nobody and survives everything; a rollback is durable; evidence
+ * tells the truth; after a failed statement PREPARE rolls back. mysql-like   a prepared branch stays attached
+ * to its session: another one that wants to end it is told to try again although the branch is listed; a
+ * rollback is not forced and comes back prepared after a crash; no evidence; PREPARE goes through after a
+ * failed statement.
  *
  * In both a request whose connection was lost may still run, until its session is fenced.
  */
@@ -34,8 +34,8 @@ struct sim_rm {
     txc_list_t live;      /* branches that are active or prepared */
     txc_list_t reverted;  /* mysql-like: rolled back, not forced yet (rm_node of the branch) */
     int64_t accounts[SIM_ACCOUNTS];
-    uint32_t ledger;      /* committed branches that wrote */
-    bool cut;             /* unreachable for now */
+    uint32_t ledger; /* committed branches that wrote */
+    bool cut;        /* unreachable for now */
 };
 
 /* A request on its way: what the agent asked, and for whom. */
@@ -46,7 +46,7 @@ typedef struct sim_request {
     uint64_t session; /* of the pinned connection; 0: any */
     bool done;        /* it ran */
     bool cancelled;
-    bool late;        /* it was reported lost already */
+    bool late; /* it was reported lost already */
     /* its answer */
     txc_work_done_t result;
     txc_found_t *found;
@@ -60,7 +60,8 @@ void sim_rm_run (sim_t *sim, sim_rm_t *self, sim_request_t *request);
 /* The request of a lost connection will run later, unless the session is fenced first. */
 void sim_rm_expect_late (sim_t *sim, sim_rm_t *self, const sim_request_t *request);
 
-/* The server notices that a session's client is gone: what was active rolls back, what was prepared is nobody's. */
+/* The server notices that a session's client is gone: what was active rolls back, what was prepared is
+ * nobody's. */
 void sim_rm_close_session (sim_t *sim, sim_rm_t *self, sim_branch_t *branch);
 
 /* The client's end of a branch's session went away; the server notices some time later. */

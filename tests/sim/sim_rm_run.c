@@ -106,14 +106,16 @@ static uint8_t s_exec (sim_t *sim, sim_rm_t *self, sim_request_t *request)
 /* --- ends ------------------------------------------------------------------------------ */
 
 /* True if a branch that is listed cannot be ended through this request now. */
-static bool s_is_held (sim_t *sim, const sim_rm_t *self, const sim_branch_t *branch, const sim_request_t *request)
+static bool s_is_held (sim_t *sim, const sim_rm_t *self, const sim_branch_t *branch,
+                       const sim_request_t *request)
 {
     if (self->kind == SIM_RM_MYSQL && branch->server_attached && !s_owns (branch, request))
         return true;
     return sim_strikes (sim, SIM_FAULT_RM_RETRY);
 }
 
-static uint8_t s_end_prepared (sim_t *sim, sim_rm_t *self, sim_request_t *request, sim_branch_t *branch, bool commit)
+static uint8_t s_end_prepared (sim_t *sim, sim_rm_t *self, sim_request_t *request, sim_branch_t *branch,
+                               bool commit)
 {
     if (branch && branch->foreign && branch->state == SIM_BRANCH_PREPARED)
         sim_check_foreign (sim, branch, txc_work_name (request->work.op));
@@ -201,12 +203,14 @@ static uint8_t s_look_for_evidence (sim_t *sim, sim_rm_t *self, sim_request_t *r
                                                      : TXC_WORK_UNKNOWN;
 }
 
-/* What the plugin makes of the RM's list: the prepared branches with our formatID under this RM's own name. */
+/* What the plugin makes of the RM's list: the prepared branches with our formatID under this RM's own name.
+ */
 static uint8_t s_scan (sim_t *sim, sim_rm_t *self, sim_request_t *request)
 {
     txc_work_done_t *result = &request->result;
     request->found = txc_calloc (SIM_FOUND_MAX, sizeof *request->found);
-    TXC_LIST_EACH (&self->live, link) {
+    TXC_LIST_EACH (&self->live, link)
+    {
         const sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, rm_node);
         if (branch->state != SIM_BRANCH_PREPARED || (branch->other_rm && !TXC_MUTANT (SCAN_OTHER_RM)) ||
             result->n_found == SIM_FOUND_MAX)
@@ -229,9 +233,11 @@ static uint8_t s_recover (sim_t *sim, sim_rm_t *self, sim_request_t *request)
         return TXC_WORK_RETRY;
     if (!TXC_MUTANT (NO_FENCE_AT_START)) {
         self->fenced_life = request->agent_life - 1;
-        TXC_LIST_EACH (&self->live, link) {
+        TXC_LIST_EACH (&self->live, link)
+        {
             sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, rm_node);
-            if (branch->session_agent == request->agent->proc.number && branch->session_life < request->agent_life)
+            if (branch->session_agent == request->agent->proc.number &&
+                branch->session_life < request->agent_life)
                 sim_rm_close_session (sim, self, branch);
         }
     }
@@ -262,7 +268,7 @@ static uint8_t s_run (sim_t *sim, sim_rm_t *self, sim_request_t *request)
     case TXC_WORK_SCAN:
         return s_scan (sim, self, request);
     default:
-        TXC_NEVER ();
+        TXC_NEVER();
     }
 }
 

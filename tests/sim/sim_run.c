@@ -34,9 +34,10 @@ static void s_on_assertion (const char *message)
 static void s_rm_new (sim_t *sim, uint32_t index)
 {
     sim_rm_t *self = txc_calloc (1, sizeof *self);
-    self->proc = (sim_proc_t) {.kind = SIM_RM, .index = (uint8_t) index, .number = (uint8_t) sim->n_procs};
+    self->proc = (sim_proc_t){.kind = SIM_RM, .index = (uint8_t) index, .number = (uint8_t) sim->n_procs};
     self->kind = sim_percent (sim, 50) ? SIM_RM_PGSQL : SIM_RM_MYSQL;
-    snprintf (self->proc.name, sizeof self->proc.name, "%s%u", self->kind == SIM_RM_PGSQL ? "pg" : "my", index);
+    snprintf (self->proc.name, sizeof self->proc.name, "%s%u", self->kind == SIM_RM_PGSQL ? "pg" : "my",
+              index);
     self->agent = index < sim->n_agents ? index : sim_below (sim, sim->n_agents);
     self->timeline = 1;
     txc_list_init (&self->live);
@@ -99,7 +100,8 @@ static bool s_clients_are_over (const sim_t *sim)
 static const sim_branch_t *s_unfinished (const sim_t *sim)
 {
     for (uint32_t i = 0; i < sim->n_rms; i++)
-        TXC_LIST_EACH (&sim->rms[i]->live, link) {
+        TXC_LIST_EACH (&sim->rms[i]->live, link)
+        {
             const sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, rm_node);
             if (!branch->foreign)
                 return branch;
@@ -109,7 +111,8 @@ static const sim_branch_t *s_unfinished (const sim_t *sim)
 
 static const sim_tx_t *s_unended (const sim_t *sim)
 {
-    TXC_LIST_EACH (&sim->tx_list, link) {
+    TXC_LIST_EACH (&sim->tx_list, link)
+    {
         const sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
         if (tx->logged == SIM_OUTCOME_COMMIT && !tx->logged_end && !tx->operated)
             return tx;
@@ -125,9 +128,10 @@ static void s_explain_stuck (sim_t *sim)
     for (uint32_t i = 0; i <= sim->n_clients; i++) {
         const sim_client_t *client = sim->clients[i];
         if (i == sim->n_clients ? client->audits_left > 0 : !sim_client_is_over (client))
-            sim_violation (sim, "stuck-client", "%s waits for %u operations, the first of kind %u for %u s",
-                           client->proc.name, client->n_pending, client->n_pending ? client->pending[0].op : 0,
-                           client->n_pending ? (unsigned) ((sim->now - client->pending[0].since) / SIM_S) : 0);
+            sim_violation (
+                sim, "stuck-client", "%s waits for %u operations, the first of kind %u for %u s",
+                client->proc.name, client->n_pending, client->n_pending ? client->pending[0].op : 0,
+                client->n_pending ? (unsigned) ((sim->now - client->pending[0].since) / SIM_S) : 0);
     }
     if (branch)
         sim_violation (sim, branch->state == SIM_BRANCH_PREPARED ? "in-doubt-for-ever" : "left-open",
@@ -190,6 +194,9 @@ static void s_live (sim_t *sim)
     s_run_until (sim, 5 * SIM_S, s_never); /* nothing comes back */
     sim_client_start (sim, sim->clients[sim->n_clients]);
     if (!sim->violation && !s_run_until (sim, BOUND_S * SIM_S, s_is_audited) && !sim->violation)
+        s_explain_stuck (sim);
+    /* A message that was very late may have begun something once more. */
+    if (!sim->violation && !s_run_until (sim, BOUND_S * SIM_S, s_is_at_rest) && !sim->violation)
         s_explain_stuck (sim);
     if (!sim->violation)
         sim_check_end (sim);

@@ -18,7 +18,8 @@
 void sim_trace_print (const sim_t *sim, const char *who, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
 
-/* A message, record, journal entry or work item in one line; text has room for SIM_TEXT_MAX.  Returns text. */
+/* A message, record, journal entry or work item in one line; text has room for SIM_TEXT_MAX.  Returns text.
+ */
 char *sim_show_message (const txc_msg_t *message, char *text);
 char *sim_show_record (const txc_rec_t *record, uint64_t slot, char *text);
 char *sim_show_journal (const txc_jrec_t *record, char *text);

@@ -14,10 +14,11 @@ void sim_truth_init (sim_t *sim)
 
 void sim_truth_fini (sim_t *sim)
 {
-    TXC_LIST_EACH (&sim->tx_list, link) {
+    TXC_LIST_EACH (&sim->tx_list, link)
+    {
         sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
         TXC_LIST_EACH (&tx->branches, node)
-            free (TXC_CONTAINER (node, sim_branch_t, node));
+        free (TXC_CONTAINER (node, sim_branch_t, node));
         free (tx);
     }
     txc_hash_fini (&sim->txs);
@@ -52,7 +53,8 @@ sim_branch_t *sim_branch_find (const sim_t *sim, const txc_gtrid_t *gtrid, const
     const sim_tx_t *tx = sim_tx_find (sim, gtrid);
     if (!tx)
         return NULL;
-    TXC_LIST_EACH (&tx->branches, link) {
+    TXC_LIST_EACH (&tx->branches, link)
+    {
         sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, node);
         if (branch->token == token && strcmp (branch->rm->proc.name, rm) == 0)
             return branch;
@@ -68,7 +70,8 @@ bool sim_tx_is_global (const sim_tx_t *tx)
 void sim_tx_count (const sim_tx_t *tx, uint32_t *wrote, uint32_t *committed, uint32_t *rolled_back)
 {
     *wrote = *committed = *rolled_back = 0;
-    TXC_LIST_EACH (&tx->branches, link) {
+    TXC_LIST_EACH (&tx->branches, link)
+    {
         const sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, node);
         if (!branch->wrote)
             continue;

@@ -35,19 +35,19 @@ struct sim_branch {
     sim_rm_t *rm;
     uint64_t token, number; /* number: the RM's own transaction id */
     sim_branch_state_t state;
-    bool foreign;       /* planted: nobody may touch it */
-    bool other_rm;      /* listed by the same server under the name of another RM, or another formatID */
-    bool failed;        /* a statement of it failed */
-    bool reappeared;    /* came back prepared after the RM had rolled it back (or was promoted) */
-    bool identity_lost; /* shown by another copy of the data than the one that prepared it */
-    bool operated;      /* an operator decided it */
-    bool one_phase;     /* it was committed in one phase */
-    bool ended_by_op;   /* by a request, not by a crash or a lost session */
+    bool foreign;         /* planted: nobody may touch it */
+    bool other_rm;        /* listed by the same server under the name of another RM, or another formatID */
+    bool failed;          /* a statement of it failed */
+    bool reappeared;      /* came back prepared after the RM had rolled it back (or was promoted) */
+    bool identity_lost;   /* shown by another copy of the data than the one that prepared it */
+    bool operated;        /* an operator decided it */
+    bool one_phase;       /* it was committed in one phase */
+    bool ended_by_op;     /* by a request, not by a crash or a lost session */
     bool server_attached; /* its session lives in the server and holds it */
     bool client_attached; /* ... and the agent still has the other end */
     uint64_t session_agent, session_life; /* whose session: agent's process number, life */
-    uint64_t session;   /* its number, counts up in the RM */
-    bool op_pending;    /* a request of its session that was reported lost may still run */
+    uint64_t session;                     /* its number, counts up in the RM */
+    bool op_pending;                      /* a request of its session that was reported lost may still run */
     uint64_t prepared_at, ended_at;
     sim_statement_t statements[SIM_STATEMENTS_MAX];
     uint32_t n_statements;
@@ -64,9 +64,9 @@ typedef enum sim_outcome { SIM_OUTCOME_NONE, SIM_OUTCOME_COMMIT, SIM_OUTCOME_ABO
 typedef struct sim_issued {
     sim_statement_t statement;
     char rm[TXC_RM_NAME_MAX + 1];
-    bool done;   /* its operation completed */
-    bool ok;     /* ... with success */
-    uint64_t incarnation; /* of the agent that it was addressed to */
+    bool done;             /* its operation completed */
+    bool ok;               /* ... with success */
+    uint64_t incarnation;  /* of the agent that it was addressed to */
     uint64_t branch_token; /* where it ran; 0: nowhere yet */
 } sim_issued_t;
 
@@ -89,7 +89,7 @@ struct sim_tx {
     /* the log's verdict, by the harness's own reading of what is durable (sim_reflog.h) */
     sim_outcome_t logged;
     bool logged_end, logged_heuristic;
-    uint32_t n_listed;     /* branches of the Commit record */
+    uint32_t n_listed; /* branches of the Commit record */
     uint64_t listed[TXC_BRANCHES_MAX];
 };
 

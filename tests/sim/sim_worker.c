@@ -33,7 +33,7 @@ static void s_free (s_job_t *job)
 void sim_worker_fini (sim_agent_t *agent)
 {
     TXC_LIST_EACH (&agent->jobs, link)
-        s_free (TXC_CONTAINER (link, s_job_t, link));
+    s_free (TXC_CONTAINER (link, s_job_t, link));
 }
 
 /* --- the way back ----------------------------------------------------------------- */
@@ -43,8 +43,8 @@ static void s_on_answer (sim_t *sim, sim_event_t *event)
     s_job_t *job = event->data;
     sim_agent_t *agent = job->request.agent;
     bool alive = agent->proc.up && agent->proc.life == job->request.agent_life;
-    if (alive && agent->proc.paused_until > sim->now) {
-        sim_after (sim, agent->proc.paused_until - sim->now, NULL, 0, s_on_answer)->data = job;
+    if (alive && sim_proc_stopped (sim, &agent->proc)) {
+        sim_after (sim, sim_proc_stopped (sim, &agent->proc), NULL, 0, s_on_answer)->data = job;
         return;
     }
     txc_list_remove (&job->link);
@@ -111,10 +111,11 @@ static void s_on_arrive (sim_t *sim, sim_event_t *event)
 /* One item at a time is out for a branch. */
 static void s_check_single (sim_t *sim, const sim_agent_t *agent, const txc_work_t *work)
 {
-    TXC_LIST_EACH (&agent->jobs, link) {
+    TXC_LIST_EACH (&agent->jobs, link)
+    {
         const s_job_t *job = TXC_CONTAINER (link, s_job_t, link);
-        if (work->branch && job->request.work.branch == work->branch && job->request.work.op != TXC_WORK_UNPIN &&
-            job->request.agent_life == agent->proc.life)
+        if (work->branch && job->request.work.branch == work->branch &&
+            job->request.work.op != TXC_WORK_UNPIN && job->request.agent_life == agent->proc.life)
             sim_violation (sim, "two-items-of-a-branch", "%s is asked for while %s is out",
                            txc_work_name (work->op), txc_work_name (job->request.work.op));
     }
@@ -122,7 +123,8 @@ static void s_check_single (sim_t *sim, const sim_agent_t *agent, const txc_work
 
 static void s_cancel (sim_agent_t *agent, const txc_work_t *work)
 {
-    TXC_LIST_EACH (&agent->jobs, link) {
+    TXC_LIST_EACH (&agent->jobs, link)
+    {
         s_job_t *job = TXC_CONTAINER (link, s_job_t, link);
         if (job->request.work.branch == work->branch && job->request.agent_life == agent->proc.life)
             job->request.cancelled = true;
@@ -143,10 +145,11 @@ static uint64_t s_session (const sim_t *sim, const sim_agent_t *agent, sim_rm_t 
 static void s_launch (sim_t *sim, s_job_t *job)
 {
     const txc_work_t *work = &job->request.work;
-    bool can_be_late = work->op == TXC_WORK_EXEC || work->op == TXC_WORK_PREPARE || work->op == TXC_WORK_COMMIT ||
-                       work->op == TXC_WORK_ROLLBACK || work->op == TXC_WORK_COMMIT_ONE_PHASE;
+    bool can_be_late = work->op == TXC_WORK_EXEC || work->op == TXC_WORK_PREPARE ||
+                       work->op == TXC_WORK_COMMIT || work->op == TXC_WORK_ROLLBACK ||
+                       work->op == TXC_WORK_COMMIT_ONE_PHASE;
     if (work->op == TXC_WORK_UNPIN) {
-        s_on_arrive (sim, &(sim_event_t) {.data = job});
+        s_on_arrive (sim, &(sim_event_t){.data = job});
         return;
     }
     if (sim_strikes (sim, SIM_FAULT_CONNECTION_LOST_BEFORE)) {
@@ -192,16 +195,19 @@ void sim_worker_start (sim_t *sim, sim_agent_t *agent, const txc_work_t *work)
 
 void sim_worker_abandon (sim_t *sim, sim_agent_t *agent)
 {
-    TXC_LIST_EACH (&agent->jobs, link) {
+    TXC_LIST_EACH (&agent->jobs, link)
+    {
         s_job_t *job = TXC_CONTAINER (link, s_job_t, link);
         const txc_work_t *work = &job->request.work;
         bool first = work->op == TXC_WORK_EXEC && work->first;
-        if (job->request.agent_life == agent->proc.life && !job->request.done && job->rm->proc.up && work->branch &&
-            work->op != TXC_WORK_FENCE_AND_LOOK && work->op != TXC_WORK_EVIDENCE && !first && sim_percent (sim, 50))
+        if (job->request.agent_life == agent->proc.life && !job->request.done && job->rm->proc.up &&
+            work->branch && work->op != TXC_WORK_FENCE_AND_LOOK && work->op != TXC_WORK_EVIDENCE && !first &&
+            sim_percent (sim, 50))
             sim_rm_expect_late (sim, job->rm, &job->request);
     }
     for (uint32_t i = 0; i < agent->config.n_rms; i++)
-        TXC_LIST_EACH (&agent->rms[i]->live, link) {
+        TXC_LIST_EACH (&agent->rms[i]->live, link)
+        {
             sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, rm_node);
             if (branch->server_attached && branch->client_attached &&
                 branch->session_agent == agent->proc.number && branch->session_life == agent->proc.life)

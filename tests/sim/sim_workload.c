@@ -21,7 +21,8 @@ static void s_advance_in (sim_t *sim, sim_client_t *self, uint32_t slot, uint64_
 
 static void s_advance (sim_t *sim, sim_client_t *self, uint32_t slot)
 {
-    s_advance_in (sim, self, slot, sim_percent (sim, 90) ? sim_between (sim, 1, 500) : sim_between (sim, SIM_MS, SIM_S));
+    s_advance_in (sim, self, slot,
+                  sim_percent (sim, 90) ? sim_between (sim, 1, 500) : sim_between (sim, SIM_MS, SIM_S));
 }
 
 /* --- the plan of a transaction ------------------------------------------------------- */
@@ -29,8 +30,11 @@ static void s_advance (sim_t *sim, sim_client_t *self, uint32_t slot)
 static void s_add (sim_t *sim, sim_slot_t *slot, uint32_t rm, bool writes, int32_t amount)
 {
     slot->plan[slot->n_statements].rm = (uint8_t) rm;
-    slot->plan[slot->n_statements++].statement = (sim_statement_t) {
-        .id = ++sim->statements, .account = (uint8_t) sim_below (sim, SIM_ACCOUNTS), .writes = writes, .amount = amount};
+    slot->plan[slot->n_statements++].statement =
+        (sim_statement_t){.id = ++sim->statements,
+                          .account = (uint8_t) sim_below (sim, SIM_ACCOUNTS),
+                          .writes = writes,
+                          .amount = amount};
 }
 
 /* Money goes from one account to others: what all statements write adds up to nothing. */
@@ -204,7 +208,8 @@ static void s_post (sim_t *sim, sim_client_t *to, uint64_t life, txc_blob_t *bod
                     uint32_t slot, uint32_t generation, bool ok, void (*run) (sim_t *sim, sim_event_t *event))
 {
     s_parcel_t *parcel = txc_malloc (sizeof *parcel);
-    *parcel = (s_parcel_t) {.body = txc_blob_ref (body), .host_life = host->proc.life, .host = host->proc.index};
+    *parcel =
+        (s_parcel_t){.body = txc_blob_ref (body), .host_life = host->proc.life, .host = host->proc.index};
     parcel->slot = slot;
     parcel->generation = generation;
     parcel->ok = ok;
@@ -225,10 +230,12 @@ static void s_lend (sim_t *sim, sim_client_t *self, uint32_t index)
 
 static void s_exported (sim_t *sim, sim_client_t *self, uint32_t index, const txc_completion_t *completion)
 {
-    sim_client_t *to = sim->clients[(self->proc.index + 1 + sim_below (sim, sim->n_clients - 1)) % sim->n_clients];
+    sim_client_t *to =
+        sim->clients[(self->proc.index + 1 + sim_below (sim, sim->n_clients - 1)) % sim->n_clients];
     if (completion->code != TXC_OK || to->auditor || to == self || !to->proc.up)
         return;
-    s_post (sim, to, to->proc.life, completion->body, self, index, self->slots[index].generation, true, s_on_join);
+    s_post (sim, to, to->proc.life, completion->body, self, index, self->slots[index].generation, true,
+            s_on_join);
 }
 
 static void s_detached (sim_t *sim, sim_client_t *self, const txc_completion_t *completion)
@@ -306,7 +313,8 @@ static void s_end (sim_t *sim, sim_client_t *self, uint32_t index)
     }
     txc_session_event_t event = {.op = TXC_OP_COMMIT,
                                  .tx = slot->tx,
-                                 .timeout_ms = sim_percent (sim, 20) ? (uint32_t) sim_between (sim, 50, 1000) : 0};
+                                 .timeout_ms =
+                                     sim_percent (sim, 20) ? (uint32_t) sim_between (sim, 50, 1000) : 0};
     slot->state = SIM_SLOT_ENDING;
     slot->waiting++;
     sim_client_do (sim, self, &event, index, 0, NULL);
@@ -387,7 +395,8 @@ static void s_on_advance (sim_t *sim, sim_event_t *event)
 /* Everything that was ever begun is asked about, by a process that has not taken part. */
 static void s_audit (sim_t *sim, sim_client_t *self)
 {
-    TXC_LIST_EACH (&sim->tx_list, link) {
+    TXC_LIST_EACH (&sim->tx_list, link)
+    {
         const sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
         if (tx->planted || self->audits_left + 2 >= SIM_PENDING_MAX)
             continue;
@@ -408,7 +417,8 @@ void sim_client_opened (sim_t *sim, sim_client_t *self)
     for (uint32_t i = 0; i < SIM_SLOTS; i++)
         s_advance (sim, self, i);
     /* A process that was killed comes back and asks what became of its work. */
-    TXC_LIST_EACH (&sim->tx_list, link) {
+    TXC_LIST_EACH (&sim->tx_list, link)
+    {
         const sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
         if (tx->planted || self->proc.life < 2 || !sim_percent (sim, 20) || self->n_pending > 8)
             continue;
@@ -428,8 +438,10 @@ static void s_asked (sim_t *sim, sim_client_t *self, const sim_pending_t *pendin
     if (!self->auditor)
         return;
     self->audits_left--;
+    /* Whoever does not know how many branches there were cannot be told "rolled back": it may have been a
+     * commit in one phase, of which the log knows nothing. */
     bool answered = s_is_outcome (completion->code) || completion->code == TXC_FORGOTTEN ||
-                    (completion->code == TXC_UNKNOWN && !sim_tx_is_global (tx));
+                    (completion->code == TXC_UNKNOWN && tx->logged != SIM_OUTCOME_COMMIT);
     char gtrid[TXC_GTRID_MAX + 1];
     if (!answered)
         sim_violation (sim, "outcome-not-answered", "%s: the auditor is told %s at the end",

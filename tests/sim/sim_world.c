@@ -137,8 +137,8 @@ bool sim_world_step (sim_t *sim)
         s_event_destroy (event);
         return true;
     }
-    if (owner && event->life && owner->paused_until > sim->now) { /* it comes to it when it wakes up */
-        event->at = owner->paused_until;
+    if (owner && event->life && sim_proc_stopped (sim, owner)) { /* it comes to it when it wakes up */
+        event->at = sim->now + sim_proc_stopped (sim, owner);
         s_push (sim, event);
         return true;
     }
@@ -157,6 +157,14 @@ void sim_world_fini (sim_t *sim)
 }
 
 /* --- processes ---------------------------------------------------------------- */
+
+uint64_t sim_proc_stopped (const sim_t *sim, const sim_proc_t *proc)
+{
+    if (!proc->up || proc->paused_until <= sim->now)
+        return 0;
+    uint64_t left = proc->paused_until - sim->now;
+    return left < 300 * SIM_MS ? left : 300 * SIM_MS; /* healing may wake it up earlier */
+}
 
 uint64_t sim_proc_ms (const sim_t *sim, const sim_proc_t *proc)
 {
