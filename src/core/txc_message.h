@@ -63,7 +63,7 @@
     X (PREPARE, 19)                                                                                                 \
     /* A -> L  epoch gtrid rm token vote error evidence                                                   */        \
     X (VOTE, 20)                                                                                                    \
-    /* L -> A  epoch gtrid rm token evidence high_slot                phase 2, and the answer to INQUIRY   */       \
+    /* L -> A  epoch gtrid rm token evidence high_slot flags(READ_ONLY)   phase 2; the answer to INQUIRY   */       \
     X (PHASE2_COMMIT, 21)                                                                                           \
     X (PHASE2_ROLLBACK, 22)                                                                                         \
     /* A -> L  epoch gtrid rm token code(TXC_OK, or heuristic kind in heur) error                         */        \
@@ -112,7 +112,7 @@ enum {
     TXC_FLAG_DECISION_LOGGED = 1, /* COMMIT: reply when the decision is durable */
     TXC_FLAG_SETTLE = 2,          /* OUTCOME_QUERY: decide Abort if nothing is on record or open */
     TXC_FLAG_LAST = 4,            /* EXEC: the branch's last statement; prepare travels with it */
-    TXC_FLAG_READ_ONLY = 8,       /* INQUIRY: the vote was read-only */
+    TXC_FLAG_READ_ONLY = 8,       /* INQUIRY, PHASE2_COMMIT: the vote was read-only */
     TXC_FLAG_FINISHED = 16,       /* INQUIRY: phase 2 is done here; may it be forgotten? */
     TXC_FLAG_RESULT = 32,         /* EXEC_REPLY: the body holds a result */
     TXC_FLAG_RECORD_ONLY = 64     /* INQUIRY: the RM is another copy of itself: nothing may be presumed */
@@ -174,7 +174,8 @@ typedef struct txc_msg {
     uint64_t nonce, session, cluster;
     uint64_t low; /* every n of the session below it is over and its outcome known to the AP */
     uint64_t token, incarnation;
-    uint64_t origin; /* the process that sends a statement: its session */
+    uint64_t
+        origin; /* who sends a statement: drawn by each process for each transaction that it takes part in */
     uint64_t high_slot;
     txc_epoch_t epoch;
     txc_gtrid_t gtrid;

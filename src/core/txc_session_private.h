@@ -62,6 +62,7 @@ typedef struct txc_tx_record {
     txc_heap_node_t timer;
     uint64_t handle;
     txc_gtrid_t gtrid;
+    uint64_t origin; /* of its statements: drawn, since the session's number can change meanwhile */
     uint8_t state, isolation;
     bool joined; /* begun by another process */
     bool exported;

@@ -70,6 +70,7 @@ txc_tx_record_t *txc_tx_add (txc_session_t *self, const txc_gtrid_t *gtrid)
     txc_tx_record_t *tx = txc_calloc (1, sizeof *tx);
     tx->handle = ++self->handles;
     tx->gtrid = *gtrid;
+    tx->origin = txc_random_next (&self->random);
     tx->began_ms = self->now_ms;
     tx->code = TXC_PENDING;
     txc_hash_add (&self->by_handle, &tx->node, txc_mix64 (tx->handle));
@@ -272,7 +273,7 @@ static void s_send_statement (txc_session_t *self, txc_tx_record_t *tx, txc_tx_b
     txc_msg_t *message = txc_update_message (self->update, TXC_MSG_EXEC, branch->route);
     message->gtrid = tx->gtrid;
     message->token = branch->ref.token;
-    message->origin = self->number;
+    message->origin = tx->origin;
     message->seq = statement->seq;
     message->acked = branch->acked;
     message->incarnation = branch->incarnation;
@@ -347,7 +348,7 @@ void txc_tx_exec_reply (txc_session_t *self, const txc_msg_t *message)
     txc_tx_record_t *tx = txc_tx_by_gtrid (self, &message->gtrid);
     txc_tx_branch_t *branch = tx ? txc_tx_branch (tx, message->rm) : NULL;
     if (!branch || tx->state != TXC_TX_ACTIVE || txc_list_is_empty (&branch->statements) ||
-        message->origin != self->number)
+        message->origin != tx->origin)
         return;
     const txc_tx_statement_t *statement = TXC_CONTAINER (branch->statements.next, txc_tx_statement_t, link);
     if (message->seq != statement->seq || !branch->sent)
