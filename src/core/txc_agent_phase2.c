@@ -101,7 +101,7 @@ static void s_phase2_unknown (txc_agent_t *self, const txc_msg_t *message, uint8
         s_done (self, message, as_said ? TXC_HEUR_NONE : (txc_heur_t) proof->heur, NULL);
         return;
     }
-    if (!commit) { /* nothing is there to be rolled back */
+    if (!commit || message->flags & TXC_FLAG_READ_ONLY) { /* nothing is there to be ended */
         s_done (self, message, TXC_HEUR_NONE, NULL);
         return;
     }

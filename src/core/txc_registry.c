@@ -98,6 +98,12 @@ txc_session_state_t txc_registry_session_state (const txc_registry_t *self, uint
     return number <= self->floor ? TXC_SESSION_CLOSED : TXC_SESSION_NEVER;
 }
 
+bool txc_registry_is_forgotten (const txc_registry_t *self, const txc_reg_session_t *session, uint64_t n)
+{
+    return !session || n < session->low ||
+           (session->closed && session->closed_ms + self->horizon_ms <= self->clock_ms);
+}
+
 uint64_t txc_registry_clamp_low (const txc_reg_session_t *session, uint64_t low)
 {
     for (const txc_list_t *link = session->outcomes.next; link != &session->outcomes; link = link->next) {

@@ -91,6 +91,10 @@ typedef enum txc_session_state {
 } txc_session_state_t;
 txc_session_state_t txc_registry_session_state (const txc_registry_t *self, uint64_t number);
 
+/* True if an outcome of this gtrid, had there been one, may be off the record by now: the mark has passed it,
+ * or its session (NULL: gone) was closed a horizon ago.  Nothing on record then means nothing. */
+bool txc_registry_is_forgotten (const txc_registry_t *self, const txc_reg_session_t *session, uint64_t n);
+
 /* The mark that a session may have at most: the lowest committed gtrid that has not ended bounds it. */
 uint64_t txc_registry_clamp_low (const txc_reg_session_t *session, uint64_t low);
 

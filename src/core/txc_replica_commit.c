@@ -79,6 +79,8 @@ static void s_send (txc_replica_t *self, txc_gtx_t *gtx, txc_gtx_branch_t *branc
     message->token = branch->ref.token;
     message->count = branch->ref.count;
     message->high_slot = self->registry.applied_slot;
+    if (branch->vote == TXC_VOTE_READ_ONLY)
+        message->flags = TXC_FLAG_READ_ONLY;
     if (gtx->deadline_ms != TXC_NEVER_MS && gtx->deadline_ms > self->now_ms)
         message->timeout_ms = (uint32_t) (gtx->deadline_ms - self->now_ms);
 }
@@ -314,10 +316,12 @@ static txc_reg_session_t *s_admit (txc_replica_t *self, const txc_msg_t *message
     if (gtrid->cluster != self->registry.cluster ||
         txc_registry_session_state (&self->registry, gtrid->session) == TXC_SESSION_NEVER)
         s_refuse (self, message, TXC_EFOREIGN, "this group never opened that session");
-    else if (!session || session->closed)
+    else if (txc_registry_is_forgotten (&self->registry, session, gtrid->n))
+        s_refuse (self, message, TXC_FORGOTTEN, "whatever became of this transaction is no longer on record");
+    else if (session->closed)
         s_refuse (self, message, message->n_branches >= 2 ? TXC_ROLLED_BACK : TXC_UNKNOWN,
                   "the session was closed before the transaction was decided");
-    else if (gtrid->n < session->low || gtrid->n < session->told_low)
+    else if (gtrid->n < session->told_low)
         s_refuse (self, message, TXC_FORGOTTEN, "the client's low-water mark has passed this transaction");
     else if (gtrid->n >= session->low + TXC_WINDOW)
         s_refuse (self, message, TXC_EOVERLOAD, "too many transactions beyond the low-water mark");

@@ -119,9 +119,7 @@ static int s_unrecorded (txc_replica_t *self, const txc_msg_t *message)
     if (gtrid->cluster != self->registry.cluster || state == TXC_SESSION_NEVER)
         return TXC_EFOREIGN;
     txc_reg_session_t *session = txc_registry_session (&self->registry, gtrid->session);
-    if (!session || gtrid->n < session->low ||
-        (state == TXC_SESSION_CLOSED &&
-         session->closed_ms + self->registry.horizon_ms < self->registry.clock_ms))
+    if (txc_registry_is_forgotten (&self->registry, session, gtrid->n))
         return TXC_FORGOTTEN;
     if (state == TXC_SESSION_CLOSED)
         return several ? TXC_ROLLED_BACK : TXC_UNKNOWN;

@@ -173,7 +173,7 @@ SHAPE (s_prepare, prepare, EPOCH, BRANCH, U32 (count), U32 (timeout_ms))
 SHAPE (s_vote, vote_cast, EPOCH, BRANCH, VOTE (vote), ERROR, EVIDENCE)
 #undef WIRE
 #define WIRE Txcoord__Phase2
-SHAPE (s_phase2_commit, phase2, EPOCH, BRANCH, EVIDENCE, U64 (high_slot))
+SHAPE (s_phase2_commit, phase2, EPOCH, BRANCH, EVIDENCE, U32 (flags), U64 (high_slot))
 #define s_phase2_rollback s_phase2_commit
 #undef WIRE
 #define WIRE Txcoord__Phase2Done
