@@ -153,7 +153,7 @@ static void s_checkpoint (sim_t *sim)
 static void s_restore (sim_t *sim)
 {
     uint64_t last = sim_log_durable (sim->coordinator->log);
-    if (sim->restored || last < 6)
+    if (sim->restored || last < 6 || !sim->coordinator->proc.up)
         return;
     /* An agent that has journaled a guard behind the copy's end will know. */
     uint64_t known = UINT64_MAX;
