@@ -279,7 +279,7 @@ static void s_send_statement (txc_session_t *self, txc_tx_record_t *tx, txc_tx_b
     message->incarnation = branch->incarnation;
     message->isolation = statement->isolation;
     message->flags = statement->flags;
-    message->timeout_ms = (uint32_t) (tx->deadline_ms - self->now_ms);
+    message->timeout_ms = tx->deadline_ms > self->now_ms ? (uint32_t) (tx->deadline_ms - self->now_ms) : 1;
     message->low = tx->joined ? 0 : txc_session_low (self);
     message->body = txc_blob_ref (statement->body);
     memcpy (message->rm, branch->ref.rm, sizeof message->rm);
