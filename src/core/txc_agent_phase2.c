@@ -76,8 +76,10 @@ void txc_agent_acknowledge (txc_agent_t *self, txc_branch_t *branch, bool commit
         heur = as_said ? TXC_HEUR_NONE : (txc_heur_t) branch->heur;
     } else if (commit && branch->state == TXC_BRANCH_ROLLED_BACK && branch->vote != TXC_VOTE_READ_ONLY)
         heur = TXC_HEUR_ROLLED_BACK;
-    else if (!commit && branch->state == TXC_BRANCH_COMMITTED && branch->vote != TXC_VOTE_READ_ONLY)
-        heur = TXC_HEUR_COMMITTED;
+    else if (!commit && branch->state == TXC_BRANCH_COMMITTED && branch->vote != TXC_VOTE_READ_ONLY) {
+        self->dropped++; /* the TM itself said commit: this answers a question from long ago */
+        return;
+    }
     s_done (self, &question, heur, heur ? branch->error : NULL);
 }
 

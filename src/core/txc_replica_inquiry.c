@@ -21,6 +21,7 @@ static void s_tell (txc_replica_t *self, const txc_msg_t *question, txc_msg_type
     memcpy (reply->evidence, question->evidence, sizeof reply->evidence);
     reply->epoch = self->epoch;
     reply->code = code;
+    reply->flags = question->flags & TXC_FLAG_READ_ONLY;
     reply->high_slot = self->registry.applied_slot;
 }
 
@@ -39,6 +40,8 @@ static void s_inquiry_in_flight (txc_replica_t *self, const txc_msg_t *question,
     case TXC_GTX_ENDING:
         if (!(question->flags & TXC_FLAG_FINISHED) || place < 0)
             s_tell_outcome (self, question, place >= 0);
+        else if (gtx->branches[place].vote == TXC_VOTE_READ_ONLY)
+            s_tell (self, question, TXC_MSG_ENDED, TXC_OK);
         else if (gtx->state == TXC_GTX_COMMITTING && !gtx->branches[place].done)
             s_tell (self, question, TXC_MSG_INQUIRY_PENDING, TXC_PENDING);
         break; /* acknowledged: End will answer it */
