@@ -58,7 +58,10 @@ static void s_phase2_rollback (sim_t *sim, const txc_msg_t *message, sim_tx_t *t
     if (branch)
         branch->told_rollback = true;
     if (tx->logged == SIM_OUTCOME_COMMIT) {
-        if (sim_check_is_listed (tx, message->token))
+        /* Once it has ended and is off the record an old question may be answered so: nothing is left to roll
+         * back. */
+        bool over = tx->logged_end && branch && branch->state == SIM_BRANCH_COMMITTED;
+        if (sim_check_is_listed (tx, message->token) && !over)
             sim_violation (sim, "rollback-sent-of-committed", "PHASE2_ROLLBACK of %s, a Commit is durable",
                            s_gtrid (&message->gtrid));
         return; /* a stray branch of a committed transaction */
@@ -236,7 +239,7 @@ void sim_check_from_client (sim_t *sim, const txc_msg_t *message)
         message->rm[0] ? sim_branch_find (sim, &message->gtrid, message->rm, message->token) : NULL;
     switch (message->type) {
     case TXC_MSG_COMMIT:
-        if (tx->ap_rollback)
+        if (tx->ap_rollback && !sim->restored) /* a restored copy gives session numbers again */
             sim_violation (sim, "commit-after-own-rollback", "%s is sent for commit after it was rolled back",
                            s_gtrid (&message->gtrid));
         tx->commit_sent = true;
@@ -247,7 +250,7 @@ void sim_check_from_client (sim_t *sim, const txc_msg_t *message)
             branch->ap_commit = true;
         break;
     case TXC_MSG_BRANCH_ROLLBACK:
-        if (tx->commit_sent && tx->logged != SIM_OUTCOME_ABORT && !tx->told_rolled_back)
+        if (tx->commit_sent && tx->logged != SIM_OUTCOME_ABORT && !tx->told_rolled_back && !sim->restored)
             sim_violation (sim, "own-rollback-after-commit",
                            "%s is rolled back by the AP after a commit was sent", s_gtrid (&message->gtrid));
         if (branch)

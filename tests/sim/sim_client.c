@@ -165,7 +165,7 @@ void sim_client_new (sim_t *sim, uint32_t index, bool auditor)
     self->config.retry_max_ms = (uint32_t) sim_between (sim, 500, 3000);
     self->config.timeout_ms = (uint32_t) sim_between (sim, 2000, 15000);
     for (uint32_t i = 0; i < SIM_SLOTS; i++)
-        self->slots[i].left = auditor ? 0 : (uint32_t) sim_between (sim, 1, 4);
+        self->slots[i].left = auditor ? 0 : (uint32_t) sim_between (sim, 1, 8);
     self->guest.state = SIM_SLOT_OVER;
 }
 

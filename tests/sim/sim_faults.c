@@ -24,7 +24,7 @@ void sim_faults_draw (sim_t *sim)
     static const sim_fault_t seldom[] = {SIM_FAULT_RESTORED_BACKUP, SIM_FAULT_RM_IDENTITY_CHANGED,
                                          SIM_FAULT_OPERATOR_TRANSACTION, SIM_FAULT_OPERATOR_BRANCH};
     for (uint32_t i = 0; i < sizeof seldom / sizeof *seldom; i++)
-        sim->enabled[seldom[i]] &= sim_percent (sim, 15);
+        sim->enabled[seldom[i]] &= sim_percent (sim, 30);
     if (sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED])
         sim->enabled[SIM_FAULT_RESTORED_BACKUP] = false;
 }
@@ -287,7 +287,7 @@ void sim_faults_plan (sim_t *sim, uint64_t until_us)
     for (uint32_t i = 0; i < sizeof timed / sizeof *timed; i++) {
         if (!sim->enabled[timed[i]])
             continue;
-        uint32_t times = 1 + sim_below (sim, 6);
+        uint32_t times = 1 + sim_below (sim, 10);
         for (uint32_t k = 0; k < times; k++) /* early ones meet more transactions */
             sim_after (sim,
                        sim_below (sim, 2) ? sim_between (sim, 0, until_us)
