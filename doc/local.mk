@@ -1,2 +1,3 @@
 # doc
 include doc/client.mk
+include doc/daemons.mk
