@@ -181,6 +181,9 @@ static void test_no_slot_for_prepared_transactions_is_a_no_that_says_what_to_cha
     assert_status (vote (&a), TXC_RM_ROLLED_BACK);
     assert_string_equal (a.error.sqlstate, "55000");
     assert_non_null (strstr (a.error.text, "max_prepared_transactions"));
+    assert_status (plugin->check (a.conn, "agent", NULL, NULL, &a.error), TXC_RM_ERROR);
+    assert_int_equal (a.error.code, TXC_ECONFIG);
+    assert_non_null (strstr (a.error.text, "max_prepared_transactions"));
     done (&a);
     server ("set %s 'max_prepared_transactions = 100'", cluster());
     server ("restart %s", cluster());

@@ -6,6 +6,7 @@
 #
 #   txc_pg_new                      makes a cluster (prints its folder)
 #   txc_pg_set CLUSTER LINE...      adds lines to postgresql.conf
+#   txc_pg_hba CLUSTER LINE         puts a line at the top of pg_hba.conf
 #   txc_pg_start CLUSTER            starts it and waits until it answers
 #   txc_pg_stop CLUSTER             shuts it down (fast)
 #   txc_pg_kill CLUSTER             kill -9 of every process of it
@@ -56,6 +57,10 @@ txc_pg_set () {
     local cluster=$1
     shift
     printf '%s\n' "$@" | _txc_pg_as tee -a "$cluster/data/postgresql.conf" >/dev/null
+}
+
+txc_pg_hba () {
+    _txc_pg_as sed -i "1i $2" "$1/data/pg_hba.conf"
 }
 
 txc_pg_ready () {
