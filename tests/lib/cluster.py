@@ -280,7 +280,11 @@ session
     lease = {self.settings.get("lease", "5s")}
 {self.settings.get("txcoord", "")}
 """)
-        self._daemon("txcoord", ["--config", config, *(["--init"] if first else []), *options])
+        if first:  # a group is formatted once, on purpose
+            self._daemon("txcoord", ["--config", config, "--init"])
+            if self.processes["txcoord"].child.wait(30) != 0:
+                raise Failure(f"txcoord --init failed:\n{self.tail('txcoord')}")
+        self._daemon("txcoord", ["--config", config, *options])
 
     def agent_config(self, kind):
         """The configuration of an agent: pg, my, or mem (two in-memory resource managers)."""
