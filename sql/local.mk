@@ -1,2 +1,3 @@
 # sql
 include sql/pgsql.mk
+include sql/mysql.mk
