@@ -22,6 +22,7 @@
  * output: one CSV line
  *    kind,clients,seconds,commits,aborts,tps,p50_ms,p99_ms,max_ms
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>

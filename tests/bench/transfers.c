@@ -8,6 +8,7 @@
  *         mem        as threads, over two in-memory resource managers
  * output: one CSV line, kind,clients,seconds,commits,aborts,tps,p50_ms,p99_ms,max_ms
  */
+#define _GNU_SOURCE
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>

@@ -10,6 +10,7 @@
  * usage: bank_load ENDPOINT OUTCOMES THREADS ACCOUNTS SEED [plain]
  * It runs until SIGTERM; `plain` only transfers.  Prints the number of commits.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
