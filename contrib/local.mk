@@ -1,1 +1,2 @@
-# contrib
+# contrib: what is beside the product.
+EXTRA_DIST += contrib/check contrib/packages
