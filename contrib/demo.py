@@ -1,0 +1,145 @@
+"""The demonstration itself; contrib/demo installs, builds and calls it with the build folder."""
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "lib"))
+from cluster import Cluster, Failure, poll  # noqa: E402
+
+BEGAN = time.monotonic()
+
+
+def say(text):
+    print(f"[{time.monotonic() - BEGAN:5.1f} s] {text}", flush=True)
+
+
+class Demo:
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.total = None
+
+    def txsql(self, *commands):
+        """Runs a script in txsql as a user would; its exit status and what it said."""
+        done = subprocess.run([self.cluster.program("txsql"), "-C", self.cluster.endpoint], text=True,
+                              input="\n".join(commands) + "\n", capture_output=True, timeout=60, check=False,
+                              env=self.cluster.environment())
+        return done.returncode, (done.stdout + done.stderr).strip()
+
+    def show(self, status, output):
+        for line in output.splitlines():
+            print(f"            {line}")
+        print(f"            (txsql's exit status: {status})")
+
+    def balances(self):
+        pg = int(self.cluster.postgres.psql("-c", "SELECT bal FROM acct WHERE id = 1"))
+        my = int(self.cluster.mariadb.sql("SELECT bal FROM acct WHERE id = 1"))
+        total = int(self.cluster.postgres.psql("-c", "SELECT sum(bal) FROM acct")) + \
+            int(self.cluster.mariadb.sql("SELECT sum(bal) FROM acct"))
+        if self.total is None:
+            self.total = total
+        print(f"            account 1: PostgreSQL {pg}, MariaDB {my}; total of both banks {total}"
+              f"{' (unchanged)' if total == self.total else ' (CHANGED!)'}")
+        if total != self.total:
+            raise Failure("money was made or lost")
+        return pg, my
+
+    def expect(self, before, moved):
+        pg, my = self.balances()
+        if (pg, my) != (before[0] - moved, before[1] + moved):
+            raise Failure(f"expected {moved} to be moved")
+        return pg, my
+
+    def commit(self, before):
+        say("1. Move 100 from PostgreSQL to MariaDB in one global transaction, and commit.")
+        self.show(*self.txsql("\\begin", "@bank_pg UPDATE acct SET bal = bal - 100 WHERE id = 1;",
+                              "@bank_my UPDATE acct SET bal = bal + 100 WHERE id = 1;", "\\commit"))
+        return self.expect(before, 100)
+
+    def rollback(self, before):
+        say("2. The same again, but roll back.")
+        self.show(*self.txsql("\\begin", "@bank_pg UPDATE acct SET bal = bal - 100 WHERE id = 1;",
+                              "@bank_my UPDATE acct SET bal = bal + 100 WHERE id = 1;", "\\rollback"))
+        return self.expect(before, 0)
+
+    def constraint(self, before):
+        say("3. Take more than there is: PostgreSQL's constraint says no, so MariaDB rolls back as well.")
+        self.show(*self.txsql("\\begin", "@bank_my UPDATE acct SET bal = bal + 999999 WHERE id = 1;",
+                              "@bank_pg UPDATE acct SET bal = bal - 999999 WHERE id = 1;", "\\commit"))
+        return self.expect(before, 0)
+
+    def crash(self, before):
+        cluster = self.cluster
+        say("4. Move 100 again, and kill -9 the coordinator when both have voted yes and its decision is on disk.")
+        cluster.processes["txcoord"].stop()
+        cluster.restart("txcoord", "--crash-at", "append.after.COMMIT")
+        cluster.wait_ready()
+        client = subprocess.Popen([cluster.program("txsql"), "-C", cluster.endpoint], text=True, env=cluster.environment(),
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        client.stdin.write("\\begin\n@bank_pg UPDATE acct SET bal = bal - 100 WHERE id = 1;\n"
+                           "@bank_my UPDATE acct SET bal = bal + 100 WHERE id = 1;\n\\commit\n")
+        client.stdin.close()
+        poll(lambda: not cluster.processes["txcoord"].running(), 30, "the coordinator is killed")
+        say(f"   The coordinator is dead. In doubt: {cluster.postgres.prepared()} branch in PostgreSQL, "
+            f"{cluster.mariadb.prepared()} in MariaDB; the application waits.")
+        self.balances_in_doubt()
+        began = time.monotonic()
+        cluster.restart("txcoord")
+        output = client.stdout.read()
+        status = client.wait(60)
+        say(f"   The coordinator is back; {time.monotonic() - began:.1f} s later the application has its answer:")
+        self.show(status, output.strip())
+        poll(lambda: cluster.postgres.prepared() + cluster.mariadb.prepared() == 0, 30, "nothing is in doubt")
+        return self.expect(before, 100)
+
+    def balances_in_doubt(self):
+        pg = self.cluster.postgres.psql("-c", "SELECT bal FROM acct WHERE id = 1")
+        my = self.cluster.mariadb.sql("SELECT bal FROM acct WHERE id = 1")
+        print(f"            account 1 as others see it meanwhile: PostgreSQL {pg}, MariaDB {my} (both as before)")
+
+    def run(self):
+        before = self.balances()
+        for step in (self.commit, self.rollback, self.constraint, self.crash):
+            before = step(before)
+        say("Done: four transactions, one of them through a kill -9, and not a coin lost.")
+
+
+def tell_how_to_connect(cluster):
+    print(f"""
+Everything is left running in {cluster.folder}. To look at it:
+
+  export LD_LIBRARY_PATH={cluster.build}/src/libtxcoord/.libs
+  {cluster.program("txsql")} -C {cluster.endpoint}
+  {cluster.program("txctl")} --coordinator {cluster.endpoint} status
+  psql "{cluster.postgres.conninfo()}"
+  mariadb --no-defaults -u root -S {cluster.mariadb.socket} bank
+
+To end it:
+
+  kill {" ".join(str(process.pid) for process in cluster.processes.values())} \
+{cluster.postgres.process.pid} {cluster.mariadb.process.pid} && rm -r {cluster.folder}""")
+
+
+def main():
+    keep = "--keep" in sys.argv[2:]
+    cluster = Cluster(build=sys.argv[1])
+    try:
+        say("starting a private PostgreSQL and a private MariaDB, each with a bank of 1,000 accounts")
+        cluster.start_databases(rows=1000, balance=1000)
+        say("starting txcoord and an agent beside each database")
+        cluster.start_daemons()
+        Demo(cluster).run()
+    except (Failure, subprocess.SubprocessError) as failure:
+        print(f"demo: {failure}", file=sys.stderr)
+        keep = False
+        return 1
+    finally:
+        if keep:
+            tell_how_to_connect(cluster)
+        else:
+            cluster.__exit__()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
