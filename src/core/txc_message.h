@@ -57,7 +57,7 @@
                                                                                                                     \
     /* A -> L  agent incarnation entries epoch guards[0] high_slot code   registers; repeated as heartbeat */       \
     X (AGENT_HELLO, 17)                                                                                             \
-    /* L -> A  epoch cluster guards[2] high_slot    guards: the pairs on record for this agent            */        \
+    /* L -> A  epoch cluster guards[2] high_slot code   guards: the pairs on record for this agent         */        \
     X (AGENT_WELCOME, 18)                                                                                           \
     /* L -> A  epoch gtrid rm token count timeout_ms                                                      */        \
     X (PREPARE, 19)                                                                                                 \

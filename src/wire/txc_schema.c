@@ -163,8 +163,9 @@ SHAPE (s_agent_hello, agent_hello, NAME (agent), U64 (incarnation), ENTRIES, EPO
        SUB (first_guard, guards[0], txc_guard_t, false), U64 (high_slot), I32 (code))
 #undef WIRE
 #define WIRE Txcoord__AgentWelcome
-SHAPE (s_agent_welcome, agent_welcome, EPOCH, U64 (cluster), SUB (first_guard, guards[0], txc_guard_t, false),
-       SUB (second_guard, guards[1], txc_guard_t, false), U64 (high_slot))
+SHAPE (s_agent_welcome, agent_welcome, EPOCH, I32 (code), U64 (cluster),
+       SUB (first_guard, guards[0], txc_guard_t, false), SUB (second_guard, guards[1], txc_guard_t, false),
+       U64 (high_slot))
 #undef WIRE
 #define WIRE Txcoord__Prepare
 SHAPE (s_prepare, prepare, EPOCH, BRANCH, U32 (count), U32 (timeout_ms))
