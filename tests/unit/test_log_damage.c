@@ -170,6 +170,29 @@ static void test_hole_in_unforced_groups (void **state)
     txc_fake_disk_destroy (&disk);
 }
 
+/* The same over the end of a segment: what is wiped in the next one is wiped for good, though nothing else is
+ * written there before the next crash. */
+static void test_wiped_is_durable (void **state)
+{
+    (void) state;
+    txc_fake_disk_t *disk = txc_fake_disk_new();
+    txc_store_t *store = s_must_open (disk);
+    s_append (store, 25, true);
+    s_append (store, 10, false); /* 31 groups fit a segment */
+    txc_store_abandon (&store);
+    txc_fake_disk_kill (disk);
+    s_flip (disk, "000.seg", 26 * 4096 + 70);
+    store = s_must_open (disk);
+    assert_int_equal (s_replay (store).last, 25);
+    s_append (store, 6, true);
+    txc_store_abandon (&store);
+    txc_fake_disk_crash (disk, 1);
+    store = s_must_open (disk);
+    assert_int_equal (s_replay (store).last, 31);
+    txc_store_abandon (&store);
+    txc_fake_disk_destroy (&disk);
+}
+
 /* What a killed process only wrote is forced before it is shown: a crash afterwards does not take it back. */
 static void test_replayed_is_durable (void **state)
 {
@@ -317,8 +340,8 @@ static void test_damage_before_the_checkpoint (void **state)
     txc_fake_disk_destroy (&disk);
 }
 
-/* Bytes of a client that look like a group of this log. */
-static void test_forged_group (void **state)
+/* An entry whose bytes are a copy of a group, at the begin of a block, in a group that is torn. */
+static void test_entry_that_holds_a_group (void **state)
 {
     (void) state;
     txc_fake_disk_t *disk = s_ten();
@@ -381,6 +404,7 @@ int main (void)
         cmocka_unit_test (test_flipped_bit_in_the_middle),
         cmocka_unit_test (test_flipped_bit_at_the_end),
         cmocka_unit_test (test_hole_in_unforced_groups),
+        cmocka_unit_test (test_wiped_is_durable),
         cmocka_unit_test (test_replayed_is_durable),
         cmocka_unit_test (test_truncated_file),
         cmocka_unit_test (test_other_version),
@@ -388,7 +412,7 @@ int main (void)
         cmocka_unit_test (test_foreign_segment),
         cmocka_unit_test (test_earlier_laps),
         cmocka_unit_test (test_damage_before_the_checkpoint),
-        cmocka_unit_test (test_forged_group),
+        cmocka_unit_test (test_entry_that_holds_a_group),
         cmocka_unit_test (test_every_io_fails_once),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

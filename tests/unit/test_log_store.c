@@ -90,16 +90,40 @@ static void s_begin_checkpoint (s_world_t *world)
     model->keep_wanted = keep;
 }
 
-static void s_synced (s_world_t *world)
+static void s_synced (s_world_t *world, uint64_t lsn)
 {
     model_t *model = &world->model;
-    model->durable = model->readable = model->next - 1;
+    model->durable = lsn;
+    model->readable = lsn > model->readable ? lsn : model->readable;
     assert_int_equal (txc_store_durable (world->store), model->durable);
     if (model->keep != txc_store_keep (world->store)) {
         assert_int_equal (txc_store_keep (world->store), model->keep_wanted);
         model->keep = model->keep_wanted;
         world->cuts++;
     }
+}
+
+/* A sync as the log's thread does it: entries, groups and pieces of a checkpoint come in while it is under
+ * way. */
+static void s_split_sync (s_world_t *world)
+{
+    txc_store_ticket_t ticket;
+    model_t *model = &world->model;
+    assert_int_equal (txc_store_sync_begin (world->store, &ticket), TXC_OK);
+    assert_int_equal (ticket.lsn, model->next - 1);
+    model->readable = model->next - 1;
+    int forced = txc_store_force (txc_fake_disk_table (world->disk), &ticket);
+    for (uint64_t i = s_random (world, 10); i > 0; i--) {
+        s_append (world);
+        int rc = txc_store_checkpoint_step (world->store);
+        assert_true (rc == TXC_OK || rc == TXC_ENOSPACE);
+    }
+    if (s_random (world, 2) == 0) {
+        assert_int_equal (txc_store_write (world->store), TXC_OK);
+        model->readable = model->next - 1;
+    }
+    assert_int_equal (txc_store_sync_end (world->store, &ticket, forced), TXC_OK);
+    s_synced (world, ticket.lsn);
 }
 
 static void s_restart (s_world_t *world)
@@ -130,9 +154,11 @@ static void s_step (s_world_t *world)
     } else if (what < 65) {
         assert_int_equal (txc_store_write (world->store), TXC_OK);
         world->model.readable = world->model.next - 1;
+    } else if (what < 72) {
+        s_split_sync (world);
     } else if (what < 83) {
         assert_int_equal (txc_store_sync (world->store), TXC_OK);
-        s_synced (world);
+        s_synced (world, world->model.next - 1);
     } else if (what < 90) {
         int rc = txc_store_prepare (world->store, true);
         assert_true (rc == TXC_OK || rc == TXC_PENDING);
