@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,13 +185,11 @@ static int s_lock (txc_disk_t *disk, const char *name, txc_disk_file_t **file, l
         close (fd);
         return rc;
     }
+    /* only a courtesy to whoever is refused: a full disk must not keep the log from being opened */
     char text[32];
     int size = snprintf (text, sizeof text, "%ld\n", (long) getpid());
-    if (ftruncate (fd, 0) != 0 || pwrite (fd, text, (size_t) size, 0) != size) {
-        int rc = errno ? -errno : -EIO;
-        close (fd);
-        return rc;
-    }
+    if (ftruncate (fd, 0) == 0 && pwrite (fd, text, (size_t) size, 0) != size)
+        (void) !ftruncate (fd, 0);
     *file = s_file_new (fd);
     return 0;
 }
@@ -207,12 +206,26 @@ static void s_destroy (txc_disk_t **disk_p)
     free (self);
 }
 
+/* Makes the folder if it is not there.  Its name has to be durable before anything in it is. */
+static int s_make_folder (const char *folder)
+{
+    if (mkdir (folder, 0700) != 0)
+        return errno == EEXIST ? 0 : errno;
+    char *copy = txc_strdup (folder);
+    int fd = open (dirname (copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free (copy);
+    if (fd < 0)
+        return errno;
+    int rc = fsync (fd) == 0 ? 0 : errno;
+    close (fd);
+    return rc;
+}
+
 txc_disk_t *txc_disk_posix_new (const char *folder, int create, int *error_number)
 {
-    if (create && mkdir (folder, 0700) != 0 && errno != EEXIST) {
-        *error_number = errno;
+    *error_number = create ? s_make_folder (folder) : 0;
+    if (*error_number != 0)
         return NULL;
-    }
     int fd = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         *error_number = errno;

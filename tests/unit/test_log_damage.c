@@ -175,20 +175,57 @@ static void test_hole_in_unforced_groups (void **state)
 static void test_wiped_is_durable (void **state)
 {
     (void) state;
+    for (uint64_t seed = 1; seed <= 16; seed++) {
+        txc_fake_disk_t *disk = txc_fake_disk_new();
+        txc_store_t *store = s_must_open (disk);
+        s_append (store, 25, true);
+        s_append (store, 10, false); /* 31 groups fit a segment */
+        txc_store_abandon (&store);
+        txc_fake_disk_kill (disk);
+        s_flip (disk, "000.seg", 26 * 4096 + 70);
+        store = s_must_open (disk);
+        assert_int_equal (s_replay (store).last, 25);
+        s_append (store, 6, true);
+        txc_store_abandon (&store);
+        txc_fake_disk_crash (disk, seed);
+        store = s_must_open (disk);
+        assert_int_equal (s_replay (store).last, 31);
+        txc_store_abandon (&store);
+        txc_fake_disk_destroy (&disk);
+    }
+}
+
+static int s_visit_size (void *arg, uint64_t lsn, uint32_t kind, const void *bytes, size_t size)
+{
+    (void) lsn;
+    (void) kind;
+    (void) bytes;
+    *(size_t *) arg += size;
+    return 0;
+}
+
+/* A checkpoint over several segments without an entry between its pieces: its first segment may not go. */
+static void test_checkpoint_over_segments (void **state)
+{
+    (void) state;
+    enum { SIZE = 300000 };
+    static uint8_t bytes[SIZE];
     txc_fake_disk_t *disk = txc_fake_disk_new();
     txc_store_t *store = s_must_open (disk);
-    s_append (store, 25, true);
-    s_append (store, 10, false); /* 31 groups fit a segment */
-    txc_store_abandon (&store);
-    txc_fake_disk_kill (disk);
-    s_flip (disk, "000.seg", 26 * 4096 + 70);
-    store = s_must_open (disk);
-    assert_int_equal (s_replay (store).last, 25);
-    s_append (store, 6, true);
+    s_append (store, 50, true);
+    assert_int_equal (txc_store_checkpoint (store, 2, bytes, SIZE, txc_store_next (store)), TXC_OK);
+    while (txc_store_is_checkpointing (store)) {
+        assert_int_equal (txc_store_checkpoint_step (store), TXC_OK);
+        assert_int_equal (txc_store_sync (store), TXC_OK);
+    }
+    s_append (store, 40, true); /* takes what was freed */
     txc_store_abandon (&store);
     txc_fake_disk_crash (disk, 1);
     store = s_must_open (disk);
-    assert_int_equal (s_replay (store).last, 31);
+    size_t total = 0;
+    txc_error_t error;
+    assert_int_equal (txc_store_replay (store, s_visit_size, &total, &error), TXC_OK);
+    assert_int_equal (total, SIZE + 40 * 8);
     txc_store_abandon (&store);
     txc_fake_disk_destroy (&disk);
 }
@@ -405,6 +442,7 @@ int main (void)
         cmocka_unit_test (test_flipped_bit_at_the_end),
         cmocka_unit_test (test_hole_in_unforced_groups),
         cmocka_unit_test (test_wiped_is_durable),
+        cmocka_unit_test (test_checkpoint_over_segments),
         cmocka_unit_test (test_replayed_is_durable),
         cmocka_unit_test (test_truncated_file),
         cmocka_unit_test (test_other_version),
