@@ -32,10 +32,12 @@
 
 /* MariaDB's client sends a statement while the answers to earlier ones are still to come; MySQL's own does
  * not. */
+#ifndef TXC_MY_PIPELINE
 #ifdef MARIADB_PACKAGE_VERSION
 #define TXC_MY_PIPELINE 1
 #else
 #define TXC_MY_PIPELINE 0
+#endif
 #endif
 
 /* MySQL 8 dropped my_bool. */
@@ -62,6 +64,7 @@ enum {
     TXC_MY_UNKNOWN_VARIABLE = 1193,
     TXC_MY_LOCK_WAIT_TIMEOUT = 1205,
     TXC_MY_XA_NOTA = 1397,
+    TXC_MY_XA_OUTSIDE = 1400,
     TXC_MY_XA_RBROLLBACK = 1402,
     TXC_MY_XA_RBTIMEOUT = 1613,
     TXC_MY_XA_RBDEADLOCK = 1614

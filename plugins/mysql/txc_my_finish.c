@@ -56,6 +56,19 @@ static txc_rm_status_t s_forgotten (bool commit, const char *evidence, txc_rm_er
     return TXC_RM_HEURISTIC;
 }
 
+/* Runs the verb, for a branch of this connection as for any other.  0, a number, TXC_MY_LOST. */
+static int s_run (txc_rm_conn_t *conn, const char *verb, const char *text, bool *own, txc_rm_error_t *error)
+{
+    int rc = txc_my_run (conn, error, "XA %s %s", verb, text);
+    if (rc != TXC_MY_XA_OUTSIDE || !*own)
+        return rc;
+    /* MySQL detached it when it was prepared: with autocommit off, it is then as if it were another's. */
+    *own = false;
+    conn->phase = TXC_MY_IDLE;
+    rc = txc_my_session_set (conn, true, conn->lock_timeout_s, error);
+    return rc ? rc : txc_my_run (conn, error, "XA %s %s", verb, text);
+}
+
 static txc_rm_status_t s_finish (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, bool commit,
                                  const char *evidence, txc_rm_error_t *error)
 {
@@ -65,22 +78,19 @@ static txc_rm_status_t s_finish (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, b
     char text[TXC_MY_XID_SIZE];
     txc_my_xid_format (xid, text);
     bool own = conn->phase == TXC_MY_PREPARED && strcmp (conn->xid, text) == 0;
-    if (!own) {
-        txc_rm_status_t status = s_make_ready (conn, error);
-        if (status != TXC_RM_OK)
-            return status;
-    }
-    int rc = txc_my_run (conn, error, "XA %s %s", commit ? "COMMIT" : "ROLLBACK", text);
+    txc_rm_status_t ready = own ? TXC_RM_OK : s_make_ready (conn, error);
+    if (ready != TXC_RM_OK)
+        return ready;
+    int rc = s_run (conn, commit ? "COMMIT" : "ROLLBACK", text, &own, error);
     if (rc == TXC_MY_LOST)
         return TXC_RM_LOST;
     if (rc == TXC_MY_XA_NOTA)
         return s_unknown (conn, xid, error);
     if (rc != 0 && rc != TXC_MY_XA_RBROLLBACK)
         return TXC_RM_RETRY; /* read-only server, global read lock, cancelled: the branch stays prepared */
-    if (own) {
+    if (own)
         conn->phase = TXC_MY_IDLE;
-        txc_my_session_clean (conn);
-    }
+    txc_my_session_clean (conn);
     return rc == 0 ? TXC_RM_OK : s_forgotten (commit, evidence, error);
 }
 

@@ -86,7 +86,7 @@ void txc_my_note_state (txc_rm_conn_t *conn)
 {
     const char *state;
     size_t size;
-    if (mysql_session_track_get_first (conn->my, SESSION_TRACK_TRANSACTION_TYPE, &state, &size) != 0 ||
+    if (mysql_session_track_get_first (conn->my, SESSION_TRACK_TRANSACTION_STATE, &state, &size) != 0 ||
         size != 8)
         return;
     conn->state_seen = state[0] == 'T';

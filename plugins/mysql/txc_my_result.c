@@ -161,7 +161,7 @@ static void s_text_result (txc_rm_conn_t *conn, const txc_rm_sink_t *sink, txc_m
     }
     if (mysql_errno (conn->my) != 0)
         outcome->rc = txc_my_error (conn, "", outcome->refused ? &late : error);
-    else if (!rows && mysql_affected_rows (conn->my) != (my_ulonglong) -1)
+    else if (!rows && mysql_affected_rows (conn->my) != UINT64_MAX)
         outcome->changed += (int64_t) mysql_affected_rows (conn->my);
     if (rows)
         mysql_free_result (rows);
@@ -295,7 +295,7 @@ static void s_prepared_result (txc_rm_conn_t *conn, MYSQL_STMT *stmt, const txc_
         s_prepared_rows (conn, stmt, columns, sink, outcome, error);
         mysql_free_result (columns);
         mysql_stmt_free_result (stmt);
-    } else if (mysql_stmt_affected_rows (stmt) != (my_ulonglong) -1) {
+    } else if (mysql_stmt_affected_rows (stmt) != UINT64_MAX) {
         outcome->changed += (int64_t) mysql_stmt_affected_rows (stmt);
     }
 }

@@ -16,3 +16,4 @@ include tests/unit/log.mk
 include tests/unit/client.mk
 include tests/unit/core.mk
 include tests/unit/daemons.mk
+include tests/unit/mysql.mk
