@@ -101,11 +101,11 @@ static void s_print_members (const json_t *object, const char *prefix)
         char name[64];
         snprintf (name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", key);
         if (json_is_string (value))
-            printf ("%-24s %s\n", name, json_string_value (value));
+            printf ("%-28s %s\n", name, json_string_value (value));
         else if (json_is_integer (value))
-            printf ("%-24s %lld\n", name, json_integer_value (value));
+            printf ("%-28s %lld\n", name, json_integer_value (value));
         else if (json_is_boolean (value) && (*prefix || strcmp (key, "ok") != 0))
-            printf ("%-24s %s\n", name, json_is_true (value) ? "yes" : "no");
+            printf ("%-28s %s\n", name, json_is_true (value) ? "yes" : "no");
         else if (json_is_object (value) && !*prefix)
             s_print_members (value, key);
     }

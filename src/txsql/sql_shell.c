@@ -83,12 +83,11 @@ static bool s_split (const char *text, char rm[TXC_RM_NAME_MAX + 1], const char 
     return **sql != '\0';
 }
 
-/* In the open transaction; alone: it is the only statement of its transaction. */
-static sql_status_t s_execute (sql_shell_t *self, const char *rm, const char *sql, bool alone)
+/* In the open transaction. */
+static sql_status_t s_execute (sql_shell_t *self, const char *rm, const char *sql)
 {
     txc_result_t *result = NULL;
-    int rc = alone ? txc_exec_last (self->tx, rm, sql, 0, NULL, &result)
-                   : txc_exec (self->tx, rm, sql, 0, NULL, &result);
+    int rc = txc_exec (self->tx, rm, sql, 0, NULL, &result);
     if (rc == TXC_OK) {
         s_print_result (self, result);
         txc_result_destroy (&result);
@@ -109,7 +108,7 @@ static sql_status_t s_execute_alone (sql_shell_t *self, const char *rm, const ch
         sql_shell_tell (self, &error);
         return SQL_FAILED;
     }
-    sql_status_t status = s_execute (self, rm, sql, true);
+    sql_status_t status = s_execute (self, rm, sql);
     if (status == SQL_OK) {
         bool quiet = self->quiet;
         self->quiet = true; /* that it was committed goes without saying */
@@ -133,7 +132,7 @@ sql_status_t sql_shell_run (sql_shell_t *self, const char *text)
                  "error: a statement begins with the name of its resource manager: @bank_pg SELECT "
                  "...; (\\rms lists them, \\help helps)\n");
     else if (self->tx)
-        status = s_execute (self, rm, sql, false);
+        status = s_execute (self, rm, sql);
     else
         status = s_execute_alone (self, rm, sql);
     return sql_shell_note (self, status);

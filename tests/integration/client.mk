@@ -1,0 +1,7 @@
+# The library and the tools against real daemons with in-memory resource managers.
+check_PROGRAMS += tests/integration/client_stress
+tests_integration_client_stress_SOURCES = tests/integration/client_stress.c
+tests_integration_client_stress_LDADD = src/libtxcoord/libtxcoord.la
+client_suites = tests/integration/client_tools tests/integration/client_crash
+TESTS += $(client_suites)
+EXTRA_DIST += $(client_suites) tests/lib/cluster.sh
