@@ -97,7 +97,7 @@ static void s_scan (txc_agent_t *self, uint8_t rm)
  * answer was lost with the agent).  Whatever it is, only the TM decides. */
 static void s_found (txc_agent_t *self, uint8_t rm, uint64_t scan, const txc_found_t *found)
 {
-    if (found->gtrid.cluster != self->cluster || !self->cluster)
+    if ((found->gtrid.cluster != self->cluster && !TXC_MUTANT (FOREIGN_CLUSTER_TOUCHED)) || !self->cluster)
         return; /* never touched */
     txc_branch_t *branch = txc_agent_branch_find (self, &found->gtrid, rm, found->token);
     if (branch && (!txc_branch_is_ended (branch) || branch->ended_scan >= scan))
@@ -154,7 +154,7 @@ static void s_scan_done (txc_agent_t *self, const txc_work_done_t *done)
             s_found (self, done->rm, done->scan, &done->found[i]);
         /* Before the cluster is known nothing that was listed could be told from foreign branches. */
         state->ready = state->ready || self->cluster != 0;
-        state->due_ms = self->now_ms + self->config.scan_ms;
+        state->due_ms = TXC_MUTANT (SCAN_ONCE) ? TXC_NEVER_MS : self->now_ms + self->config.scan_ms;
     }
     if (was_up != state->up)
         txc_agent_hello (self);
@@ -235,6 +235,8 @@ static void s_branch_due (txc_agent_t *self, txc_branch_t *branch)
         txc_agent_roll_back (self, branch);
     } else if (branch->retry_ms <= self->now_ms)
         txc_agent_phase2_try (self, branch);
+    else if (branch->inquire_ms <= self->now_ms && TXC_MUTANT (TIMER_ENDS_PREPARED) && !branch->busy)
+        txc_agent_roll_back (self, branch);
     else if (branch->inquire_ms <= self->now_ms)
         txc_agent_inquire (self, branch);
     else

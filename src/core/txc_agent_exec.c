@@ -118,7 +118,7 @@ static bool s_may_begin (txc_agent_t *self, const txc_msg_t *message, int rm)
     const txc_agent_session_t *session = txc_agent_session_of (self, message->gtrid.session);
     if (message->token != 0)
         s_refuse (self, message, TXC_ENOTA, "the branch is not known here: it was lost, or it ended");
-    else if (message->incarnation != self->config.incarnation)
+    else if (message->incarnation != self->config.incarnation && !TXC_MUTANT (OTHER_INCARNATION_ACCEPTED))
         s_refuse (self, message, TXC_ENOTA, "the agent was started anew");
     else if (message->seq != 1 || message->gtrid.n < session->floor)
         s_refuse (self, message, TXC_ENOTA, "the branch ended before");
@@ -166,7 +166,7 @@ static void s_enqueue (txc_agent_t *self, txc_branch_t *branch, const txc_msg_t 
         s_refuse (self, message, TXC_EOVERLOAD, "too many statements wait at this branch");
         return;
     }
-    if (message->seq != *last + 1)
+    if (message->seq != *last + 1 && !TXC_MUTANT (REPEATED_RUNS_AGAIN))
         return; /* overtaken by a later one, or answered and acknowledged: the origin repeats what it misses
                  */
     *last = message->seq;
@@ -197,7 +197,8 @@ void txc_agent_exec (txc_agent_t *self, const txc_msg_t *message)
             s_enqueue (self, s_begin (self, message, (uint8_t) rm), message);
         return;
     }
-    txc_statement_t *statement = s_find (branch, message->origin, message->seq);
+    txc_statement_t *statement =
+        TXC_MUTANT (REPEATED_RUNS_AGAIN) ? NULL : s_find (branch, message->origin, message->seq);
     if (statement) { /* repeated: answered, not run twice */
         statement->route = message->route;
         if (statement->state == TXC_STATEMENT_DONE)
@@ -205,7 +206,7 @@ void txc_agent_exec (txc_agent_t *self, const txc_msg_t *message)
         return;
     }
     s_acknowledge (branch, message->origin, message->acked);
-    if (!message->token)
+    if (!message->token && !TXC_MUTANT (REPEATED_RUNS_AGAIN))
         s_refuse (self, message, TXC_ENOTA, "another branch of this transaction was begun or ended here");
     else if (txc_branch_is_ended (branch) || branch->state == TXC_BRANCH_ROLLING_BACK)
         s_refuse (self, message, TXC_EBRANCH, "the branch was rolled back");
@@ -285,6 +286,11 @@ static void s_failed (txc_agent_t *self, txc_branch_t *branch, txc_statement_t *
     branch->rollback_only = true;
     txc_agent_branch_blame (branch, &error);
     s_finish (self, branch, statement, error.code, &error, NULL);
+    if (TXC_MUTANT (FAILED_STATEMENT_FORGIVEN) && done->status == TXC_WORK_ERROR &&
+        branch->state == TXC_BRANCH_ACTIVE) {
+        branch->rollback_only = false;
+        return;
+    }
     if (done->status != TXC_WORK_LOST && !done->connection_lost) {
         txc_agent_roll_back (self,
                              branch); /* a failed statement is a no, for good: let go of the locks now */

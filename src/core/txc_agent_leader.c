@@ -42,6 +42,8 @@ bool txc_agent_obeys (txc_agent_t *self, const txc_msg_t *message)
         self->registered = false;
         txc_agent_hello (self); /* a new leader: first it must be welcomed, and its epoch journaled */
     }
+    if (order < 0 && TXC_MUTANT (STALE_LEADER_OBEYED))
+        return true;
     if (order != 0 || self->latched || !self->registered) {
         self->dropped++;
         return false;
@@ -59,6 +61,8 @@ static bool s_log_is_whole (const txc_agent_t *self, const txc_msg_t *message)
 {
     if (self->cluster && message->cluster != self->cluster)
         return false;
+    if (TXC_MUTANT (LOG_LOSS_IGNORED))
+        return true;
     if (message->high_slot < self->high_slot)
         return false;
     return self->guard.slot == 0 || s_guard_equal (&self->guard, &message->guards[0]) ||
@@ -110,7 +114,7 @@ void txc_agent_welcome (txc_agent_t *self, const txc_msg_t *message)
     }
     /* Within one leadership its log only grows: a welcome that was overtaken says less, and means nothing. No
      * two leaderships share an epoch (txc_replica_lead), not even that of a restored copy. */
-    bool other = order > 0 || message->cluster != self->cluster;
+    bool other = order > 0 || TXC_MUTANT (OVERTAKEN_WELCOME_LATCHES) || message->cluster != self->cluster;
     if (self->latched || (other && !s_log_is_whole (self, message))) {
         s_latch (self);
         return;

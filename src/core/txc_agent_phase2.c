@@ -23,6 +23,8 @@ static uint64_t s_backoff (uint64_t first_ms, uint32_t times, uint64_t max_ms)
 void txc_agent_phase2_later (txc_agent_t *self, txc_branch_t *branch)
 {
     branch->retry_ms = self->now_ms + s_backoff (self->config.retry_ms, branch->retries++, RETRY_MAX_MS);
+    if (TXC_MUTANT (PHASE2_NOT_REPEATED))
+        branch->retry_ms = TXC_NEVER_MS;
     txc_agent_branch_timer (self, branch);
 }
 
@@ -87,7 +89,8 @@ void txc_agent_acknowledge (txc_agent_t *self, txc_branch_t *branch, bool commit
  * of ended branches leaves. */
 static void s_commit (txc_agent_t *self, txc_branch_t *branch)
 {
-    if (self->config.rms[branch->rm].journal_committing && branch->vote == TXC_VOTE_YES)
+    if (self->config.rms[branch->rm].journal_committing && branch->vote == TXC_VOTE_YES &&
+        !TXC_MUTANT (COMMITTING_NOT_JOURNALED))
         txc_agent_proof_add (self, TXC_JOURNAL_COMMITTING, &branch->gtrid, branch->rm, branch->token,
                              TXC_HEUR_NONE, true);
     txc_agent_branch_move (self, branch, TXC_BRANCH_COMMITTING);
@@ -186,6 +189,11 @@ static void s_committed (txc_agent_t *self, txc_branch_t *branch)
         s_heuristic (self, branch, TXC_HEUR_COMMITTED, "committed by an operator");
         return;
     }
+    if (TXC_MUTANT (PROOF_FORGOTTEN_AT_ACK)) {
+        txc_proof_t *proof = txc_agent_proof (self, &branch->gtrid, branch->rm, branch->token);
+        if (proof)
+            txc_agent_proof_forget (self, proof, true);
+    }
     txc_agent_branch_end (self, branch, TXC_BRANCH_COMMITTED);
     if (tell)
         txc_agent_acknowledge (self, branch, true);
@@ -208,7 +216,8 @@ void txc_agent_commit_done (txc_agent_t *self, txc_branch_t *branch, const txc_w
                      "the resource manager ended the branch by itself");
         break;
     case TXC_WORK_LOST:
-        if (branch->vote == TXC_VOTE_READ_ONLY) { /* its session is gone, and it wrote nothing */
+        if (branch->vote == TXC_VOTE_READ_ONLY ||
+            TXC_MUTANT (LOST_COMMIT_IS_DONE)) { /* its session is gone, and it wrote nothing */
             s_committed (self, branch);
             break;
         }
@@ -231,7 +240,7 @@ void txc_agent_rollback_done (txc_agent_t *self, txc_branch_t *branch, const txc
     bool never_prepared = branch->vote != TXC_VOTE_YES;
     switch (done->status) {
     case TXC_WORK_LOST:
-        if (!never_prepared) {
+        if (!never_prepared && !TXC_MUTANT (LOST_ROLLBACK_IS_DONE)) {
             branch->fence_first = true;
             branch->owner = false;
             txc_agent_phase2_later (self, branch);
@@ -295,7 +304,10 @@ static void s_prove_one_phase (txc_agent_t *self, txc_branch_t *branch, const tx
         txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
         break;
     case TXC_WORK_UNKNOWN:
-        txc_agent_branch_end (self, branch, TXC_BRANCH_UNKNOWN);
+        txc_agent_branch_end (self, branch,
+                              TXC_MUTANT (ONE_PHASE_INTENT_IS_PROOF) ? TXC_BRANCH_COMMITTED
+                              : TXC_MUTANT (ONE_PHASE_UNKNOWN_IS_NO) ? TXC_BRANCH_ROLLED_BACK
+                                                                     : TXC_BRANCH_UNKNOWN);
         break;
     default:
         txc_agent_phase2_later (self, branch);
@@ -315,11 +327,15 @@ void txc_agent_evidence_done (txc_agent_t *self, txc_branch_t *branch, const txc
         s_committed (self, branch);
         break;
     case TXC_WORK_ROLLED_BACK:
+        if (TXC_MUTANT (EVIDENCE_IGNORED)) {
+            s_committed (self, branch);
+            break;
+        }
         s_heuristic (self, branch, TXC_HEUR_ROLLED_BACK,
                      "decided commit, but the resource manager says that it rolled the branch back");
         break;
     case TXC_WORK_UNKNOWN:
-        if (journaled)
+        if (journaled || TXC_MUTANT (UNPROVED_IS_DONE))
             s_committed (self, branch);
         else { /* or the question was an old one, about a branch that ended, was acknowledged and forgotten */
             branch->unproved = true;
@@ -379,7 +395,7 @@ void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch)
     branch->inquire_ms =
         self->now_ms + s_backoff (self->config.inquiry_ms, branch->inquiries++, INQUIRY_MAX_MS);
     txc_agent_branch_timer (self, branch);
-    if (branch->busy || !self->registered)
+    if (branch->busy || !self->registered || TXC_MUTANT (NEVER_ASKS))
         return;
     self->inquiries++;
     txc_msg_t *message = txc_agent_branch_message (self, branch, TXC_MSG_INQUIRY, 0);

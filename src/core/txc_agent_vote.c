@@ -84,7 +84,8 @@ static void s_prepare_active (txc_agent_t *self, txc_branch_t *branch, const txc
 {
     branch->asked = true;
     branch->expected = message->count;
-    if (branch->want_rollback || branch->rollback_only || branch->busy || branch->count != message->count) {
+    if (branch->want_rollback || branch->rollback_only || branch->busy ||
+        (branch->count != message->count && !TXC_MUTANT (COUNT_IGNORED))) {
         if (branch->count != message->count || branch->busy) {
             txc_error_t error;
             txc_error_set (&error, TXC_ECOUNT, "the branch ran %u statements, the commit names %u",
@@ -96,6 +97,8 @@ static void s_prepare_active (txc_agent_t *self, txc_branch_t *branch, const txc
     }
     txc_agent_branch_move (self, branch, TXC_BRANCH_PREPARING);
     txc_agent_branch_work (self, branch, TXC_WORK_PREPARE);
+    if (TXC_MUTANT (VOTE_BEFORE_PREPARED))
+        s_say (self, message, TXC_VOTE_YES, branch);
 }
 
 void txc_agent_prepare (txc_agent_t *self, const txc_msg_t *message)
@@ -106,7 +109,7 @@ void txc_agent_prepare (txc_agent_t *self, const txc_msg_t *message)
                    again */
     txc_branch_t *branch = txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
     if (!branch) {
-        s_say (self, message, TXC_VOTE_NO_NOT_FINAL, NULL);
+        s_say (self, message, TXC_MUTANT (ABSENT_IS_FINAL_NO) ? TXC_VOTE_NO : TXC_VOTE_NO_NOT_FINAL, NULL);
         return;
     }
     switch (branch->state) {
@@ -164,6 +167,8 @@ void txc_agent_prepare_done (txc_agent_t *self, txc_branch_t *branch, uint8_t st
             txc_agent_roll_back (self, branch);
         else if (branch->asked)
             txc_agent_vote (self, branch);
+        if (TXC_MUTANT (READ_ONLY_ENDS_EARLY) && branch->state == TXC_BRANCH_READ_ONLY)
+            txc_agent_roll_back (self, branch);
         return;
     case TXC_WORK_ROLLED_BACK: /* refused on a live connection */
     case TXC_WORK_ERROR:
@@ -174,6 +179,15 @@ void txc_agent_prepare_done (txc_agent_t *self, txc_branch_t *branch, uint8_t st
     default: /* the connection was lost: PREPARE may have run, or may run yet */
         txc_agent_branch_blame (branch, &done->error);
         branch->owner = false;
+        if (TXC_MUTANT (LOST_PREPARE_IS_YES)) {
+            s_prepared (self, branch);
+            return;
+        }
+        if (TXC_MUTANT (LOST_PREPARE_IS_FINAL_NO)) {
+            branch->final_no = true;
+            txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
+            return;
+        }
         txc_agent_branch_move (self, branch, TXC_BRANCH_LOOKING);
         txc_agent_branch_work (self, branch, TXC_WORK_FENCE_AND_LOOK);
     }
@@ -187,6 +201,7 @@ void txc_agent_look_done (txc_agent_t *self, txc_branch_t *branch, const txc_wor
         s_prepared (self, branch);
         break;
     case TXC_WORK_ABSENT:
+        branch->final_no = TXC_MUTANT (NO_FENCE);
         txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
         break;
     default:

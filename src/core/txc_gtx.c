@@ -5,6 +5,7 @@
 
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
+#include "core/txc_mutant.h"
 #include "core/txc_transitions.h"
 
 #define GTX_MAGIC 0x7c067801u
@@ -129,6 +130,9 @@ int txc_gtx_find (const txc_gtx_t *self, const char *rm, uint64_t token)
 
 bool txc_gtx_is_agreed (const txc_gtx_t *self)
 {
+    for (uint32_t i = 0; i < self->n_branches && TXC_MUTANT (ONE_YES_IS_ENOUGH); i++)
+        if (self->branches[i].vote == TXC_VOTE_YES)
+            return true;
     for (uint32_t i = 0; i < self->n_branches; i++)
         if (self->branches[i].vote != TXC_VOTE_YES && self->branches[i].vote != TXC_VOTE_READ_ONLY)
             return false;
@@ -145,6 +149,9 @@ bool txc_gtx_is_read_only (const txc_gtx_t *self)
 
 bool txc_gtx_is_acknowledged (const txc_gtx_t *self)
 {
+    for (uint32_t i = 0; i < self->n_branches && TXC_MUTANT (END_BEFORE_ACKS); i++)
+        if (self->branches[i].done)
+            return true;
     for (uint32_t i = 0; i < self->n_branches; i++)
         if (!self->branches[i].done && self->branches[i].vote != TXC_VOTE_READ_ONLY)
             return false;

@@ -12,11 +12,64 @@
 #ifdef TXC_MUTANTS
 
 /* clang-format off */
-#define TXC_MUTANT_MAP(X)                                                                                           \
-    X (LISTED_IS_DONE, "phase 2 that was refused although the branch is listed counts as done")                     \
-    X (NO_FENCE, "a lost session is not ended before its branch is looked up")                                      \
-    X (NO_FENCE_AT_START, "sessions of an earlier incarnation are not ended before the first scan")                 \
-    X (SCAN_OTHER_RM, "a scan takes branches of other resource managers on the same server")
+#define TXC_MUTANT_MAP(X)                                                                                            \
+    X (SESSION_NOT_LOGGED, "a session is told to its client before SessionOpen is durable")                          \
+    X (CLOSE_NOT_LOGGED, "a session is told closed before SessionClose is durable")                                  \
+    X (COMMIT_BEFORE_DURABLE, "phase 2 begins before the Commit record is durable")                                  \
+    X (DECISION_TOLD_EARLY, "decision_logged is answered before the Commit record is durable")                       \
+    X (COMPLETED_TOLD_EARLY, "completed is answered when the decision is durable")                                   \
+    X (TIMEOUT_WITHOUT_RECORD, "a time-out rolls back without an Abort record")                                      \
+    X (ANY_NO_IS_FINAL, "a no that is not final is taken for a final one")                                           \
+    X (COMMIT_AFTER_CLOSE, "a Commit behind its SessionClose is valid")                                              \
+    X (MARK_PASSES_UNENDED, "a low-water mark passes transactions that are committed and not ended")                 \
+    X (FORGOTTEN_IS_ROLLED_BACK, "what is off the record is answered rolled back")                                   \
+    X (ONE_YES_IS_ENOUGH, "a transaction commits when one branch voted yes")                                         \
+    X (END_BEFORE_ACKS, "End is logged when one branch has acknowledged")                                            \
+    X (ENDED_TOLD_EARLY, "agents are told that a transaction ended before End is durable")                           \
+    X (NOT_RESUMED, "a new leader does not go on with phase 2")                                                      \
+    X (PENDING_IS_ROLLBACK, "an inquiry about an open transaction is answered rolled back")                          \
+    X (OLD_BRANCH_PRESUMED, "an old branch of an open session is presumed rolled back, without an Abort record")     \
+    X (UNKNOWN_SESSION_PRESUMED, "a branch of a session that the log never opened is rolled back")                   \
+    X (ONE_BRANCH_PRESUMED, "a closed session answers for one-branch transactions")                                  \
+    X (RECORD_ONLY_IGNORED, "presumption goes on although the RM is another copy of its data")                       \
+    X (GUARD_NOT_AWAITED, "the next guard is logged before the agent holds the last one")                            \
+    X (FOREIGN_CLUSTER_TOUCHED, "branches of another cluster are taken for ours")                                    \
+    X (SCAN_ONCE, "an agent scans at its start only")                                                                \
+    X (NEVER_ASKS, "an agent does not ask about branches in doubt")                                                  \
+    X (STALE_LEADER_OBEYED, "an agent obeys the leader of an older epoch")                                           \
+    X (LOG_LOSS_IGNORED, "a log that was restored from an old copy is accepted")                                     \
+    X (OVERTAKEN_WELCOME_LATCHES, "a welcome that was overtaken is taken for a lost log")                            \
+    X (OTHER_INCARNATION_ACCEPTED, "a first statement addressed to another incarnation begins a branch")             \
+    X (REPEATED_RUNS_AGAIN, "a repeated statement is run again")                                                     \
+    X (FAILED_STATEMENT_FORGIVEN, "a branch stays good after a failed statement")                                    \
+    X (COUNT_IGNORED, "a branch whose statements are not those the commit names votes yes (and failed ones are forgiven)")                                                    \
+    X (ABSENT_IS_FINAL_NO, "a branch that is not known here is a final no")                                          \
+    X (VOTE_BEFORE_PREPARED, "the vote is sent when PREPARE is sent")                                                \
+    X (READ_ONLY_ENDS_EARLY, "a read-only branch ends with its vote")                                                \
+    X (LOST_PREPARE_IS_FINAL_NO, "a connection lost during PREPARE is a final no, without a look")                   \
+    X (LOST_PREPARE_IS_YES, "a connection lost during PREPARE is a yes")                                             \
+    X (TIMER_ENDS_PREPARED, "a branch that voted yes is rolled back on a timer")                                     \
+    X (COMMITTING_NOT_JOURNALED, "phase 2 begins without the journal saying so")                                     \
+    X (LOST_COMMIT_IS_DONE, "a commit whose answer was lost counts as done")                                         \
+    X (LOST_ROLLBACK_IS_DONE, "a rollback whose answer was lost counts as done")                                     \
+    X (UNPROVED_IS_DONE, "a branch that is not listed counts as committed, without a proof")                         \
+    X (EVIDENCE_IGNORED, "a branch that the RM says it rolled back counts as committed")                             \
+    X (ONE_PHASE_INTENT_IS_PROOF, "a one-phase commit that was asked for counts as done")                            \
+    X (ONE_PHASE_UNKNOWN_IS_NO, "a one-phase commit without evidence is answered rolled back")                       \
+    X (PROOF_FORGOTTEN_AT_ACK, "the journal forgets a commit when it was acknowledged, not when it ended")           \
+    X (PHASE2_NOT_REPEATED, "phase 2 is not tried again when the RM was busy")                                       \
+    X (WAIT_OVER_IS_ROLLED_BACK, "an application that has waited long enough is told rolled back")                   \
+    X (ATTACHED_IGNORED, "a transaction commits while another process is attached")                                  \
+    X (SHARED_ONE_PHASE, "a transaction of several branches commits its first in one phase")                         \
+    X (ORIGIN_IS_SESSION, "statements carry the number of the session that is open now")                             \
+    X (COMMIT_GIVEN_UP, "a commit that was not answered is given up after a while and rolled back")              \
+    X (SYNC_SKIPPED, "shell: what was only written is reported durable")                                             \
+    X (DURABLE_TOLD_EARLY, "shell: entries are reported durable when they are written")                              \
+    X (WORK_BEFORE_JOURNAL, "shell: work begins before entries are written to the journal")                          \
+    X (LISTED_IS_DONE, "plugin: phase 2 that was refused although the branch is listed counts as done")              \
+    X (NO_FENCE, "plugin: a lost session is not ended before its branch is looked up, and absence is a final no")    \
+    X (ABSENT_IS_OK, "plugin: ending a branch that is not listed counts as done")                                    \
+    X (LOST_IS_ROLLED_BACK, "plugin: a connection lost during PREPARE is reported as rolled back")
 /* clang-format on */
 
 #define TXC_MUTANT_ENUM(name, text) TXC_MUTANT_##name,

@@ -5,6 +5,7 @@
 
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
+#include "core/txc_mutant.h"
 
 /* Closed sessions that are listed one by one; older ones are known by the floor only. */
 enum { CLOSED_MAX = 16384 };
@@ -100,6 +101,8 @@ txc_session_state_t txc_registry_session_state (const txc_registry_t *self, uint
 
 bool txc_registry_is_forgotten (const txc_registry_t *self, const txc_reg_session_t *session, uint64_t n)
 {
+    if (TXC_MUTANT (FORGOTTEN_IS_ROLLED_BACK) && session && session->closed)
+        return false;
     return !session || n < session->low ||
            (session->closed && session->closed_ms + self->horizon_ms <= self->clock_ms);
 }
@@ -108,7 +111,7 @@ uint64_t txc_registry_clamp_low (const txc_reg_session_t *session, uint64_t low)
 {
     for (const txc_list_t *link = session->outcomes.next; link != &session->outcomes; link = link->next) {
         const txc_outcome_t *outcome = TXC_CONTAINER (link, const txc_outcome_t, link);
-        if (outcome->commit && !outcome->ended && outcome->gtrid.n < low)
+        if (outcome->commit && !outcome->ended && outcome->gtrid.n < low && !TXC_MUTANT (MARK_PASSES_UNENDED))
             low = outcome->gtrid.n;
     }
     return low;
@@ -293,7 +296,8 @@ static bool s_apply (txc_registry_t *self, uint64_t slot, const txc_rec_t *recor
         return true;
     case TXC_REC_COMMIT:
     case TXC_REC_ABORT:
-        if (*outcome || !*session || (*session)->closed || record->gtrid.n < (*session)->low)
+        if (*outcome || !*session || ((*session)->closed && !TXC_MUTANT (COMMIT_AFTER_CLOSE)) ||
+            record->gtrid.n < (*session)->low)
             return false;
         *outcome = s_apply_outcome (self, *session, record);
         return true;

@@ -200,7 +200,7 @@ static void s_start (txc_replica_t *self)
     for (txc_hash_node_t *node = txc_hash_begin (&self->registry.outcomes, &cursor); node;
          node = txc_hash_step (&self->registry.outcomes, &cursor)) {
         txc_outcome_t *outcome = TXC_CONTAINER (node, txc_outcome_t, node);
-        if (outcome->commit && !outcome->ended)
+        if (outcome->commit && !outcome->ended && !TXC_MUTANT (NOT_RESUMED))
             txc_replica_resume (self, outcome);
     }
 }

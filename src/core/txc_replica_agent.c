@@ -81,7 +81,7 @@ static void s_offer_guard (txc_replica_t *self, txc_replica_agent_t *agent)
     const txc_reg_agent_t *known = txc_registry_agent (&self->registry, agent->name);
     if (agent->guard_proposed || agent->refuses || self->now_ms < agent->guard_due_ms)
         return;
-    if (known &&
+    if (known && !TXC_MUTANT (GUARD_NOT_AWAITED) &&
         (agent->shown.slot != known->guards[0].slot || agent->shown.digest != known->guards[0].digest ||
          known->guards[0].slot + 1 >= self->registry.applied_slot))
         return;

@@ -177,7 +177,10 @@ void txc_replica_abort (txc_replica_t *self, txc_gtx_t *gtx)
     txc_rec_t *record = txc_replica_record (self, TXC_REC_ABORT);
     record->gtrid = gtx->gtrid;
     record->count = gtx->several ? 2 : 1;
-    txc_replica_propose (self, record, true);
+    if (TXC_MUTANT (TIMEOUT_WITHOUT_RECORD))
+        txc_replica_rolled_back (self, gtx);
+    else
+        txc_replica_propose (self, record, true);
 }
 
 static void s_propose_commit (txc_replica_t *self, txc_gtx_t *gtx)
@@ -191,6 +194,10 @@ static void s_propose_commit (txc_replica_t *self, txc_gtx_t *gtx)
         if (gtx->branches[i].vote == TXC_VOTE_YES)
             record->branches[record->n_branches++] = gtx->branches[i].ref;
     txc_replica_propose (self, record, true);
+    if (TXC_MUTANT (DECISION_TOLD_EARLY) && gtx->flags & TXC_FLAG_DECISION_LOGGED)
+        s_answer (self, gtx, TXC_OK);
+    if (TXC_MUTANT (COMMIT_BEFORE_DURABLE))
+        txc_replica_committed (self, gtx);
 }
 
 /* All votes are in. */
@@ -214,12 +221,14 @@ static void s_propose_end (txc_replica_t *self, txc_gtx_t *gtx)
     txc_rec_t *record = txc_replica_record (self, TXC_REC_END);
     record->gtrid = gtx->gtrid;
     txc_replica_propose (self, record, false);
+    if (TXC_MUTANT (ENDED_TOLD_EARLY))
+        txc_replica_ended (self, &gtx->gtrid);
 }
 
 void txc_replica_committed (txc_replica_t *self, txc_gtx_t *gtx)
 {
     txc_gtx_move (gtx, TXC_GTX_COMMITTING);
-    if (gtx->flags & TXC_FLAG_DECISION_LOGGED)
+    if (gtx->flags & TXC_FLAG_DECISION_LOGGED || TXC_MUTANT (COMPLETED_TOLD_EARLY))
         s_answer (self, gtx, TXC_OK);
     s_pump (self, gtx);
     if (txc_gtx_is_acknowledged (gtx))
@@ -406,7 +415,7 @@ void txc_replica_vote (txc_replica_t *self, const txc_msg_t *message)
         break;
     case TXC_VOTE_NO_NOT_FINAL: /* it may still appear: first make it irrevocable */
         txc_gtx_blame (gtx, message->error);
-        txc_replica_abort (self, gtx);
+        (TXC_MUTANT (ANY_NO_IS_FINAL) ? txc_replica_rolled_back : txc_replica_abort) (self, gtx);
         break;
     default:
         branch->vote = TXC_VOTE_NONE;

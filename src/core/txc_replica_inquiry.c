@@ -74,7 +74,11 @@ void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
     txc_session_state_t state = txc_registry_session_state (&self->registry, gtrid->session);
     bool finished = message->flags & TXC_FLAG_FINISHED;
     if (gtrid->cluster != self->registry.cluster || state == TXC_SESSION_NEVER) {
-        s_tell (self, message, TXC_MSG_INQUIRY_PENDING, TXC_EFOREIGN);
+        s_tell (self, message,
+                TXC_MUTANT (UNKNOWN_SESSION_PRESUMED) || TXC_MUTANT (FOREIGN_CLUSTER_TOUCHED)
+                    ? TXC_MSG_PHASE2_ROLLBACK
+                    : TXC_MSG_INQUIRY_PENDING,
+                TXC_EFOREIGN);
         return;
     }
     const txc_gtx_t *gtx = txc_replica_transaction (self, gtrid);
@@ -92,7 +96,7 @@ void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
         s_tell_outcome (self, message, outcome->commit && listed);
         return;
     }
-    if (message->flags & TXC_FLAG_RECORD_ONLY) {
+    if (message->flags & TXC_FLAG_RECORD_ONLY && !TXC_MUTANT (RECORD_ONLY_IGNORED)) {
         s_tell (self, message, TXC_MSG_INQUIRY_PENDING, TXC_PENDING);
         return;
     }
@@ -103,12 +107,18 @@ void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
     }
     uint64_t timeout_ms = message->timeout_ms ? message->timeout_ms : self->config.timeout_ms;
     if (message->age_ms > timeout_ms && self->transactions.count < self->config.max_transactions) {
+        if (TXC_MUTANT (OLD_BRANCH_PRESUMED)) {
+            s_tell_outcome (self, message, false);
+            return;
+        }
         txc_branch_ref_t branch = {.token = message->token};
         txc_copy_text (branch.rm, sizeof branch.rm, message->rm);
         s_decide_abort (self, session, gtrid, 1, &branch, 0);
         return;
     }
-    s_tell (self, message, TXC_MSG_INQUIRY_PENDING, TXC_PENDING);
+    s_tell (self, message,
+            TXC_MUTANT (PENDING_IS_ROLLBACK) ? TXC_MSG_PHASE2_ROLLBACK : TXC_MSG_INQUIRY_PENDING,
+            TXC_PENDING);
 }
 
 /* --- applications ---------------------------------------------------------------- */
@@ -125,7 +135,7 @@ static int s_unrecorded (txc_replica_t *self, const txc_msg_t *message)
     if (txc_registry_is_forgotten (&self->registry, session, gtrid->n))
         return TXC_FORGOTTEN;
     if (state == TXC_SESSION_CLOSED)
-        return several ? TXC_ROLLED_BACK : TXC_UNKNOWN;
+        return several || TXC_MUTANT (ONE_BRANCH_PRESUMED) ? TXC_ROLLED_BACK : TXC_UNKNOWN;
     if (!(message->flags & TXC_FLAG_SETTLE))
         return TXC_PENDING;
     if (!several)

@@ -12,6 +12,7 @@
 #define TXC_REPLICA_PRIVATE_H
 
 #include "core/txc_gtx.h"
+#include "core/txc_mutant.h"
 #include "core/txc_registry.h"
 #include "core/txc_replica.h"
 

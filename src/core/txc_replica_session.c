@@ -76,6 +76,10 @@ void txc_replica_session_open (txc_replica_t *self, const txc_msg_t *message)
     txc_proposal_t *proposal = txc_replica_propose (self, record, true);
     proposal->nonce = message->nonce;
     proposal->route = message->route;
+    if (TXC_MUTANT (SESSION_NOT_LOGGED)) {
+        txc_reg_session_t early = {.number = proposal->slot, .nonce = message->nonce, .low = 1};
+        s_say_opened (self, &early, message->route);
+    }
 }
 
 void txc_replica_session_opened (txc_replica_t *self, txc_reg_session_t *session, uint64_t route)
@@ -119,6 +123,8 @@ void txc_replica_session_close (txc_replica_t *self, const txc_msg_t *message)
     }
     session->route = message->route;
     s_close (self, session);
+    if (TXC_MUTANT (CLOSE_NOT_LOGGED))
+        s_say_alive (self, NULL, session->number, session->route);
 }
 
 /* SessionClose is applied: no Commit of the session can become valid any more, so whatever was not decided is
@@ -187,7 +193,7 @@ void txc_replica_session_low (txc_replica_t *self, txc_reg_session_t *session, u
     TXC_LIST_EACH (&session->transactions, link)
     {
         const txc_gtx_t *gtx = TXC_CONTAINER (link, txc_gtx_t, link);
-        if (gtx->state != TXC_GTX_TOLD && gtx->gtrid.n < low)
+        if (gtx->state != TXC_GTX_TOLD && gtx->gtrid.n < low && !TXC_MUTANT (MARK_PASSES_UNENDED))
             low = gtx->gtrid.n;
     }
     if (low <= session->low || low <= session->proposed_low)

@@ -106,7 +106,9 @@ static bool s_expire (txc_session_t *self, txc_tx_record_t *tx)
         txc_tx_end (self, tx, TXC_ROLLED_BACK, NULL);
         return true;
     }
-    txc_session_complete (self, tx->operation, TXC_UNKNOWN, tx->error.code != TXC_OK ? &tx->error : NULL);
+    txc_session_complete (self, tx->operation,
+                          TXC_MUTANT (WAIT_OVER_IS_ROLLED_BACK) ? TXC_ROLLED_BACK : TXC_UNKNOWN,
+                          tx->error.code != TXC_OK ? &tx->error : NULL);
     tx->operation = 0;
     return false;
 }
@@ -115,6 +117,10 @@ uint64_t txc_tx_end_pump (txc_session_t *self, txc_tx_record_t *tx)
 {
     if (s_expire (self, tx))
         return TXC_NEVER_MS;
+    if (TXC_MUTANT (COMMIT_GIVEN_UP) && tx->state == TXC_TX_COMMITTING && tx->tries > 2) {
+        txc_tx_end (self, tx, TXC_ROLLED_BACK, NULL);
+        return TXC_NEVER_MS;
+    }
     uint64_t next = tx->operation ? tx->wait_ms : TXC_NEVER_MS;
     if (tx->state == TXC_TX_COMMITTING || (tx->state == TXC_TX_ROLLING_BACK && tx->by_leader)) {
         if (tx->due_ms <= self->now_ms)
@@ -155,7 +161,7 @@ void txc_tx_commit (txc_session_t *self, const txc_session_event_t *event)
         code = txc_error_set (&error, TXC_EPROTO, "the transaction is being ended already");
     else if (txc_tx_is_busy (tx))
         code = txc_error_set (&error, TXC_EPROTO, "a statement is still running: wait for it first");
-    else if (tx->attached)
+    else if (tx->attached && !TXC_MUTANT (ATTACHED_IGNORED))
         code = txc_error_set (&error, TXC_EATTACHED,
                               "%u tickets have not come back: detach and reattach first", tx->attached);
     if (code != TXC_OK) {
@@ -170,7 +176,7 @@ void txc_tx_commit (txc_session_t *self, const txc_session_event_t *event)
         txc_tx_pump (self, tx);
         return;
     }
-    if (tx->rollback_only) {
+    if (tx->rollback_only && !TXC_MUTANT (FAILED_STATEMENT_FORGIVEN)) {
         txc_tx_roll_back (self, tx);
         return;
     }
@@ -178,7 +184,8 @@ void txc_tx_commit (txc_session_t *self, const txc_session_event_t *event)
         txc_tx_end (self, tx, TXC_OK, NULL);
         return;
     }
-    bool one_phase = tx->n_branches == 1 && !tx->branches[0].last && !tx->exported;
+    bool one_phase =
+        (tx->n_branches == 1 || TXC_MUTANT (SHARED_ONE_PHASE)) && !tx->branches[0].last && !tx->exported;
     txc_tx_move (tx, one_phase ? TXC_TX_ONE_PHASE : TXC_TX_COMMITTING);
     txc_tx_pump (self, tx);
 }

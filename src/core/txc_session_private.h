@@ -13,6 +13,7 @@
 #include "base/txc_heap.h"
 #include "base/txc_list.h"
 #include "core/txc_session.h"
+#include "core/txc_mutant.h"
 #include "core/txc_transitions.h"
 
 /* clang-format off */

@@ -60,7 +60,8 @@ void txc_tx_move (txc_tx_record_t *tx, txc_tx_state_t to)
         tx->branches[i].due_ms = 0;
     }
     /* Once a commit was sent the application's own rollback can no longer be right. */
-    TXC_INVARIANT (to != TXC_TX_COMMITTING || (!tx->rollback_only && tx->attached == 0));
+    TXC_INVARIANT (to != TXC_TX_COMMITTING ||
+                   (!tx->rollback_only && (tx->attached == 0 || TXC_MUTANT (ATTACHED_IGNORED))));
 }
 
 /* --- the table -------------------------------------------------------------------- */
@@ -161,7 +162,7 @@ txc_tx_branch_t *txc_tx_branch_add (txc_tx_record_t *tx, const char *rm)
 
 void txc_tx_blame (txc_tx_record_t *tx, int code, const txc_error_t *error, const char *text)
 {
-    tx->rollback_only = true;
+    tx->rollback_only = !TXC_MUTANT (FAILED_STATEMENT_FORGIVEN) && !TXC_MUTANT (COUNT_IGNORED);
     if (tx->error.code != TXC_OK)
         return;
     if (error)
@@ -273,7 +274,7 @@ static void s_send_statement (txc_session_t *self, txc_tx_record_t *tx, txc_tx_b
     txc_msg_t *message = txc_update_message (self->update, TXC_MSG_EXEC, branch->route);
     message->gtrid = tx->gtrid;
     message->token = branch->ref.token;
-    message->origin = tx->origin;
+    message->origin = TXC_MUTANT (ORIGIN_IS_SESSION) ? self->number : tx->origin;
     message->seq = statement->seq;
     message->acked = branch->acked;
     message->incarnation = branch->incarnation;
@@ -348,7 +349,7 @@ void txc_tx_exec_reply (txc_session_t *self, const txc_msg_t *message)
     txc_tx_record_t *tx = txc_tx_by_gtrid (self, &message->gtrid);
     txc_tx_branch_t *branch = tx ? txc_tx_branch (tx, message->rm) : NULL;
     if (!branch || tx->state != TXC_TX_ACTIVE || txc_list_is_empty (&branch->statements) ||
-        message->origin != tx->origin)
+        message->origin != (TXC_MUTANT (ORIGIN_IS_SESSION) ? self->number : tx->origin))
         return;
     const txc_tx_statement_t *statement = TXC_CONTAINER (branch->statements.next, txc_tx_statement_t, link);
     if (message->seq != statement->seq || !branch->sent)

@@ -33,6 +33,7 @@ enum {
     SIM_RMS_MAX = 4,
     SIM_CLIENTS_MAX = 5,
     SIM_PROCS_MAX = 1 + SIM_AGENTS_MAX + SIM_RMS_MAX + SIM_CLIENTS_MAX,
+    SIM_EPOCHS_MAX = 32,
     SIM_MS = 1000, /* virtual time runs in microseconds */
     SIM_S = 1000 * 1000,
     SIM_TEXT_MAX = 400
@@ -74,6 +75,7 @@ enum {
     X (CONNECTION_LOST_LATE, 30000, "connection lost, and it was done later")             \
     X (LATE_PREPARE, 0, "prepare that ran after its connection was reported lost")        \
     X (ROLLBACK_REAPPEARED, 0, "rolled back branch prepared again after a crash")         \
+    X (STRANGER, 20000, "prepared branch ended by somebody else, behind our back")            \
     X (FOREIGN_BRANCH, 0, "branch of somebody else planted in a resource manager")        \
     X (OPERATOR_TRANSACTION, 0, "operator resolved a transaction")                        \
     X (OPERATOR_BRANCH, 0, "operator resolved a branch at its agent")
@@ -132,12 +134,15 @@ struct sim {
     bool finished;
     uint32_t rate[SIM_FAULTS]; /* this seed's, per million; 0: not enabled */
     bool enabled[SIM_FAULTS];
-    uint32_t delay_us;    /* of a message, typically */
-    bool stable_routes;   /* a restarted agent is reached under its old route */
-    bool journals_lost;   /* an agent lost entries that it had not forced: a hazard can be honest */
-    bool rm_history_lost; /* a promoted standby: branches of that RM end by an operator */
-    bool restored;        /* an old backup is in place: only agents are protected from it */
-    uint8_t cut[SIM_PROCS_MAX][SIM_PROCS_MAX]; /* partitions that separate two processes */
+    uint32_t delay_us;      /* of a message, typically */
+    bool stable_routes;     /* a restarted agent is reached under its old route */
+    bool journals_lost;     /* an agent lost entries that it had not forced: a hazard can be honest */
+    bool rm_history_lost;   /* a promoted standby: branches of that RM end by an operator */
+    bool restored;          /* an old backup is in place: only agents are protected from it */
+    uint64_t restored_slot; /* where the copy ends */
+    uint32_t n_restored_epochs;
+    txc_epoch_t restored_epochs[SIM_EPOCHS_MAX]; /* under which it led */
+    uint8_t cut[SIM_PROCS_MAX][SIM_PROCS_MAX];   /* partitions that separate two processes */
 
     uint32_t n_procs, n_agents, n_rms, n_clients;
     sim_proc_t *procs[SIM_PROCS_MAX];

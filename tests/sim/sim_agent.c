@@ -48,13 +48,19 @@ static void s_carry_out (sim_t *sim, sim_agent_t *self)
     if (self->update.n_entries) {
         if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_LOG))
             return;
-        s_put (sim, self, false);
+        if (!TXC_MUTANT (WORK_BEFORE_JOURNAL))
+            s_put (sim, self, false);
         s_put (sim, self, true);
     }
     for (uint32_t i = 0; i < self->update.n_work; i++) {
         if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_SEND))
             return;
         sim_worker_start (sim, self, &self->update.work[i]);
+    }
+    if (TXC_MUTANT (WORK_BEFORE_JOURNAL) && self->update.n_entries) {
+        if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_SEND))
+            return;
+        s_put (sim, self, false);
     }
     for (uint32_t i = 0; i < self->update.n_messages; i++) {
         const txc_msg_t *message = &self->update.messages[i];
@@ -72,6 +78,8 @@ static void s_step (sim_t *sim, sim_agent_t *self, txc_agent_event_t *event)
 {
     event->now_ms = sim_proc_ms (sim, &self->proc);
     txc_agent_step (self->core, event, &self->update);
+    if (event->type == TXC_AGENT_MESSAGE)
+        sim_check_obeyed (sim, self, event->message);
     s_carry_out (sim, self);
     txc_update_clear (&self->update);
     if (self->proc.up)
@@ -121,8 +129,17 @@ static void s_seen (sim_t *sim, sim_proc_t *owner, uint64_t slot, const void *by
 {
     (void) slot;
     txc_jrec_t record;
-    if (txc_journal_codec.decode (bytes, size, &record) && record.kind == TXC_JOURNAL_GUARD)
-        sim->agents[owner->index]->guard_slot = record.guard.slot;
+    sim_agent_t *self = sim->agents[owner->index];
+    if (!txc_journal_codec.decode (bytes, size, &record))
+        return;
+    if (record.kind == TXC_JOURNAL_GUARD)
+        self->guard_slot = record.guard.slot;
+    if (record.kind != TXC_JOURNAL_EPOCH)
+        return;
+    if (self->guard_slot > sim->restored_slot && sim_check_is_restored_epoch (sim, record.epoch))
+        sim_violation (sim, "lost-log-accepted", "%s takes a leader whose log ends before its guard",
+                       owner->name);
+    self->epoch = record.epoch;
 }
 
 static void s_die (sim_t *sim, sim_proc_t *owner)

@@ -15,6 +15,7 @@ struct sim_agent {
     sim_log_t *log;
     txc_agent_config_t config;
     txc_update_t update;
+    txc_epoch_t epoch;   /* the highest that its journal holds durably */
     uint64_t guard_slot; /* of the log-loss guard that its journal holds durably */
     txc_list_t jobs;     /* requests of its workers that are under way */
     sim_rm_t *rms[SIM_RMS_MAX];

@@ -60,7 +60,7 @@ static void s_phase2_rollback (sim_t *sim, const txc_msg_t *message, sim_tx_t *t
     if (tx->logged == SIM_OUTCOME_COMMIT) {
         /* Once it has ended and is off the record an old question may be answered so: nothing is left to roll
          * back. */
-        bool over = tx->logged_end && branch && branch->state == SIM_BRANCH_COMMITTED;
+        bool over = tx->logged_end && branch && branch->state != SIM_BRANCH_PREPARED;
         if (sim_check_is_listed (tx, message->token) && !over)
             sim_violation (sim, "rollback-sent-of-committed", "PHASE2_ROLLBACK of %s, a Commit is durable",
                            s_gtrid (&message->gtrid));
@@ -90,8 +90,31 @@ static void s_outcome (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
     tx->told_rolled_back = true;
 }
 
+bool sim_check_is_restored_epoch (const sim_t *sim, txc_epoch_t epoch)
+{
+    for (uint32_t i = 0; i < sim->n_restored_epochs; i++)
+        if (txc_epoch_compare (sim->restored_epochs[i], epoch) == 0)
+            return true;
+    return false;
+}
+
+/* What a leader of an older epoch says changes nothing. */
+void sim_check_obeyed (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *message)
+{
+    bool order = message->type == TXC_MSG_PREPARE || message->type == TXC_MSG_PHASE2_COMMIT ||
+                 message->type == TXC_MSG_PHASE2_ROLLBACK;
+    if (order && txc_epoch_compare (message->epoch, agent->epoch) < 0 &&
+        agent->update.n_work + agent->update.n_entries + agent->update.n_messages > 0)
+        sim_violation (sim, "stale-leader-obeyed", "%s obeys %s of epoch %" PRIu64 ", it knows %" PRIu64,
+                       agent->proc.name, txc_msg_name (message->type), message->epoch.round,
+                       agent->epoch.round);
+}
+
 void sim_check_from_coordinator (sim_t *sim, const txc_msg_t *message)
 {
+    if (sim->restored && message->epoch.round && sim->n_restored_epochs < SIM_EPOCHS_MAX &&
+        !sim_check_is_restored_epoch (sim, message->epoch))
+        sim->restored_epochs[sim->n_restored_epochs++] = message->epoch;
     if (sim->restored)
         return; /* what an old copy of the log says is wrong by itself: it is up to the agents to refuse it */
     sim_tx_t *tx = txc_gtrid_is_none (&message->gtrid) ? NULL : sim_tx_get (sim, &message->gtrid);
@@ -167,7 +190,7 @@ static void s_vote (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
     }
 }
 
-static void s_phase2_done (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
+static void s_phase2_done (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *message, sim_tx_t *tx)
 {
     const sim_branch_t *branch = sim_branch_find (sim, &message->gtrid, message->rm, message->token);
     if (message->heur != TXC_HEUR_NONE) {
@@ -184,7 +207,10 @@ static void s_phase2_done (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
     if (message->code != TXC_OK || !branch || sim->restored)
         return;
     bool commit = tx->logged == SIM_OUTCOME_COMMIT && sim_check_is_listed (tx, message->token);
-    if (commit && branch->state != SIM_BRANCH_COMMITTED)
+    /* Where only the journal can tell, a commit that was tried before counts. */
+    bool tried = branch->rm->kind == SIM_RM_MYSQL && branch->operated &&
+                 (branch->commits_lost > 0 || branch->session_life != agent->proc.life);
+    if (commit && branch->state != SIM_BRANCH_COMMITTED && !tried)
         sim_violation (sim, "done-not-committed", "%s at %s is acknowledged, it is not committed",
                        s_gtrid (&message->gtrid), message->rm);
     if (!commit && branch->state == SIM_BRANCH_PREPARED && !branch->reappeared && !branch->op_pending)
@@ -207,7 +233,6 @@ static void s_branch_ended (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
 
 void sim_check_from_agent (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *message)
 {
-    (void) agent;
     sim_tx_t *tx = txc_gtrid_is_none (&message->gtrid) ? NULL : sim_tx_get (sim, &message->gtrid);
     switch (message->type) {
     case TXC_MSG_VOTE:
@@ -218,7 +243,7 @@ void sim_check_from_agent (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
             s_vote (sim, message, tx);
         break;
     case TXC_MSG_PHASE2_DONE:
-        s_phase2_done (sim, message, tx);
+        s_phase2_done (sim, agent, message, tx);
         break;
     case TXC_MSG_BRANCH_ENDED:
         s_branch_ended (sim, message, tx);

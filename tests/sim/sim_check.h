@@ -16,6 +16,12 @@ void sim_check_from_coordinator (sim_t *sim, const txc_msg_t *message);
 void sim_check_from_agent (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *message);
 void sim_check_from_client (sim_t *sim, const txc_msg_t *message);
 
+/* True if the coordinator led under this epoch from an old copy of its disk. */
+bool sim_check_is_restored_epoch (const sim_t *sim, txc_epoch_t epoch);
+
+/* A message of a leader has reached an agent, which asked for this. */
+void sim_check_obeyed (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *message);
+
 /* An application was told what became of its transaction. */
 void sim_check_told (sim_t *sim, const char *who, sim_tx_t *tx, int code, bool completed);
 

@@ -132,7 +132,7 @@ void sim_check_committed (sim_t *sim, sim_branch_t *branch)
 void sim_check_rolled_back (sim_t *sim, sim_branch_t *branch, bool by_op)
 {
     const sim_tx_t *tx = branch->tx;
-    if (branch->operated || !branch->wrote || sim->rm_history_lost)
+    if (branch->operated || !branch->wrote)
         return;
     if (tx->logged == SIM_OUTCOME_COMMIT && sim_check_is_listed (tx, branch->token))
         sim_violation (sim, "torn", "%s rolls back, its transaction is committed", s_name (branch));

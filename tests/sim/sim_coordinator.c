@@ -70,9 +70,10 @@ static void s_step (sim_t *sim, sim_coordinator_t *self, txc_event_t *event)
         sim_proc_tick_at (sim, &self->proc, txc_replica_next_ms (self->core), s_on_tick);
 }
 
-static void s_watch_space (sim_t *sim, sim_coordinator_t *self)
+void sim_coordinator_watch_space (sim_t *sim, sim_coordinator_t *self)
 {
-    if (sim_log_wants_checkpoint (self->log))
+    sim_log_make_room (self->log);
+    if (sim_log_wants_checkpoint (self->log) || sim_log_is_low (self->log))
         sim_coordinator_checkpoint (sim, self);
     bool low = sim_log_is_low (self->log);
     if (low == self->low)
@@ -107,7 +108,7 @@ static void s_told (sim_t *sim, sim_proc_t *owner, uint64_t slot, txc_epoch_t ep
     txc_event_t event = {.type = TXC_EVENT_DURABLE, .slot = slot, .epoch = epoch};
     s_step (sim, self, &event);
     if (owner->up)
-        s_watch_space (sim, self);
+        sim_coordinator_watch_space (sim, self);
 }
 
 static void s_seen (sim_t *sim, sim_proc_t *owner, uint64_t slot, const void *bytes, size_t size)
@@ -144,7 +145,7 @@ void sim_coordinator_new (sim_t *sim)
     self->config = (txc_replica_config_t){
         .id = 1,
         .codec = &txc_record_codec,
-        .lease_ms = (uint32_t) sim_between (sim, 2000, 10000),
+        .lease_ms = (uint32_t) sim_between (sim, 600, 8000),
         .retry_ms = (uint32_t) sim_between (sim, 20, 200),
         .retry_max_ms = (uint32_t) sim_between (sim, 500, 3000),
         .horizon_ms = sim_percent (sim, 30) ? (uint32_t) sim_between (sim, 1000, 30000) : 0,
@@ -185,7 +186,7 @@ void sim_coordinator_start (sim_t *sim, sim_coordinator_t *self)
     txc_event_t event = {.type = TXC_EVENT_START};
     s_step (sim, self, &event);
     if (self->proc.up)
-        s_watch_space (sim, self);
+        sim_coordinator_watch_space (sim, self);
 }
 
 void sim_coordinator_crash (sim_t *sim, sim_coordinator_t *self, bool machine)
@@ -200,7 +201,8 @@ void sim_coordinator_crash (sim_t *sim, sim_coordinator_t *self, bool machine)
 
 void sim_coordinator_checkpoint (sim_t *sim, sim_coordinator_t *self)
 {
-    (void) sim;
+    if (sim->enabled[SIM_FAULT_RESTORED_BACKUP])
+        return; /* the copy is made from the entries themselves */
     size_t size;
     uint64_t slot;
     void *bytes = txc_replica_snapshot (self->core, &size, &slot);
@@ -220,7 +222,7 @@ void sim_coordinator_full (sim_t *sim, sim_coordinator_t *self, bool full)
 {
     sim_log_set_full (self->log, full);
     if (self->proc.up)
-        s_watch_space (sim, self);
+        sim_coordinator_watch_space (sim, self);
 }
 
 void sim_coordinator_restore (sim_t *sim, sim_coordinator_t *self, uint64_t slot)
@@ -233,6 +235,7 @@ void sim_coordinator_restore (sim_t *sim, sim_coordinator_t *self, uint64_t slot
     }
     sim_log_restore (self->log, slot);
     sim->restored = true;
+    sim->restored_slot = slot;
     sim_reflog_init (sim->reflog);
     sim->reflog->last_slot = slot;
 }

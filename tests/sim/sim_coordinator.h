@@ -25,6 +25,8 @@ void sim_coordinator_crash (sim_t *sim, sim_coordinator_t *self, bool machine);
 void sim_coordinator_receive (sim_t *sim, sim_coordinator_t *self, const txc_msg_t *message);
 void sim_coordinator_checkpoint (sim_t *sim, sim_coordinator_t *self);
 void sim_coordinator_resolve (sim_t *sim, sim_coordinator_t *self, const txc_gtrid_t *gtrid, bool commit);
+/* Looks at the log's space now and then: tells core, takes a checkpoint. */
+void sim_coordinator_watch_space (sim_t *sim, sim_coordinator_t *self);
 /* The disk fills up, or has room again. */
 void sim_coordinator_full (sim_t *sim, sim_coordinator_t *self, bool full);
 /* Crashes it and puts an old copy of its log in place. */

@@ -84,6 +84,8 @@ void sim_faults_watch (sim_t *sim)
             !(proc->kind == SIM_CLIENT && sim->clients[proc->index]->auditor))
             s_start (sim, proc);
     }
+    if (sim->coordinator->proc.up)
+        sim_coordinator_watch_space (sim, sim->coordinator);
     sim_after (sim, sim_between (sim, 20, 600) * SIM_MS, NULL, 0, s_on_watch);
 }
 

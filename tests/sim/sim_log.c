@@ -163,6 +163,12 @@ bool sim_log_open (sim_log_t *self, sim_log_replay_t *replay, void *arg)
     return true;
 }
 
+void sim_log_make_room (sim_log_t *self)
+{
+    while (self->store && txc_store_prepare (self->store, true) == TXC_PENDING)
+        ;
+}
+
 /* --- the log's thread --------------------------------------------------------------- */
 
 static bool s_append (sim_log_t *self)
@@ -225,7 +231,8 @@ static void s_on_forced (sim_t *sim, sim_event_t *event)
         self->hooks.die (sim, self->owner);
         return;
     }
-    int forced = txc_store_force (txc_fake_disk_table (self->disk), &self->ticket);
+    int forced =
+        TXC_MUTANT (SYNC_SKIPPED) ? 0 : txc_store_force (txc_fake_disk_table (self->disk), &self->ticket);
     txc_store_sync_end (self->store, &self->ticket, forced);
     self->forcing = false;
     s_note_durable (self);
@@ -240,13 +247,20 @@ static void s_on_write (sim_t *sim, sim_event_t *event)
     if (self->forcing)
         return; /* what is forced will go with the next write */
     self->forcing = true;
-    txc_store_prepare (self->store, true);
+    sim_log_make_room (self);
     bool all = s_append (self);
     if (!all)
         sim_trace (sim, self->owner->name, "has no space in its log");
     if (txc_store_sync_begin (self->store, &self->ticket) != TXC_OK) {
         sim_violation (sim, "log-failed", "%s's log failed", self->owner->name);
         return;
+    }
+    if (TXC_MUTANT (DURABLE_TOLD_EARLY) && self->n_told < self->n_appended) {
+        const s_place_t *last = &self->places[self->n_appended - 1];
+        self->n_told = self->n_appended;
+        self->hooks.told (sim, self->owner, last->slot, last->epoch);
+        if (!self->store)
+            return;
     }
     sim_after (sim, sim_between (sim, 50, sim_percent (sim, 90) ? 400 : 20 * SIM_MS), self->owner,
                self->owner->life, s_on_forced)
@@ -273,20 +287,30 @@ size_t sim_log_count (const sim_log_t *self)
     return self->n_places;
 }
 
+/* Goes on with a checkpoint that is under way, as far as there is space. */
+static void s_checkpoint_on (sim_log_t *self)
+{
+    while (txc_store_is_stepping (self->store) && txc_store_checkpoint_step (self->store) == TXC_OK)
+        ;
+    txc_store_sync (self->store);
+    sim_log_make_room (self);
+    s_note_durable (self);
+}
+
 static void s_checkpoint (sim_log_t *self, void *bytes, size_t size, size_t place)
 {
-    bool all = s_append (self) && !self->forcing && !txc_store_is_checkpointing (self->store);
+    bool can_begin = s_append (self) && !self->forcing && !txc_store_is_checkpointing (self->store);
     uint64_t keep = place < self->n_appended ? self->places[place].lsn : txc_store_next (self->store);
-    if (all && txc_store_checkpoint (self->store, SIM_KIND_CHECKPOINT, bytes, size, keep) == TXC_OK) {
+    if (can_begin && txc_store_checkpoint (self->store, SIM_KIND_CHECKPOINT, bytes, size, keep) == TXC_OK) {
         sim_count (self->sim, SIM_FAULT_CHECKPOINT);
         sim_trace (self->sim, self->owner->name, "takes a checkpoint up to entry %u", (unsigned) keep);
-        while (txc_store_is_stepping (self->store) && txc_store_checkpoint_step (self->store) == TXC_OK)
-            ;
-        txc_store_sync (self->store);
-        s_note_durable (self);
+        free (self->checkpoint);
+        self->checkpoint = bytes; /* the engine borrows it */
+    } else {
+        free (bytes);
     }
-    free (self->checkpoint); /* the engine may still look at the last one */
-    self->checkpoint = bytes;
+    if (!self->forcing)
+        s_checkpoint_on (self);
 }
 
 void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size, uint64_t slot)
@@ -317,8 +341,7 @@ bool sim_log_is_low (const sim_log_t *self)
 void sim_log_set_full (sim_log_t *self, bool full)
 {
     txc_fake_disk_faults (self->disk)->capacity = full ? 1 : 0;
-    if (self->store)
-        txc_store_prepare (self->store, true);
+    sim_log_make_room (self);
 }
 
 bool sim_log_crash (sim_log_t *self, bool machine)

@@ -52,6 +52,9 @@ void sim_log_cut (sim_log_t *self, size_t place);
 /* True when it is time for a checkpoint, as the daemons see it. */
 bool sim_log_wants_checkpoint (const sim_log_t *self);
 
+/* Gets the next segment ready, as the log's thread does while it has nothing else to do. */
+void sim_log_make_room (sim_log_t *self);
+
 /* True while the engine can get no more space. */
 bool sim_log_is_low (const sim_log_t *self);
 /* The disk takes no new files until it is told so again. */

@@ -246,6 +246,28 @@ void sim_rm_start (sim_t *sim, sim_rm_t *self)
         s_promote (sim, self);
 }
 
+static void s_on_meddle (sim_t *sim, sim_event_t *event)
+{
+    sim_branch_t *branch = event->data;
+    if (branch->state != SIM_BRANCH_PREPARED)
+        return;
+    sim_trace (sim, branch->rm->proc.name, "somebody ends a branch by hand");
+    sim_rm_close_session (sim, branch->rm, branch);
+    branch->operated = branch->tx->operated = true;
+    if (sim_percent (sim, 30)) {
+        sim_rm_commit (sim, branch);
+        return;
+    }
+    sim_rm_roll_back (sim, branch, true);
+    txc_list_remove (&branch->rm_node); /* for good */
+}
+
+void sim_rm_expect_meddling (sim_t *sim, sim_branch_t *branch)
+{
+    sim_rm_t *rm = branch->rm;
+    sim_after (sim, sim_between (sim, 1, 20 * SIM_MS), &rm->proc, rm->proc.life, s_on_meddle)->data = branch;
+}
+
 /* --- somebody else's branches ------------------------------------------------------------ */
 
 void sim_rm_plant (sim_t *sim, sim_rm_t *self)

@@ -63,6 +63,8 @@ static uint8_t s_prepare (sim_t *sim, sim_rm_t *self, sim_request_t *request, si
     branch->prepared_at = sim->now;
     sim_check_prepared (sim, branch);
     s_evidence (self, branch, request->result.evidence);
+    if (sim_strikes (sim, SIM_FAULT_STRANGER))
+        sim_rm_expect_meddling (sim, branch);
     return TXC_WORK_OK;
 }
 
@@ -120,7 +122,7 @@ static uint8_t s_end_prepared (sim_t *sim, sim_rm_t *self, sim_request_t *reques
     if (branch && branch->foreign && branch->state == SIM_BRANCH_PREPARED)
         sim_check_foreign (sim, branch, txc_work_name (request->work.op));
     if (!branch || branch->state != SIM_BRANCH_PREPARED)
-        return TXC_WORK_ABSENT;
+        return TXC_MUTANT (ABSENT_IS_OK) ? TXC_WORK_OK : TXC_WORK_ABSENT;
     if (s_is_held (sim, self, branch, request))
         return TXC_MUTANT (LISTED_IS_DONE) ? TXC_WORK_OK : TXC_WORK_RETRY;
     if (commit)
@@ -212,8 +214,7 @@ static uint8_t s_scan (sim_t *sim, sim_rm_t *self, sim_request_t *request)
     TXC_LIST_EACH (&self->live, link)
     {
         const sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, rm_node);
-        if (branch->state != SIM_BRANCH_PREPARED || (branch->other_rm && !TXC_MUTANT (SCAN_OTHER_RM)) ||
-            result->n_found == SIM_FOUND_MAX)
+        if (branch->state != SIM_BRANCH_PREPARED || branch->other_rm || result->n_found == SIM_FOUND_MAX)
             continue;
         txc_found_t *found = &request->found[result->n_found++];
         found->gtrid = branch->tx->gtrid;
@@ -231,15 +232,13 @@ static uint8_t s_recover (sim_t *sim, sim_rm_t *self, sim_request_t *request)
 {
     if (sim_strikes (sim, SIM_FAULT_RM_RETRY))
         return TXC_WORK_RETRY;
-    if (!TXC_MUTANT (NO_FENCE_AT_START)) {
-        self->fenced_life = request->agent_life - 1;
-        TXC_LIST_EACH (&self->live, link)
-        {
-            sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, rm_node);
-            if (branch->session_agent == request->agent->proc.number &&
-                branch->session_life < request->agent_life)
-                sim_rm_close_session (sim, self, branch);
-        }
+    self->fenced_life = request->agent_life - 1;
+    TXC_LIST_EACH (&self->live, link)
+    {
+        sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, rm_node);
+        if (branch->session_agent == request->agent->proc.number &&
+            branch->session_life < request->agent_life)
+            sim_rm_close_session (sim, self, branch);
     }
     return s_scan (sim, self, request);
 }

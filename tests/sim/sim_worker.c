@@ -75,9 +75,13 @@ static void s_lose (sim_t *sim, s_job_t *job)
     result->branch = job->request.work.branch;
     result->scan = job->request.work.scan;
     result->status = result->prepare_status = TXC_WORK_LOST;
+    if (TXC_MUTANT (LOST_IS_ROLLED_BACK) && result->op == TXC_WORK_PREPARE)
+        result->status = TXC_WORK_ROLLED_BACK;
     result->connection_lost = true;
     txc_error_set (&result->error, TXC_ERMFAIL, "the connection was lost");
     sim_branch_t *branch = s_branch (sim, job);
+    if (branch && result->op == TXC_WORK_COMMIT)
+        branch->commits_lost++;
     if (branch && job->request.session && branch->session == job->request.session)
         sim_rm_lose_client (sim, job->rm, branch);
     s_answer (sim, job);

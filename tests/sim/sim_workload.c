@@ -49,6 +49,8 @@ static void s_plan (sim_t *sim, sim_slot_t *slot)
     uint32_t writers = n - readers;
     int32_t amount = (int32_t) sim_between (sim, 1, 50);
     slot->n_statements = slot->next = 0;
+    if (sim_percent (sim, 2))
+        return; /* nothing at all */
     for (uint32_t i = 0; i < n; i++) {
         uint32_t rm = (first + i) % sim->n_rms;
         bool writes = i < writers && !reads_only;
@@ -67,6 +69,12 @@ static void s_plan (sim_t *sim, sim_slot_t *slot)
 static void s_begin (sim_t *sim, sim_client_t *self, uint32_t index)
 {
     sim_slot_t *slot = &self->slots[index];
+    if (sim_percent (sim, 3) && !self->closing && !sim->healed) { /* with whatever else is open */
+        txc_session_event_t close = {.op = TXC_OP_CLOSE};
+        self->closing = true;
+        sim_client_do (sim, self, &close, SIM_SLOTS, 0, NULL);
+        return;
+    }
     if (slot->left == 0 || sim->healed) {
         slot->left = 0;
         slot->state = SIM_SLOT_OVER;
@@ -77,7 +85,7 @@ static void s_begin (sim_t *sim, sim_client_t *self, uint32_t index)
     slot->asked = 0;
     slot->async = sim_percent (sim, 20);
     slot->last_hint = sim_percent (sim, 30);
-    slot->decision_logged = sim_percent (sim, 20);
+    slot->decision_logged = sim_percent (sim, 35);
     slot->shared = !slot->async && sim->n_clients > 1 && slot->n_statements > 1 && sim_percent (sim, 15);
     txc_session_event_t event = {.op = TXC_OP_BEGIN,
                                  .timeout_ms = (uint32_t) sim_between (sim, 500, 8000),
@@ -245,6 +253,8 @@ static void s_detached (sim_t *sim, sim_client_t *self, const txc_completion_t *
     if (completion->code == TXC_OK && guest->guest_of)
         s_post (sim, guest->guest_of, guest->host_life, completion->body, guest->guest_of, guest->host_slot,
                 guest->host_generation, !guest->failed, s_on_return);
+    txc_session_event_t event = {.op = TXC_OP_FORGET, .tx = guest->tx};
+    sim_client_do (sim, self, &event, SIM_SLOTS, 0, NULL);
 }
 
 static void s_advance_guest (sim_t *sim, sim_client_t *self)
@@ -465,6 +475,10 @@ void sim_client_completed (sim_t *sim, sim_client_t *self, const sim_pending_t *
             sim_client_renew (sim, self);
         else
             sim_client_opened (sim, self);
+        break;
+    case TXC_OP_CLOSE:
+        self->closing = false;
+        sim_client_renew (sim, self);
         break;
     case TXC_OP_EXEC:
         s_exec_done (sim, self, slot, pending, completion);
