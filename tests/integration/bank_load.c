@@ -139,7 +139,8 @@ static void s_one (worker_t *self)
     int rc;
     switch (kind) {
     case 2: /* one branch, neutral for the total and for the ledgers */
-        rc = s_update (tx, "bank_pg", true, "+", s_draw (self, s_accounts), 0);
+        rc = s_draw (self, 2) ? s_update (tx, "bank_pg", true, "+", s_draw (self, s_accounts), 0)
+                              : s_update (tx, "bank_my", false, "+", s_draw (self, s_accounts), 0);
         break;
     case 3: /* read-only on one side */
         rc = txc_exec (tx, "bank_my", "SELECT count(*) FROM acct WHERE id < 5", 0, NULL, NULL);
