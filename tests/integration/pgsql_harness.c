@@ -42,7 +42,8 @@ PGconn *admin_connect (void)
 {
     char conninfo[256];
     snprintf (conninfo, sizeof conninfo,
-              "host=%s user=postgres dbname=bank options='-c client_min_messages=error -c lock_timeout=10s'",
+              "host=%s user=postgres dbname=bank options='-c client_min_messages=error -c lock_timeout=10s "
+              "-c synchronous_commit=local'",
               cluster());
     PGconn *pg = PQconnectdb (conninfo);
     if (PQstatus (pg) != CONNECTION_OK)
@@ -247,6 +248,10 @@ int nothing_left (void **state)
         PQclear (PQexec (pg, sql));
     }
     int left = PQntuples (result);
+    /* A test that failed in the middle may have left this behind, and everybody would wait for that standby.
+     */
+    PQclear (PQexec (pg, "ALTER SYSTEM RESET synchronous_standby_names"));
+    PQclear (PQexec (pg, "SELECT pg_reload_conf()"));
     PQclear (result);
     PQfinish (pg);
     return left == 0 ? 0 : -1; /* a test ends what it prepared */

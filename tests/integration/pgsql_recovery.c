@@ -381,6 +381,7 @@ static void *s_commit_behind_a_standby (void *arg)
     char sql[200];
     snprintf (sql, sizeof sql, "COMMIT PREPARED '%s'", (const char *) arg);
     PGconn *pg = admin_connect();
+    PQclear (PQexec (pg, "SET synchronous_commit = on"));
     PGresult *result = PQexec (pg, sql);
     assert_int_equal (PQresultStatus (result), PGRES_COMMAND_OK);
     PQclear (result);
