@@ -6,8 +6,8 @@ if HAVE_CMOCKA
 noinst_LTLIBRARIES += tests/lib/libfakepeer.la
 tests_lib_libfakepeer_la_SOURCES = tests/lib/txc_fake_peer.c tests/lib/txc_fake_peer.h
 
-client_tests = tests/unit/test_client_api tests/unit/test_client_crew tests/unit/test_client_pieces \
-	tests/unit/test_txsql_split
+client_tests = tests/unit/test_client_api tests/unit/test_client_crew tests/unit/test_client_fork \
+	tests/unit/test_client_pieces tests/unit/test_txsql_split
 check_PROGRAMS += $(client_tests)
 TESTS += $(client_tests)
 TSAN_TESTS += tests/unit/test_client_api tests/unit/test_client_crew
@@ -22,6 +22,12 @@ tests_unit_test_client_crew_SOURCES = tests/unit/test_client_crew.c
 tests_unit_test_client_crew_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_client_crew_LDADD = src/libtxcoord/libclient.la src/core/libcore.la src/base/libbase.la \
 	$(CMOCKA_LIBS)
+
+tests_unit_test_client_fork_SOURCES = tests/unit/test_client_fork.c
+tests_unit_test_client_fork_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/lib
+tests_unit_test_client_fork_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_client_fork_LDADD = tests/lib/libfakepeer.la src/libtxcoord/libclient.la src/net/libnet.la \
+	src/wire/libwire.la $(CMOCKA_LIBS)
 
 tests_unit_test_client_pieces_SOURCES = tests/unit/test_client_pieces.c
 tests_unit_test_client_pieces_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

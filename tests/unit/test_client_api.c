@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -451,71 +450,6 @@ static void test_threads (void **state)
     assert_true (s_counts().commits >= THREADS * TRANSFERS);
 }
 
-/* What a child does with its parent's client and transaction; 0 if it is right. */
-static int s_child (txc_tx_t *parents, const char *gtrid)
-{
-    if (txc_exec (parents, "a", "x", 0, NULL, NULL) != TXC_EFORKED ||
-        txc_commit (parents, NULL) != TXC_EFORKED || txc_commit_poll (parents) != TXC_EFORKED ||
-        txc_rollback (parents) != TXC_EFORKED)
-        return 1;
-    txc_tx_destroy (&parents);
-    for (int i = 0; i < 3; i++) {
-        txc_tx_t *tx = txc_begin (s_client, NULL);
-        if (!tx || strcmp (txc_tx_gtrid (tx), gtrid) == 0)
-            return 2;
-        if (txc_exec (tx, "a", "x", 0, NULL, NULL) || txc_exec (tx, "b", "x", 0, NULL, NULL) ||
-            txc_commit (tx, NULL))
-            return 3;
-        txc_tx_destroy (&tx);
-    }
-    if (s_transfers (NULL) != NULL)
-        return 4;
-    txc_client_destroy (&s_client);
-    return 0;
-}
-
-static void s_fork (void)
-{
-    txc_tx_t *tx = s_begin_two();
-    fflush (NULL);
-    pid_t pid = fork();
-    assert_true (pid >= 0);
-    if (pid == 0)
-        _exit (s_child (tx, txc_tx_gtrid (tx)));
-    int status;
-    assert_int_equal (waitpid (pid, &status, 0), pid);
-    assert_true (WIFEXITED (status));
-    assert_int_equal (WEXITSTATUS (status), 0);
-    /* The parent goes on as if nothing had happened. */
-    assert_int_equal (txc_exec (tx, "a", "x", 0, NULL, NULL), TXC_OK);
-    assert_int_equal (txc_commit (tx, NULL), TXC_OK);
-    txc_tx_destroy (&tx);
-}
-
-static void test_fork (void **state)
-{
-    (void) state;
-    s_fork();
-    assert_int_equal (s_counts().opened, 2);
-    assert_int_equal (s_counts().closed, 1); /* the child's own, not the parent's */
-}
-
-/* While other threads are inside: the child must find no lock of theirs taken. */
-static void test_fork_among_threads (void **state)
-{
-    (void) state;
-    pthread_t threads[4];
-    for (int i = 0; i < 4; i++)
-        pthread_create (&threads[i], NULL, s_transfers, NULL);
-    for (int i = 0; i < 5; i++)
-        s_fork();
-    for (int i = 0; i < 4; i++) {
-        void *failed;
-        pthread_join (threads[i], &failed);
-        assert_null (failed);
-    }
-}
-
 int main (void)
 {
     if (!mkdtemp (s_folder))
@@ -523,27 +457,13 @@ int main (void)
     snprintf (s_endpoint, sizeof s_endpoint, "ipc://%s/peer", s_folder);
 #define TEST(function) cmocka_unit_test_setup_teardown (function, s_setup, s_teardown)
     const struct CMUnitTest tests[] = {
-        TEST (test_transfer),
-        TEST (test_one_branch),
-        TEST (test_parameters),
-        TEST (test_async_statements),
-        TEST (test_async_commit),
-        TEST (test_savepoints),
-        TEST (test_outcomes),
-        TEST (test_statement_fails),
-        TEST (test_oversized_statement),
-        TEST (test_unknown_rm),
-        TEST (test_time_out),
-        TEST (test_lost_answer),
-        TEST (test_ask_for_outcome),
-        TEST (test_no_coordinator),
-        TEST (test_session_closed),
-        TEST (test_misuse),
-        TEST (test_client_goes_first),
-        TEST (test_join),
+        TEST (test_transfer),         TEST (test_one_branch),        TEST (test_parameters),
+        TEST (test_async_statements), TEST (test_async_commit),      TEST (test_savepoints),
+        TEST (test_outcomes),         TEST (test_statement_fails),   TEST (test_oversized_statement),
+        TEST (test_unknown_rm),       TEST (test_time_out),          TEST (test_lost_answer),
+        TEST (test_ask_for_outcome),  TEST (test_no_coordinator),    TEST (test_session_closed),
+        TEST (test_misuse),           TEST (test_client_goes_first), TEST (test_join),
         TEST (test_threads),
-        TEST (test_fork),
-        TEST (test_fork_among_threads),
     };
     int failed = cmocka_run_group_tests (tests, NULL, NULL);
     char path[80];
