@@ -130,6 +130,7 @@ struct sim {
     size_t n_heap, max_heap;
 
     bool trace;  /* print as it happens */
+    bool calm;   /* a seed without faults: everything must succeed */
     bool healed; /* faults are over: everything must end */
     bool finished;
     uint32_t rate[SIM_FAULTS]; /* this seed's, per million; 0: not enabled */

@@ -178,7 +178,7 @@ void sim_agent_new (sim_t *sim, uint32_t index)
         .scan_ms = (uint32_t) sim_between (sim, 500, 5000),
         .retry_ms = (uint32_t) sim_between (sim, 10, 100),
         .timeout_ms = (uint32_t) sim_between (sim, 3000, 20000),
-        .max_ended = sim_percent (sim, 20) ? 3 : 0,
+        .max_ended = sim_percent (sim, 20) && !sim->calm ? 3 : 0,
     };
     txc_copy_text (self->config.name, sizeof self->config.name, self->proc.name);
     snprintf (self->config.endpoint, sizeof self->config.endpoint, "sim://%u", index);

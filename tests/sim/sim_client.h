@@ -46,6 +46,7 @@ typedef struct sim_slot {
     } plan[SIM_STATEMENTS_MAX];
     uint32_t waiting; /* operations of this slot that are out */
     bool failed, async, last_hint, decision_logged;
+    bool borrowed;          /* it was lent: it may be late by now */
     bool shared;            /* lend it to another process in the middle */
     sim_client_t *guest_of; /* this slot works for a slot of another process */
     uint32_t host_slot, host_generation;

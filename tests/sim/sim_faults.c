@@ -15,6 +15,7 @@ void sim_faults_draw (sim_t *sim)
 {
     static const uint32_t most[] = {SIM_FAULT_MAP (FAULT_RATE)};
     uint32_t share = sim_below (sim, 5) * 20; /* of the kinds that are enabled; some seeds have none */
+    sim->calm = share == 0;
     for (int i = 0; i < SIM_FAULTS; i++) {
         sim->enabled[i] = sim_percent (sim, share);
         uint32_t rate = most[i] >> sim_below (sim, 4);

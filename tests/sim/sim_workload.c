@@ -81,14 +81,14 @@ static void s_begin (sim_t *sim, sim_client_t *self, uint32_t index)
         return;
     }
     s_plan (sim, slot);
-    slot->failed = false;
+    slot->failed = slot->borrowed = false;
     slot->asked = 0;
     slot->async = sim_percent (sim, 20);
     slot->last_hint = sim_percent (sim, 30);
     slot->decision_logged = sim_percent (sim, 35);
     slot->shared = !slot->async && sim->n_clients > 1 && slot->n_statements > 1 && sim_percent (sim, 15);
     txc_session_event_t event = {.op = TXC_OP_BEGIN,
-                                 .timeout_ms = (uint32_t) sim_between (sim, 500, 8000),
+                                 .timeout_ms = sim->calm ? 60000 : (uint32_t) sim_between (sim, 500, 8000),
                                  .flags = slot->decision_logged ? TXC_FLAG_DECISION_LOGGED : 0};
     slot->tx = 0;
     sim_client_do (sim, self, &event, index, 0, &slot->tx);
@@ -142,6 +142,12 @@ static void s_exec_done (sim_t *sim, sim_client_t *self, sim_slot_t *slot, const
     issued->ok = completion->code == TXC_OK;
     if (!issued->ok) {
         slot->failed = true;
+        /* (Right after the start no agent may have registered yet.) */
+        if (sim->calm && !self->closing && pending->slot < SIM_SLOTS && !slot->borrowed &&
+            completion->code != TXC_ENORM)
+            sim_violation (sim, "needless-failure",
+                           "%s: a statement fails with %s although nothing went wrong", self->proc.name,
+                           txc_code_name (completion->code));
         return;
     }
     uint64_t id = 0;
@@ -231,6 +237,7 @@ static void s_lend (sim_t *sim, sim_client_t *self, uint32_t index)
     sim_slot_t *slot = &self->slots[index];
     txc_session_event_t event = {.op = TXC_OP_EXPORT, .tx = slot->tx};
     slot->state = SIM_SLOT_LENT;
+    slot->borrowed = true;
     sim_client_do (sim, self, &event, index, 0, NULL);
     if (self->proc.up) /* if nothing comes back it goes on alone */
         s_advance_in (sim, self, index, sim_between (sim, 2, 8) * SIM_S);
@@ -346,6 +353,10 @@ static void s_ended (sim_t *sim, sim_client_t *self, uint32_t index, const sim_p
                        self->proc.name);
     if (s_is_outcome (completion->code))
         sim_check_told (sim, self->proc.name, tx, completion->code, completed);
+    if (sim->calm && !self->closing && pending->op == TXC_OP_COMMIT && !slot->failed && !slot->borrowed &&
+        completion->code != TXC_OK && completion->code != TXC_UNKNOWN)
+        sim_violation (sim, "needless-abort", "%s: commit answers %s although nothing went wrong",
+                       self->proc.name, txc_code_name (completion->code));
     if (completion->code == TXC_EATTACHED && slot->asked == 0) {
         slot->asked++;
         s_roll_back (sim, self, index);
