@@ -15,4 +15,14 @@ tests_unit_test_agent_pool_CPPFLAGS = $(tests_unit_test_mem_rm_CPPFLAGS)
 tests_unit_test_agent_pool_CFLAGS = $(tests_unit_test_mem_rm_CFLAGS)
 tests_unit_test_agent_pool_LDADD = src/txagent/libtxagent.la src/daemon/libdaemon.la src/wire/libwire.la \
 	src/core/libcore.la src/base/libbase.la $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_agent_daemon
+TESTS += tests/unit/test_agent_daemon
+TSAN_TESTS += tests/unit/test_agent_daemon
+tests_unit_test_agent_daemon_SOURCES = tests/unit/test_agent_daemon.c \
+	tests/unit/agent_world.c tests/unit/agent_world.h
+tests_unit_test_agent_daemon_CPPFLAGS = $(tests_unit_test_mem_rm_CPPFLAGS) -DTXC_TEST_BUILD='"$(abs_top_builddir)"'
+tests_unit_test_agent_daemon_CFLAGS = $(tests_unit_test_mem_rm_CFLAGS)
+tests_unit_test_agent_daemon_LDADD = src/daemon/libdaemon.la src/net/libnet.la src/wire/libwire.la \
+	src/core/libcore.la src/base/libbase.la $(CMOCKA_LIBS)
 endif

@@ -1,0 +1,411 @@
+/*
+ * txagent as a process: recovery after kill -9 at every crash point of a
+ * transaction, limits, operators' commands, its end.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent_world.h"
+#include "daemon/txc_system.h"
+
+/* --- a transaction ------------------------------------------------------------------ */
+
+/* Runs "add x 1" in a new transaction; the token of its branch. */
+static uint64_t s_begin (world_t *w, uint64_t n)
+{
+    w->count[TXC_MSG_EXEC_REPLY] = 0;
+    world_exec (w, n, 0, 1, "add x 1");
+    const txc_msg_t *reply = world_wait (w, TXC_MSG_EXEC_REPLY);
+    assert_int_equal (reply->code, TXC_OK);
+    assert_int_not_equal (reply->token, 0);
+    return reply->token;
+}
+
+static void s_ask_prepare (world_t *w, uint64_t n, uint64_t token)
+{
+    txc_msg_t prepare = world_message (w, TXC_MSG_PREPARE, n, token);
+    prepare.count = 1;
+    world_to_agent (w, &prepare);
+}
+
+static uint8_t s_prepare (world_t *w, uint64_t n, uint64_t token)
+{
+    w->count[TXC_MSG_VOTE] = 0;
+    s_ask_prepare (w, n, token);
+    return world_wait (w, TXC_MSG_VOTE)->vote;
+}
+
+static void s_phase2 (world_t *w, txc_msg_type_t type, uint64_t n, uint64_t token)
+{
+    w->count[TXC_MSG_PHASE2_DONE] = 0;
+    txc_msg_t message = world_message (w, type, n, token);
+    message.high_slot = 1;
+    world_to_agent (w, &message);
+    assert_int_equal (world_wait (w, TXC_MSG_PHASE2_DONE)->heur, TXC_HEUR_NONE);
+}
+
+static void test_commit_and_rollback (void **state)
+{
+    (void) state;
+    world_t w;
+    world_open (&w, "");
+    world_start (&w, NULL);
+    assert_true (world_ready (&w));
+    uint64_t token = s_begin (&w, 1);
+    assert_int_equal (s_prepare (&w, 1, token), TXC_VOTE_YES);
+    s_phase2 (&w, TXC_MSG_PHASE2_COMMIT, 1, token);
+    assert_string_equal (world_value (&w, 2, "x"), "1");
+    token = s_begin (&w, 3);
+    assert_int_equal (s_prepare (&w, 3, token), TXC_VOTE_YES);
+    s_phase2 (&w, TXC_MSG_PHASE2_ROLLBACK, 3, token);
+    assert_string_equal (world_value (&w, 4, "x"), "1");
+    world_close (&w);
+}
+
+/* --- crashes ------------------------------------------------------------------------- */
+
+/* A coordinator's part of one transaction, whatever happens to the agent: begins again until a statement was
+ * answered, asks for the vote, decides commit exactly if it is yes, and repeats the decision until it is
+ * done. */
+typedef enum step { STEP_BEGIN, STEP_EXEC, STEP_VOTE, STEP_OUTCOME, STEP_DONE } step_t;
+
+typedef struct drive {
+    step_t step;
+    uint64_t n, token, incarnation;
+    bool commit;
+} drive_t;
+
+static void s_decide (world_t *w, drive_t *d, bool commit)
+{
+    d->commit = commit;
+    d->step = STEP_OUTCOME;
+    w->outcome = commit ? TXC_MSG_PHASE2_COMMIT : TXC_MSG_PHASE2_ROLLBACK;
+    w->count[TXC_MSG_PHASE2_DONE] = 0;
+}
+
+static void s_advance (world_t *w, drive_t *d)
+{
+    const txc_msg_t *reply = &w->got[TXC_MSG_EXEC_REPLY], *vote = &w->got[TXC_MSG_VOTE];
+    switch (d->step) {
+    case STEP_BEGIN:
+        d->n++;
+        d->incarnation = w->entry.incarnation;
+        w->count[TXC_MSG_EXEC_REPLY] = 0;
+        world_exec (w, d->n, 0, 1, "add x 1");
+        d->step = STEP_EXEC;
+        break;
+    case STEP_EXEC:
+        if (d->incarnation != w->entry.incarnation || (w->count[TXC_MSG_EXEC_REPLY] && reply->code != TXC_OK))
+            d->step = STEP_BEGIN; /* it ran on an agent that is no more */
+        else if (w->count[TXC_MSG_EXEC_REPLY]) {
+            d->token = reply->token;
+            d->step = STEP_VOTE;
+            w->count[TXC_MSG_VOTE] = 0;
+        }
+        break;
+    case STEP_VOTE:
+        if (w->count[TXC_MSG_VOTE])
+            s_decide (w, d, vote->vote == TXC_VOTE_YES);
+        else
+            s_ask_prepare (w, d->n, d->token);
+        break;
+    default:
+        if (w->count[TXC_MSG_PHASE2_DONE])
+            d->step = STEP_DONE;
+        else {
+            txc_msg_t outcome = world_message (w, w->outcome, d->n, d->token);
+            outcome.high_slot = 1;
+            world_to_agent (w, &outcome);
+        }
+    }
+}
+
+/* True if the agent crashed on the way. */
+static bool s_drive (world_t *w, drive_t *d)
+{
+    bool crashed = false;
+    while (d->step != STEP_DONE) {
+        if (!w->pid) {
+            assert_true (WIFSIGNALED (w->status) && WTERMSIG (w->status) == SIGKILL);
+            crashed = true;
+            world_start (w, NULL);
+        }
+        if (world_ready (w)) {
+            s_advance (w, d);
+            world_turn (w);
+        }
+    }
+    return crashed;
+}
+
+static void s_crash_once (const char *point)
+{
+    world_t w;
+    drive_t d = {.step = STEP_BEGIN};
+    world_open (&w, "");
+    world_start (&w, point);
+    if (!s_drive (&w, &d)) { /* a point that the agent comes to by itself */
+        for (uint64_t until = txc_clock_ms() + WORLD_WAIT_MS; world_turn (&w);)
+            if (txc_clock_ms() > until)
+                fail_msg ("the crash point %s was not reached", point);
+        assert_true (WIFSIGNALED (w.status) && WTERMSIG (w.status) == SIGKILL);
+        world_start (&w, NULL);
+        assert_true (world_ready (&w));
+    }
+    assert_string_equal (world_value (&w, d.n + 1, "x"), d.commit ? "1" : "");
+    assert_non_null (strstr (world_admin (&w, "{\"command\":\"branches\"}"), "\"branches\":[]"));
+    world_close (&w);
+}
+
+static void test_crash_at_every_point (void **state)
+{
+    (void) state;
+    static const char *const points[] = {
+        "journal.before.EPOCH",   "journal.after.EPOCH",    "journal.before.IDENTITY",
+        "journal.after.IDENTITY", "work.before.RECOVER",    "work.after.RECOVER",
+        "work.before.EXEC",       "work.after.EXEC",        "work.before.PREPARE",
+        "work.after.PREPARE",     "work.before.COMMIT",     "work.after.COMMIT",
+        "work.before.SCAN",       "work.after.SCAN",        "send.before.AGENT_HELLO",
+        "send.after.AGENT_HELLO", "send.before.EXEC_REPLY", "send.after.EXEC_REPLY",
+        "send.before.VOTE",       "send.after.VOTE",        "send.before.PHASE2_DONE",
+        "send.after.PHASE2_DONE"};
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+        s_crash_once (points[i]);
+}
+
+/* The agent is killed while a branch is in doubt, and asks for the outcome when it is back. */
+static void test_in_doubt_after_kill (void **state)
+{
+    (void) state;
+    world_t w;
+    world_open (&w, "");
+    world_start (&w, NULL);
+    assert_true (world_ready (&w));
+    uint64_t token = s_begin (&w, 1);
+    assert_int_equal (s_prepare (&w, 1, token), TXC_VOTE_YES);
+    world_kill (&w, SIGKILL);
+    world_start (&w, NULL);
+    const txc_msg_t *inquiry = world_wait (&w, TXC_MSG_INQUIRY);
+    assert_true (inquiry->token == token && inquiry->gtrid.n == 1);
+    assert_true (world_ready (&w));
+    assert_non_null (strstr (world_admin (&w, "{\"command\":\"branches\"}"), "\"state\":\"prepared\""));
+    w.outcome = TXC_MSG_PHASE2_COMMIT;
+    w.count[TXC_MSG_PHASE2_DONE] = 0;
+    world_wait (&w, TXC_MSG_PHASE2_DONE);
+    assert_string_equal (world_value (&w, 2, "x"), "1");
+    world_close (&w);
+}
+
+/* --- peers that do what they should not ------------------------------------------------------ */
+
+/* A client cannot play the coordinator: what only the leader says is taken from the sockets that call it. */
+static void test_client_cannot_lead (void **state)
+{
+    (void) state;
+    world_t w;
+    world_open (&w, "");
+    world_start (&w, NULL);
+    assert_true (world_ready (&w));
+    uint64_t token = s_begin (&w, 1);
+    assert_int_equal (s_prepare (&w, 1, token), TXC_VOTE_YES);
+    w.count[TXC_MSG_PHASE2_DONE] = 0;
+    txc_msg_t forged = world_message (&w, TXC_MSG_PHASE2_ROLLBACK, 1, token);
+    world_to_client_side (&w, &forged);
+    assert_non_null (strstr (world_admin (&w, "{\"command\":\"branches\"}"), "\"state\":\"prepared\""));
+    assert_int_equal (w.count[TXC_MSG_PHASE2_DONE], 0);
+    s_phase2 (&w, TXC_MSG_PHASE2_COMMIT, 1, token);
+    assert_string_equal (world_value (&w, 2, "x"), "1");
+    world_close (&w);
+}
+
+static void test_more_branches_than_connections (void **state)
+{
+    (void) state;
+    world_t w;
+    world_open (&w, "");
+    world_start (&w, NULL);
+    assert_true (world_ready (&w));
+    for (uint64_t n = 1; n <= 4; n++) {
+        w.count[TXC_MSG_EXEC_REPLY] = 0;
+        world_exec (&w, n, 0, 1, "nop");
+        assert_int_equal (world_wait (&w, TXC_MSG_EXEC_REPLY)->code, TXC_OK);
+    }
+    w.count[TXC_MSG_EXEC_REPLY] = 0;
+    world_exec (&w, 5, 0, 1, "nop");
+    assert_int_equal (world_wait (&w, TXC_MSG_EXEC_REPLY)->code, TXC_EOVERLOAD);
+    world_close (&w);
+}
+
+/* --- operators --------------------------------------------------------------------------------- */
+
+static void test_admin (void **state)
+{
+    (void) state;
+    world_t w;
+    char command[256];
+    world_open (&w, "");
+    world_start (&w, NULL);
+    assert_true (world_ready (&w));
+    const char *answer = world_admin (&w, "{\"command\":\"status\"}");
+    assert_non_null (strstr (answer, "\"ok\":true"));
+    assert_non_null (strstr (answer, "\"role\":\"txagent\""));
+    assert_non_null (strstr (answer, "\"rm\":\"mem1\""));
+    assert_non_null (strstr (answer, "\"registered\":true"));
+    static const char *const bad[] = {
+        "",
+        "x",
+        "[]",
+        "{\"command\":\"format-disk\"}",
+        "{\"command\":\"resolve\"}",
+        "{\"command\":\"resolve\",\"gtrid\":\"txc-00000000000007ab.5.1p\",\"rm\":\"mem1\","
+        "\"token\":\"1\",\"verdict\":\"commit\"}"};
+    for (size_t i = 1; i < sizeof bad / sizeof *bad; i++)
+        assert_non_null (strstr (world_admin (&w, bad[i]), "\"ok\":false"));
+
+    uint64_t token = s_begin (&w, 1);
+    snprintf (command, sizeof command,
+              "{\"command\":\"resolve\",\"gtrid\":\"txc-00000000000007ab.5.1p\",\"rm\":\"mem1\",\"token\":\"%"
+              "016lx\","
+              "\"verdict\":\"commit\"}",
+              (unsigned long) token);
+    assert_non_null (strstr (world_admin (&w, command), "\"ok\":false")); /* not in doubt */
+    assert_int_equal (s_prepare (&w, 1, token), TXC_VOTE_YES);
+    assert_non_null (strstr (world_admin (&w, command), "\"ok\":true"));
+    txc_msg_t rollback = world_message (&w, TXC_MSG_PHASE2_ROLLBACK, 1, token);
+    while (!w.count[TXC_MSG_PHASE2_DONE]) { /* the leader decides otherwise: a heuristic, told to it */
+        world_to_agent (&w, &rollback);
+        assert_true (world_turn (&w));
+    }
+    assert_int_equal (w.got[TXC_MSG_PHASE2_DONE].heur, TXC_HEUR_COMMITTED);
+    assert_string_equal (world_value (&w, 2, "x"), "1");
+    world_close (&w);
+}
+
+/* A leader whose log is older than what the agent has seen is refused until an operator accepts it. */
+static void test_log_loss_latches (void **state)
+{
+    (void) state;
+    world_t w;
+    world_open (&w, "");
+    world_start (&w, NULL);
+    assert_true (world_ready (&w));
+    w.silent = true; /* no more answers of the right cluster */
+    txc_msg_t welcome = {
+        .type = TXC_MSG_AGENT_WELCOME, .epoch = {2, 1}, .cluster = WORLD_CLUSTER + 1, .high_slot = 1};
+    world_to_agent (&w, &welcome);
+    while (w.got[TXC_MSG_AGENT_HELLO].code != TXC_ELOGLOSS)
+        assert_true (world_turn (&w));
+    w.count[TXC_MSG_EXEC_REPLY] = 0;
+    world_exec (&w, 1, 0, 1, "nop");
+    assert_int_equal (world_wait (&w, TXC_MSG_EXEC_REPLY)->code, TXC_ELOGLOSS);
+    world_kill (&w, SIGTERM);
+    w.silent = false;
+    world_start (&w, NULL); /* and it remembers */
+    world_wait (&w, TXC_MSG_AGENT_HELLO);
+    assert_int_equal (w.got[TXC_MSG_AGENT_HELLO].code, TXC_ELOGLOSS);
+    w.client_route = txc_net_connect (w.net, w.entry.endpoint, NULL);
+    assert_non_null (strstr (world_admin (&w, "{\"command\":\"accept-log\"}"), "\"ok\":true"));
+    w.entry.up = false;
+    assert_true (world_ready (&w));
+    s_begin (&w, 2);
+    world_close (&w);
+}
+
+/* --- start and end -------------------------------------------------------------------------------- */
+
+static void s_wait_end (world_t *w)
+{
+    while (world_turn (w))
+        ;
+}
+
+static void test_sigterm_drains (void **state)
+{
+    (void) state;
+    world_t w;
+    world_open (&w, "");
+    world_start (&w, NULL);
+    assert_true (world_ready (&w));
+    uint64_t token = s_begin (&w, 1);
+    kill (w.pid, SIGTERM);
+    for (uint64_t n = 2;; n++) { /* until the signal arrived, new branches are taken */
+        w.count[TXC_MSG_EXEC_REPLY] = 0;
+        world_exec (&w, n, 0, 1, "nop");
+        const txc_msg_t *reply = world_wait (&w, TXC_MSG_EXEC_REPLY);
+        if (reply->code == TXC_EOVERLOAD)
+            break;
+        txc_msg_t undo = world_message (&w, TXC_MSG_BRANCH_ROLLBACK, n, reply->token);
+        w.count[TXC_MSG_BRANCH_ENDED] = 0;
+        world_to_client_side (&w, &undo);
+        world_wait (&w, TXC_MSG_BRANCH_ENDED);
+    }
+    assert_int_equal (s_prepare (&w, 1, token), TXC_VOTE_YES); /* the open one may end */
+    s_wait_end (&w);
+    assert_true (WIFEXITED (w.status) && WEXITSTATUS (w.status) == 0);
+    world_start (&w, NULL);
+    w.outcome = TXC_MSG_PHASE2_COMMIT;
+    world_wait (&w, TXC_MSG_PHASE2_DONE);
+    assert_true (world_ready (&w));
+    assert_string_equal (world_value (&w, 100, "x"), "1");
+    world_close (&w);
+}
+
+static void test_second_agent_on_one_journal (void **state)
+{
+    (void) state;
+    world_t w;
+    world_open (&w, "");
+    world_start (&w, NULL);
+    assert_true (world_ready (&w));
+    pid_t first = w.pid;
+    world_start (&w, NULL);
+    s_wait_end (&w);
+    assert_true (WIFEXITED (w.status) && WEXITSTATUS (w.status) == 1);
+    w.pid = first;
+    assert_true (world_ready (&w));
+    s_begin (&w, 1);
+    world_close (&w);
+}
+
+static void test_bad_configuration (void **state)
+{
+    (void) state;
+    static const char *const bad[] = {"        fiel = x\n", "        fault_commit = explode\n",
+                                      "        connections = 0\n", "    other\n        plugin = nosuch\n",
+                                      "    other\n        file = x\n"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        world_t w;
+        world_open (&w, bad[i]);
+        world_start (&w, NULL);
+        s_wait_end (&w);
+        assert_true (WIFEXITED (w.status) && WEXITSTATUS (w.status) == 78);
+        world_close (&w);
+    }
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_commit_and_rollback),
+        cmocka_unit_test (test_crash_at_every_point),
+        cmocka_unit_test (test_in_doubt_after_kill),
+        cmocka_unit_test (test_client_cannot_lead),
+        cmocka_unit_test (test_more_branches_than_connections),
+        cmocka_unit_test (test_admin),
+        cmocka_unit_test (test_log_loss_latches),
+        cmocka_unit_test (test_sigterm_drains),
+        cmocka_unit_test (test_second_agent_on_one_journal),
+        cmocka_unit_test (test_bad_configuration),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
