@@ -1,3 +1,4 @@
 # doc
 include doc/client.mk
 include doc/daemons.mk
+include doc/agent.mk

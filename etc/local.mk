@@ -14,6 +14,7 @@ SYSUSERS += etc/txcoord.sysusers
 systemdsystemunit_DATA += etc/txcoord.service
 
 include etc/client.mk
+include etc/agent.mk
 
 EXTRA_DIST += $(SAMPLES) $(UNITS) $(SYSUSERS)
 CLEANFILES += $(systemdsystemunit_DATA)

@@ -140,7 +140,7 @@ static void s_scan_done (txc_agent_t *self, const txc_work_done_t *done)
 {
     txc_agent_rm_state_t *state = &self->rms[done->rm];
     state->busy = false;
-    bool was_up = state->up;
+    bool was_up = state->up && state->ready;
     if (done->status != TXC_WORK_OK) {
         uint64_t wait = (uint64_t) RM_RETRY_MS << (state->failures < 8 ? state->failures : 8);
         state->failures++;
@@ -156,7 +156,7 @@ static void s_scan_done (txc_agent_t *self, const txc_work_done_t *done)
         state->ready = state->ready || self->cluster != 0;
         state->due_ms = TXC_MUTANT (SCAN_ONCE) ? TXC_NEVER_MS : self->now_ms + self->config.scan_ms;
     }
-    if (was_up != state->up)
+    if (was_up != (state->up && state->ready))
         txc_agent_hello (self);
 }
 

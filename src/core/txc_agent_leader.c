@@ -22,7 +22,7 @@ void txc_agent_hello (txc_agent_t *self)
         memcpy (entries[i].agent, self->config.name, sizeof entries[i].agent);
         memcpy (entries[i].endpoint, self->config.endpoint, sizeof entries[i].endpoint);
         entries[i].incarnation = self->config.incarnation;
-        entries[i].up = self->rms[i].up && !self->draining;
+        entries[i].up = txc_agent_rm_is_up (self, i) && !self->draining;
     }
     txc_msg_t *message = txc_update_message (self->update, TXC_MSG_AGENT_HELLO, 0);
     memcpy (message->agent, self->config.name, sizeof message->agent);

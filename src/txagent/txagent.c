@@ -30,7 +30,7 @@ static int s_fail (const txc_error_t *error)
 static void s_set_level (const txc_config_t *config, const txc_options_t *options)
 {
     txc_report_level_t level;
-    if (!options->log_level && txc_report_level_parse (txc_config_string (config, "agent/log_level"), &level))
+    if (!options->log_level && txc_report_level_parse (txc_config_string (config, "report/level"), &level))
         txc_report_set_level (level);
 }
 

@@ -175,7 +175,7 @@ static void s_changed (void *arg, const char *path, bool applied)
 static void s_set_level (txc_agentd_t *self)
 {
     txc_report_level_t level;
-    if (txc_report_level_parse (txc_config_string (self->config, "agent/log_level"), &level))
+    if (txc_report_level_parse (txc_config_string (self->config, "report/level"), &level))
         txc_report_set_level (level);
 }
 
@@ -200,7 +200,7 @@ static void s_drain (txc_agentd_t *self)
     }
     txc_notify ("STOPPING=1");
     txc_report (TXC_REPORT_NOTICE, NULL, "stopping: new branches are refused, open ones may end");
-    self->drain_until_ms = self->now_ms + (uint64_t) txc_config_int (self->config, "agent/drain");
+    self->drain_until_ms = self->now_ms + (uint64_t) txc_config_int (self->config, "agent/drain_timeout");
     txc_agent_event_t event = {.type = TXC_AGENT_DRAIN};
     txc_agentd_step (self, &event);
 }

@@ -25,4 +25,11 @@ tests_unit_test_agent_daemon_CPPFLAGS = $(tests_unit_test_mem_rm_CPPFLAGS) -DTXC
 tests_unit_test_agent_daemon_CFLAGS = $(tests_unit_test_mem_rm_CFLAGS)
 tests_unit_test_agent_daemon_LDADD = src/daemon/libdaemon.la src/net/libnet.la src/wire/libwire.la \
 	src/core/libcore.la src/base/libbase.la $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_agent_config
+TESTS += tests/unit/test_agent_config
+tests_unit_test_agent_config_SOURCES = tests/unit/test_agent_config.c
+tests_unit_test_agent_config_CPPFLAGS = $(tests_unit_test_mem_rm_CPPFLAGS) -DTXC_TEST_SOURCES='"$(abs_top_srcdir)"'
+tests_unit_test_agent_config_CFLAGS = $(tests_unit_test_mem_rm_CFLAGS)
+tests_unit_test_agent_config_LDADD = $(tests_unit_test_agent_pool_LDADD)
 endif
