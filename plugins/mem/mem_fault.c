@@ -48,7 +48,7 @@ static bool s_number (const char *word, uint32_t *number)
     unsigned long value = strtoul (word, &end, 10);
     if (*word < '0' || *word > '9' || *end || value > 3600000)
         return false;
-    *number = (uint32_t)value;
+    *number = (uint32_t) value;
     return true;
 }
 

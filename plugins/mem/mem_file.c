@@ -143,7 +143,7 @@ static bool s_read_prepared (txc_rm_t *rm, uint64_t serial, char **rest)
     uint64_t format;
     if (!s_number (rest, &format) || format > INT32_MAX)
         return false;
-    txc_rm_xid_t xid = {.format_id = (int32_t)format};
+    txc_rm_xid_t xid = {.format_id = (int32_t) format};
     xid.gtrid = strtok_r (NULL, " ", rest);
     xid.bqual = strtok_r (NULL, " ", rest);
     return xid.gtrid && xid.bqual && s_read_branch (rm, &xid, serial, rest);

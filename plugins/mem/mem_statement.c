@@ -135,7 +135,7 @@ static txc_rm_status_t s_sleep (call_t *call)
     int64_t ms;
     if (call->n_words != 2 || !s_integer (call->words[1], &ms) || ms < 0 || ms > 3600000)
         return s_syntax (call, "sleep MS");
-    uint64_t deadline = mem_now_ms() + (uint64_t)ms;
+    uint64_t deadline = mem_now_ms() + (uint64_t) ms;
     while (mem_now_ms() < deadline) {
         txc_rm_status_t status = mem_wait (call->conn, deadline, call->error);
         if (status != TXC_RM_OK)
@@ -171,13 +171,13 @@ static bool s_param (const txc_rm_statement_t *statement, const char *word, char
 {
     char *end;
     unsigned long n = strtoul (word + 1, &end, 10);
-    if (*end || n < 1 || n > (unsigned long)statement->n_params || !statement->params[n - 1].value)
+    if (*end || n < 1 || n > (unsigned long) statement->n_params || !statement->params[n - 1].value)
         return false;
     const txc_rm_param_t *param = &statement->params[n - 1];
     if (!param->size)
         return false;
     for (size_t i = 0; i < param->size; i++)
-        if (!isgraph ((unsigned char)param->value[i]))
+        if (!isgraph ((unsigned char) param->value[i]))
             return false;
     *value = txc_malloc (param->size + 1);
     memcpy (*value, param->value, param->size);
@@ -195,7 +195,7 @@ static bool s_split (call_t *call)
         char *value = NULL;
         good = call->n_words < MAX_WORDS && (*word != '$' || s_param (call->statement, word, &value));
         for (const char *at = word; *at && good; at++)
-            good = isgraph ((unsigned char)*at) != 0;
+            good = isgraph ((unsigned char) *at) != 0;
         if (good)
             call->words[call->n_words++] = value ? value : txc_strdup (word);
         else

@@ -16,7 +16,7 @@ uint64_t mem_now_ms (void)
 {
     struct timespec now;
     clock_gettime (CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
 txc_rm_status_t mem_fail (txc_rm_error_t *error, txc_rm_status_t status, int code, const char *sqlstate,
@@ -54,7 +54,7 @@ mem_row_t *mem_row (txc_rm_t *rm, const char *key)
 
 static uint64_t s_xid_hash (const txc_rm_xid_t *xid)
 {
-    uint64_t digest = txc_digest64 ((uint64_t)xid->format_id, xid->gtrid, strlen (xid->gtrid));
+    uint64_t digest = txc_digest64 ((uint64_t) xid->format_id, xid->gtrid, strlen (xid->gtrid));
     return txc_mix64 (txc_digest64 (digest, xid->bqual, strlen (xid->bqual)));
 }
 
@@ -167,8 +167,8 @@ void mem_session_end (txc_rm_conn_t *conn)
 txc_rm_status_t mem_wait (txc_rm_conn_t *conn, uint64_t deadline_ms, txc_rm_error_t *error)
 {
     txc_rm_t *rm = conn->rm;
-    struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
-                             .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+    struct timespec until = {.tv_sec = (time_t) (deadline_ms / 1000),
+                             .tv_nsec = (long) (deadline_ms % 1000) * 1000000};
     if (conn->alive && !conn->canceled) {
         rm->waiters++;
         int rc = pthread_cond_timedwait (&rm->changed, &rm->mutex, &until);

@@ -88,7 +88,7 @@ static txc_rm_status_t s_open (const char *name, txc_rm_config_fn *config, void 
     pthread_condattr_destroy (&attributes);
     const char *path = config (arg, "file");
     rm->path = path ? txc_strdup (path) : NULL;
-    bool good = getrandom (&rm->id, sizeof rm->id, 0) == (ssize_t)sizeof rm->id;
+    bool good = getrandom (&rm->id, sizeof rm->id, 0) == (ssize_t) sizeof rm->id;
     char text[256] = "no random number for the store's id";
     for (mem_point_t point = 0; good && point < MEM_POINTS; point++) {
         char key[32];
@@ -460,14 +460,14 @@ static txc_rm_status_t s_finish_locked (txc_rm_conn_t *conn, const txc_rm_xid_t 
 static txc_rm_status_t s_commit (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, const char *evidence,
                                  txc_rm_error_t *error)
 {
-    (void)evidence;
+    (void) evidence;
     return s_enter (conn, error) ? s_leave (conn, s_finish_locked (conn, xid, true, error)) : TXC_RM_LOST;
 }
 
 static txc_rm_status_t s_rollback (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, const char *evidence,
                                    txc_rm_error_t *error)
 {
-    (void)evidence;
+    (void) evidence;
     return s_enter (conn, error) ? s_leave (conn, s_finish_locked (conn, xid, false, error)) : TXC_RM_LOST;
 }
 
@@ -550,7 +550,7 @@ static txc_rm_status_t s_fence_all (txc_rm_conn_t *conn, txc_rm_error_t *error)
 static txc_rm_status_t s_evidence (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, const char *evidence,
                                    txc_rm_error_t *error)
 {
-    (void)xid;
+    (void) xid;
     if (!s_enter (conn, error))
         return TXC_RM_LOST;
     uint64_t serial, session;

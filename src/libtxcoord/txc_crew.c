@@ -21,14 +21,14 @@ static void s_signal (int fd)
 {
     uint64_t one = 1;
     ssize_t rc = write (fd, &one, sizeof one);
-    TXC_ASSERT (rc == (ssize_t)sizeof one || errno == EAGAIN);
+    TXC_ASSERT (rc == (ssize_t) sizeof one || errno == EAGAIN);
 }
 
 static void s_unsignal (int fd)
 {
     uint64_t count;
     ssize_t rc = read (fd, &count, sizeof count);
-    TXC_ASSERT (rc == (ssize_t)sizeof count || errno == EAGAIN);
+    TXC_ASSERT (rc == (ssize_t) sizeof count || errno == EAGAIN);
 }
 
 static void s_end_poll (txc_poller_t *poller)
@@ -121,10 +121,10 @@ static void s_poll (txc_crew_t *self, txc_poller_t *poller)
     if (poller->until <= now_ms)
         timeout = 0;
     else if (poller->until - now_ms < INT32_MAX)
-        timeout = (int)(poller->until - now_ms);
+        timeout = (int) (poller->until - now_ms);
     poller->polls = true;
     s_leave (self);
-    poll (fds, (nfds_t)n, timeout); /* EINTR is as good as a message */
+    poll (fds, (nfds_t) n, timeout); /* EINTR is as good as a message */
     s_enter (self);
     poller->polls = false;
     if (fds[0].revents)
@@ -285,8 +285,8 @@ static void s_keeper_sleep (txc_crew_t *self)
     if (self->keeper_until == UINT64_MAX) {
         pthread_cond_wait (&self->keeper_wake, &self->lock);
     } else {
-        struct timespec until = {.tv_sec = (time_t)(self->keeper_until / 1000),
-                                 .tv_nsec = (long)(self->keeper_until % 1000) * 1000000};
+        struct timespec until = {.tv_sec = (time_t) (self->keeper_until / 1000),
+                                 .tv_nsec = (long) (self->keeper_until % 1000) * 1000000};
         pthread_cond_timedwait (&self->keeper_wake, &self->lock, &until);
     }
     self->keeper_sleeps = false;

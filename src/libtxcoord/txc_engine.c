@@ -18,7 +18,7 @@ static uint64_t s_random (void)
     uint64_t number = 0;
     while (number == 0) {
         ssize_t rc = getrandom (&number, sizeof number, 0);
-        TXC_ASSERT (rc == (ssize_t)sizeof number || (rc < 0 && errno == EINTR));
+        TXC_ASSERT (rc == (ssize_t) sizeof number || (rc < 0 && errno == EINTR));
     }
     return number;
 }

@@ -45,7 +45,7 @@ void txc_fork_wake_all (void)
 static void s_in_child (void)
 {
     atomic_fetch_add_explicit (&s_generation, 1, memory_order_relaxed);
-    s_chosen = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    s_chosen = (pthread_cond_t) PTHREAD_COND_INITIALIZER;
     txc_fork_unlock();
 }
 

@@ -112,7 +112,7 @@ static uint64_t s_agent_route (txc_link_t *self, uint64_t number, const char *en
         return 0;
     if (self->n_agents == self->max_agents) {
         self->max_agents = self->max_agents ? self->max_agents * 2 : 8;
-        self->agents = txc_realloc (self->agents, (size_t)self->max_agents * sizeof *self->agents);
+        self->agents = txc_realloc (self->agents, (size_t) self->max_agents * sizeof *self->agents);
     }
     s_agent_t *agent = &self->agents[self->n_agents++];
     agent->number = number;
@@ -174,10 +174,10 @@ int txc_link_fds (const txc_link_t *self, struct pollfd *fds, int max)
     int descriptors[LEADERS_MAX + AGENTS_MAX];
     TXC_ASSERT (max >= 0);
     size_t n = txc_net_fds (self->net, descriptors, LEADERS_MAX + AGENTS_MAX);
-    TXC_ASSERT (n <= (size_t)max);
+    TXC_ASSERT (n <= (size_t) max);
     for (size_t i = 0; i < n; i++)
         fds[i] = (struct pollfd){.fd = descriptors[i], .events = POLLIN};
-    return (int)n;
+    return (int) n;
 }
 
 unsigned txc_link_version (const txc_link_t *self)

@@ -10,7 +10,7 @@ uint64_t txc_pump_now_ms (void)
 {
     struct timespec now;
     clock_gettime (CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
 void txc_pump_init (txc_pump_t *self, txc_session_t *session, txc_link_t *link)
@@ -33,7 +33,7 @@ void txc_pump_fini (txc_pump_t *self)
 /* The call takes what its completion holds.  Core's operation number is the call's address. */
 static void s_complete (txc_pump_t *self, txc_completion_t *completion)
 {
-    txc_call_t *call = (txc_call_t *)(uintptr_t)completion->operation;
+    txc_call_t *call = (txc_call_t *) (uintptr_t) completion->operation;
     TXC_ASSERT (!call->done);
     call->done = true;
     call->code = completion->code;
@@ -64,7 +64,7 @@ static void s_carry_out (txc_pump_t *self)
 void txc_pump_begin (txc_pump_t *self, txc_session_event_t *event, txc_call_t *call, uint64_t *tx)
 {
     event->now_ms = txc_pump_now_ms();
-    event->operation = (uint64_t)(uintptr_t)call;
+    event->operation = (uint64_t) (uintptr_t) call;
     txc_session_step (self->session, event, tx, &self->update);
     s_carry_out (self);
 }

@@ -50,11 +50,11 @@ txc_blob_t *txc_ticket_parse (const char *text)
             txc_blob_destroy (&body);
             return NULL;
         }
-        bits = bits << 6 | (uint32_t)(found - s_alphabet);
+        bits = bits << 6 | (uint32_t) (found - s_alphabet);
         n_bits += 6;
         if (n_bits >= 8) {
             n_bits -= 8;
-            *bytes++ = (uint8_t)(bits >> n_bits);
+            *bytes++ = (uint8_t) (bits >> n_bits);
         }
     }
     if ((bits & ((1u << n_bits) - 1)) != 0)

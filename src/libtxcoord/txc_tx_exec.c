@@ -17,7 +17,7 @@ enum { FEW_PARAMS = 16, SAVEPOINT_NAME_MAX = 63 };
 static txc_value_t *s_values (int n_params, const txc_param_t *params, txc_value_t *few)
 {
     txc_value_t *values = few;
-    if (n_params > FEW_PARAMS && !(values = malloc ((size_t)n_params * sizeof *values)))
+    if (n_params > FEW_PARAMS && !(values = malloc ((size_t) n_params * sizeof *values)))
         return NULL;
     for (int i = 0; i < n_params; i++) {
         const txc_param_t *param = &params[i];
@@ -52,7 +52,7 @@ static int s_pack (txc_tx_t *self, const char *sql, int n_params, const txc_para
     txc_value_t *values = s_values (n_params, params, few);
     if (!values)
         return s_pack_failed (self, TXC_ENOMEM);
-    int rc = txc_statement_pack (sql, strlen (sql), (uint32_t)n_params, values, body);
+    int rc = txc_statement_pack (sql, strlen (sql), (uint32_t) n_params, values, body);
     if (values != few)
         free (values);
     return rc == TXC_OK ? TXC_OK : s_pack_failed (self, rc);
@@ -148,7 +148,7 @@ int txc_wait (txc_tx_t *self)
 static bool s_is_savepoint_name (const char *name)
 {
     size_t size = name ? strlen (name) : 0;
-    if (size == 0 || size > SAVEPOINT_NAME_MAX || isdigit ((unsigned char)name[0]))
+    if (size == 0 || size > SAVEPOINT_NAME_MAX || isdigit ((unsigned char) name[0]))
         return false;
     return strspn (name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == size;
 }

@@ -19,7 +19,7 @@ static int s_issue (txc_tx_t *self, txc_op_t op, char **ticket)
         return txc_tx_fail (self, TXC_EINVAL, "there is no place for the ticket");
     txc_tx_settle (self);
     txc_blob_t *body = NULL;
-    txc_session_event_t event = {.op = (uint8_t)op};
+    txc_session_event_t event = {.op = (uint8_t) op};
     rc = txc_tx_run (self, &event, &body);
     if (rc == TXC_OK && !(*ticket = txc_ticket_format (body)))
         rc = txc_tx_fail (self, TXC_ENOMEM, txc_strerror (TXC_ENOMEM));

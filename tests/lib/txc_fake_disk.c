@@ -106,13 +106,13 @@ static void s_clean (s_inode_t *inode, bool (*keep) (uint64_t *state), uint64_t 
 
 static bool s_keep_all (uint64_t *state)
 {
-    (void)state;
+    (void) state;
     return true;
 }
 
 static bool s_keep_none (uint64_t *state)
 {
-    (void)state;
+    (void) state;
     return false;
 }
 
@@ -137,7 +137,7 @@ static void s_sync_inode (s_inode_t *inode)
 
 static txc_fake_disk_t *s_self (txc_disk_t *table)
 {
-    return (txc_fake_disk_t *)(void *)table;
+    return (txc_fake_disk_t *) (void *) table;
 }
 
 static s_name_t *s_find (txc_fake_disk_t *self, const char *name)
@@ -252,11 +252,11 @@ static ssize_t s_read (txc_disk_t *table, txc_disk_file_t *file, void *bytes, si
     s_inode_t *inode = file->inode;
     size_t n = 0;
     if (offset < inode->visible_size)
-        n = inode->visible_size - offset < size ? (size_t)(inode->visible_size - offset) : size;
+        n = inode->visible_size - offset < size ? (size_t) (inode->visible_size - offset) : size;
     if (n > 0)
         memcpy (bytes, inode->visible + offset, n);
     s_leave (self, 0);
-    return (ssize_t)n;
+    return (ssize_t) n;
 }
 
 static uint64_t s_used (const txc_fake_disk_t *self)

@@ -36,7 +36,8 @@ void world_open (world_t *self, const char *extra)
     fprintf (
         file,
         "agent\n    name = agent1\n    bind = tcp://127.0.0.1:*\n    coordinator = %s\n    plugins = %s\n"
-        "    heartbeat = 50ms\n    inquiry = 50ms\n    scan = 200ms\n    drain_timeout = 5s\nreport\n    level = error\n"
+        "    heartbeat = 50ms\n    inquiry = 50ms\n    scan = 200ms\n    drain_timeout = 5s\nreport\n    "
+        "level = error\n"
         "journal\n    folder = %s/journal\n"
         "rm\n    mem1\n        plugin = mem\n        file = %s/store\n        connections = 4\n%s",
         txc_net_endpoint (self->net, 0), TXC_TEST_PLUGINS "/mem/.libs", self->folder, self->folder, extra);

@@ -13,7 +13,7 @@ size_t model_entry (const model_t *self, uint64_t lsn, uint8_t *bytes)
 {
     uint64_t state = txc_mix64 (lsn * 0x10001 + self->generation[lsn % MODEL_ENTRIES] + self->seed);
     uint64_t shape = txc_random_next (&state);
-    size_t size = (size_t)(shape >> 8) % (shape % 16 == 0 ? self->entry_max + 1 : 300);
+    size_t size = (size_t) (shape >> 8) % (shape % 16 == 0 ? self->entry_max + 1 : 300);
     size = size > self->entry_max ? self->entry_max : size;
     for (size_t i = 0; i < size; i += 8) {
         uint64_t word = txc_random_next (&state);
@@ -29,7 +29,7 @@ uint8_t *model_snapshot (const model_t *self, uint64_t keep, size_t size)
     assert_non_null (bytes);
     memcpy (bytes, &keep, sizeof keep < size ? sizeof keep : size);
     for (size_t i = 8; i < size; i++)
-        bytes[i] = (uint8_t)txc_random_next (&state);
+        bytes[i] = (uint8_t) txc_random_next (&state);
     return bytes;
 }
 

@@ -31,8 +31,8 @@ typedef struct fixture {
 
 static const char *s_no_value (void *arg, const char *key)
 {
-    (void)arg;
-    (void)key;
+    (void) arg;
+    (void) key;
     return NULL;
 }
 
@@ -64,7 +64,7 @@ static void s_close (fixture_t *f)
 static txc_work_t s_work (txc_work_op_t op, uint64_t branch)
 {
     return (txc_work_t){
-        .op = (uint8_t)op,
+        .op = (uint8_t) op,
         .branch = branch,
         .token = 1000 + branch,
         .owner = true,
@@ -110,7 +110,7 @@ static const txc_work_done_t *s_next (fixture_t *f)
             txc_pool_tick (f->pool, txc_clock_ms());
             uint64_t now = txc_clock_ms(), next = txc_pool_next_ms (f->pool);
             struct pollfd fd = {.fd = f->queue.fd, .events = POLLIN};
-            int wait = next == UINT64_MAX ? 60000 : next > now ? (int)(next - now) : 0;
+            int wait = next == UINT64_MAX ? 60000 : next > now ? (int) (next - now) : 0;
             assert_true (poll (&fd, 1, wait) >= 0);
             if (next == UINT64_MAX && !(fd.revents & POLLIN))
                 fail_msg ("nothing came back in a minute");
@@ -140,7 +140,7 @@ static int s_run_sql (fixture_t *f, uint64_t branch, const char *sql, bool first
 
 static void test_a_branch_from_first_statement_to_commit (void **state)
 {
-    (void)state;
+    (void) state;
     fixture_t f;
     s_open (&f, 2);
     assert_int_equal (s_run (&f, TXC_WORK_RECOVER, 0), TXC_WORK_OK);
@@ -169,7 +169,7 @@ static void test_a_branch_from_first_statement_to_commit (void **state)
 
 static void test_last_statement_brings_its_prepare (void **state)
 {
-    (void)state;
+    (void) state;
     fixture_t f;
     s_open (&f, 1);
     txc_work_t work = s_statement (1, "set x 5", true);
@@ -192,7 +192,7 @@ static void test_last_statement_brings_its_prepare (void **state)
 /* All connections are taken by open branches; phase 2 of another one goes on all the same. */
 static void test_full_pool_does_not_block_phase_2 (void **state)
 {
-    (void)state;
+    (void) state;
     fixture_t f;
     s_open (&f, 2);
     assert_int_equal (s_run_sql (&f, 1, "set x 5", true), TXC_WORK_OK);
@@ -215,7 +215,7 @@ static void test_full_pool_does_not_block_phase_2 (void **state)
 
 static void test_time_out_cancels_a_statement (void **state)
 {
-    (void)state;
+    (void) state;
     fixture_t f;
     s_open (&f, 1);
     txc_work_t work = s_statement (1, "sleep 3600000", true);
@@ -233,7 +233,7 @@ static void test_time_out_cancels_a_statement (void **state)
 
 static void test_cancel_on_demand (void **state)
 {
-    (void)state;
+    (void) state;
     fixture_t f;
     s_open (&f, 1);
     s_exec (&f, 1, "sleep 3600000", true);
@@ -247,7 +247,7 @@ static void test_cancel_on_demand (void **state)
  */
 static void test_lost_in_prepare_is_fenced (void **state)
 {
-    (void)state;
+    (void) state;
     fixture_t f;
     s_open (&f, 1);
     assert_int_equal (s_run_sql (&f, 1, "set x 5", true), TXC_WORK_OK);
@@ -261,7 +261,7 @@ static void test_lost_in_prepare_is_fenced (void **state)
 
 static void test_lost_after_prepare_is_found (void **state)
 {
-    (void)state;
+    (void) state;
     fixture_t f;
     s_open (&f, 1);
     assert_int_equal (s_run_sql (&f, 1, "set x 5", true), TXC_WORK_OK);
@@ -276,7 +276,7 @@ static void test_lost_after_prepare_is_found (void **state)
  */
 static void test_lost_statement_needs_nothing_more (void **state)
 {
-    (void)state;
+    (void) state;
     fixture_t f;
     s_open (&f, 1);
     assert_int_equal (s_run_sql (&f, 1, "set x 5", true), TXC_WORK_OK);
@@ -303,7 +303,7 @@ static void test_lost_statement_needs_nothing_more (void **state)
 
 static void test_lost_commit_leaves_the_branch (void **state)
 {
-    (void)state;
+    (void) state;
     fixture_t f;
     s_open (&f, 1);
     assert_int_equal (s_run_sql (&f, 1, "set x 5", true), TXC_WORK_OK);
@@ -323,7 +323,7 @@ static void test_lost_commit_leaves_the_branch (void **state)
 
 static void test_heuristic_and_retry (void **state)
 {
-    (void)state;
+    (void) state;
     fixture_t f;
     s_open (&f, 1);
     assert_int_equal (s_run_sql (&f, 1, "set x 5", true), TXC_WORK_OK);
@@ -338,7 +338,7 @@ static void test_heuristic_and_retry (void **state)
 
 static void test_oversized_statement_and_result (void **state)
 {
-    (void)state;
+    (void) state;
     fixture_t f;
     s_open (&f, 1);
     size_t size = (1 << 20) - 64;
@@ -369,7 +369,7 @@ static void test_oversized_statement_and_result (void **state)
  * twice. */
 static void test_many_branches (void **state)
 {
-    (void)state;
+    (void) state;
     enum { BRANCHES = 400 };
     fixture_t f;
     s_open (&f, 8);
@@ -377,7 +377,7 @@ static void test_many_branches (void **state)
     int committed = 0, lost = 0, left = BRANCHES;
     for (uint64_t b = 1; b <= BRANCHES; b++) {
         char sql[64];
-        snprintf (sql, sizeof sql, "add k%d 1", (int)(b % 97));
+        snprintf (sql, sizeof sql, "add k%d 1", (int) (b % 97));
         s_exec (&f, b, b % 10 == 0 ? "fault prepare lost" : sql, true);
     }
     while (left > 0) {
@@ -420,7 +420,7 @@ static void test_many_branches (void **state)
 /* The agent ends while statements run and branches wait. */
 static void test_destroy_in_the_middle (void **state)
 {
-    (void)state;
+    (void) state;
     fixture_t f;
     s_open (&f, 2);
     for (uint64_t b = 1; b <= 4; b++)
@@ -432,7 +432,7 @@ static void test_destroy_in_the_middle (void **state)
 
 static int s_teardown (void **state)
 {
-    (void)state;
+    (void) state;
     s_forget();
     assert_null (s_pending);
     return 0;

@@ -33,7 +33,7 @@ static txc_rm_t *s_open (const char *const *pairs)
 {
     txc_rm_t *rm = NULL;
     txc_rm_error_t error = {0};
-    assert_int_equal (rms->open ("mem1", s_value, (void *)(uintptr_t)pairs, &rm, &error), TXC_RM_OK);
+    assert_int_equal (rms->open ("mem1", s_value, (void *) (uintptr_t) pairs, &rm, &error), TXC_RM_OK);
     return rm;
 }
 
@@ -51,7 +51,7 @@ static char s_got[64];
 
 static int s_row (void *arg, int n, const char *const *values, const size_t *sizes)
 {
-    (void)arg;
+    (void) arg;
     assert_int_equal (n, 2);
     assert_int_equal (sizes[1], strlen (values[1]));
     snprintf (s_got, sizeof s_got, "%s", values[1]);
@@ -92,7 +92,7 @@ static const char *s_get (txc_rm_conn_t *conn, const char *key)
 static void s_count (void *arg, const txc_rm_found_t *branch)
 {
     assert_non_null (branch->gtrid);
-    ++*(int *)arg;
+    ++*(int *) arg;
 }
 
 static int s_prepared (txc_rm_conn_t *conn)
@@ -114,7 +114,7 @@ static void s_close (txc_rm_t **rm, txc_rm_conn_t **a, txc_rm_conn_t **b)
 
 static void test_commit_and_rollback (void **state)
 {
-    (void)state;
+    (void) state;
     txc_rm_t *rm = s_open (NULL);
     txc_rm_conn_t *a = s_connect (rm), *b = s_connect (rm);
     s_start (a, &XID, 0);
@@ -142,7 +142,7 @@ static void test_commit_and_rollback (void **state)
 
 static void test_read_only_and_one_phase (void **state)
 {
-    (void)state;
+    (void) state;
     txc_rm_t *rm = s_open (NULL);
     txc_rm_conn_t *a = s_connect (rm);
     s_start (a, &XID, 0);
@@ -158,7 +158,7 @@ static void test_read_only_and_one_phase (void **state)
 
 static void test_last_statement_prepares (void **state)
 {
-    (void)state;
+    (void) state;
     txc_rm_t *rm = s_open (NULL);
     txc_rm_conn_t *a = s_connect (rm);
     s_start (a, &XID, 0);
@@ -175,7 +175,7 @@ static void test_last_statement_prepares (void **state)
 
 static void test_failed_statement_cannot_be_prepared (void **state)
 {
-    (void)state;
+    (void) state;
     txc_rm_t *rm = s_open (NULL);
     txc_rm_conn_t *a = s_connect (rm);
     s_start (a, &XID, 0);
@@ -193,7 +193,7 @@ static void test_failed_statement_cannot_be_prepared (void **state)
 
 static void test_row_lock_times_out (void **state)
 {
-    (void)state;
+    (void) state;
     txc_rm_t *rm = s_open (NULL);
     txc_rm_conn_t *a = s_connect (rm), *b = s_connect (rm);
     s_start (a, &XID, 0);
@@ -214,12 +214,12 @@ static void *s_sleep_long (void *arg)
 {
     txc_rm_error_t error = {0};
     txc_rm_status_t status = s_run (arg, "sleep 3600000", &error);
-    return (void *)(uintptr_t)(status == TXC_RM_ERROR && strcmp (error.sqlstate, "57014") == 0);
+    return (void *) (uintptr_t) (status == TXC_RM_ERROR && strcmp (error.sqlstate, "57014") == 0);
 }
 
 static void test_cancel_ends_a_statement (void **state)
 {
-    (void)state;
+    (void) state;
     txc_rm_t *rm = s_open (NULL);
     txc_rm_conn_t *a = s_connect (rm);
     s_start (a, &XID, 0);
@@ -236,7 +236,7 @@ static void test_cancel_ends_a_statement (void **state)
 
 static void test_lost_connections (void **state)
 {
-    (void)state;
+    (void) state;
     txc_rm_t *rm = s_open (NULL);
     txc_rm_conn_t *a = s_connect (rm), *b = s_connect (rm);
     s_start (a, &XID, 0);
@@ -262,7 +262,7 @@ static void test_lost_connections (void **state)
  * fenced. */
 static void test_late_prepare (void **state)
 {
-    (void)state;
+    (void) state;
     for (int fenced = 0; fenced < 2; fenced++) {
         txc_rm_t *rm = s_open (NULL);
         txc_rm_conn_t *a = s_connect (rm), *b = s_connect (rm);
@@ -283,7 +283,7 @@ static void test_late_prepare (void **state)
 
 static void test_heuristic_until_forgotten (void **state)
 {
-    (void)state;
+    (void) state;
     txc_rm_t *rm = s_open ((const char *const[]){"fault_commit", "heuristic_rollback 1", NULL});
     txc_rm_conn_t *a = s_connect (rm);
     s_start (a, &XID, 0);
@@ -301,7 +301,7 @@ static void test_heuristic_until_forgotten (void **state)
 
 static void test_file_keeps_prepared_branches (void **state)
 {
-    (void)state;
+    (void) state;
     char dir[] = "/tmp/txc-mem-XXXXXX", path[64], identity[2][TXC_RM_EVIDENCE_SIZE];
     assert_non_null (mkdtemp (dir));
     snprintf (path, sizeof path, "%s/store", dir);
@@ -346,14 +346,14 @@ static void test_file_keeps_prepared_branches (void **state)
 
 static void test_bad_configuration (void **state)
 {
-    (void)state;
+    (void) state;
     static const char *const bad[][3] = {{"fault_commit", "explode", NULL},
                                          {"fault_commit", "slow", NULL},
                                          {"fault_execute", "retry", NULL},
                                          {"fault_prepare", "lost x", NULL}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         txc_rm_t *rm = NULL;
-        assert_int_equal (rms->open ("mem1", s_value, (void *)(uintptr_t)bad[i], &rm, &failure),
+        assert_int_equal (rms->open ("mem1", s_value, (void *) (uintptr_t) bad[i], &rm, &failure),
                           TXC_RM_ERROR);
         assert_int_equal (failure.code, TXC_ECONFIG);
         assert_null (rm);
@@ -362,7 +362,7 @@ static void test_bad_configuration (void **state)
 
 static void test_one_checker (void **state)
 {
-    (void)state;
+    (void) state;
     txc_rm_t *rm = s_open (NULL);
     txc_rm_conn_t *a = s_connect (rm), *b = s_connect (rm);
     assert_int_equal (rms->check (a, "agent1", NULL, NULL, &failure), TXC_RM_OK);
@@ -380,7 +380,7 @@ int main (void)
         return 1;
     }
     const txc_rm_switch_t *(*entry) (void);
-    *(void **)&entry = dlsym (module, "txc_rm_switch");
+    *(void **) &entry = dlsym (module, "txc_rm_switch");
     rms = entry();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_commit_and_rollback),
