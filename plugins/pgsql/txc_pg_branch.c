@@ -278,58 +278,87 @@ static s_outcome_t s_attempt (txc_rm_conn_t *conn, const s_plan_t *plan, const t
     return s_read (conn, plan, sink, streamed, error);
 }
 
+/* OK if the branch can take a statement. */
+static txc_rm_status_t s_precheck (txc_rm_conn_t *conn, const txc_rm_statement_t *statement,
+                                   txc_rm_error_t *error)
+{
+    if (!txc_pg_is_alive (conn))
+        return txc_pg_fail_lost (conn, error);
+    /* Outside of a transaction a statement would commit by itself: nothing runs there, whatever ended the
+     * branch. */
+    bool ended = conn->phase == TXC_PG_ACTIVE && PQtransactionStatus (conn->pg) == PQTRANS_IDLE;
+    if (conn->phase == TXC_PG_IDLE || conn->doomed || ended)
+        return txc_pg_fail (error, TXC_RM_ERROR, TXC_EBRANCH, "the branch can only be rolled back");
+    if (statement->n_params < 0 || statement->n_params > S_PARAMS_MAX)
+        return txc_pg_fail (error, TXC_RM_ERROR, TXC_EINVAL, "at most %d parameters", S_PARAMS_MAX);
+    return TXC_RM_OK;
+}
+
+/* Judges the statement and decides what travels with it.  False: refused. */
+static bool s_make_plan (txc_rm_conn_t *conn, const txc_rm_statement_t *statement, bool last, s_plan_t *plan,
+                         txc_rm_error_t *error)
+{
+    uint32_t dropped;
+    *plan = (s_plan_t){.first = conn->phase == TXC_PG_STARTED};
+    plan->entry = txc_pg_cache_find (conn->cache, statement->sql, statement->size, &dropped);
+    if (dropped && conn->n_closing < TXC_PG_CLOSING_MAX)
+        conn->closing[conn->n_closing++] = dropped;
+    else if (dropped)
+        conn->dirty = true;
+    const txc_pg_verdict_t *verdict = &plan->entry->verdict;
+    if (verdict->refused) {
+        txc_pg_fail (error, TXC_RM_ERROR, TXC_EREFUSED, "%s", verdict->refused);
+        return false;
+    }
+    /* The vote needs the xid: known, or sure to be given.  Else the branch is asked whether it wrote at all.
+     */
+    bool writes = verdict->kind == TXC_PG_WRITES || conn->xid[0] != '\0';
+    bool knows_xid = conn->xid[0] != '\0' || (plan->first && verdict->kind == TXC_PG_WRITES);
+    plan->prepare = last && writes;
+    plan->ask = !plan->prepare && !knows_xid && (last || verdict->kind != TXC_PG_READS);
+    return true;
+}
+
+/* Runs the plan, once more if it may.  What the statement did to the branch is in outcome. */
+static txc_rm_status_t s_carry_out (txc_rm_conn_t *conn, const s_plan_t *plan,
+                                    const txc_rm_statement_t *statement, const txc_rm_sink_t *sink,
+                                    s_outcome_t *outcome, txc_rm_error_t *error)
+{
+    const bool dirties = plan->entry->verdict.dirties;
+    const char **values = txc_malloc ((size_t) statement->n_params * sizeof *values + 1);
+    char *block = s_texts (statement, values, error);
+    txc_rm_status_t status = TXC_RM_ERROR;
+    if (block) {
+        txc_pg_streamed_t streamed = {false, false};
+        *outcome = s_attempt (conn, plan, statement, values, sink, &streamed, error);
+        if (s_may_repeat (conn, plan, outcome, &streamed))
+            *outcome = s_attempt (conn, plan, statement, values, sink, &streamed, error);
+        conn->dirty |= dirties;
+        status = s_conclude (conn, outcome, &streamed, error);
+    }
+    free (block);
+    free (values);
+    return status;
+}
+
 txc_rm_status_t txc_pg_execute (txc_rm_conn_t *conn, const txc_rm_statement_t *statement,
                                 const txc_rm_sink_t *sink, char evidence[TXC_RM_EVIDENCE_SIZE],
                                 txc_rm_status_t *prepare_status, txc_rm_error_t *error)
 {
     TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
-    txc_rm_status_t ignored;
-    txc_rm_status_t *vote = prepare_status ? prepare_status : &ignored;
-    *vote = TXC_RM_ERROR;
+    s_outcome_t outcome = {.vote = TXC_RM_ERROR};
+    s_plan_t plan;
     txc_pg_evidence_format (conn, evidence);
-    if (!txc_pg_is_alive (conn))
-        return *vote = txc_pg_fail_lost (conn, error);
-    if (conn->phase == TXC_PG_IDLE || conn->doomed)
-        return txc_pg_fail (error, TXC_RM_ERROR, TXC_EBRANCH, "the branch can only be rolled back");
-    if (statement->n_params < 0 || statement->n_params > S_PARAMS_MAX)
-        return txc_pg_fail (error, TXC_RM_ERROR, TXC_EINVAL, "at most %d parameters", S_PARAMS_MAX);
-
-    s_plan_t plan = {.first = conn->phase == TXC_PG_STARTED};
-    uint32_t dropped;
-    plan.entry = txc_pg_cache_find (conn->cache, statement->sql, statement->size, &dropped);
-    if (dropped && conn->n_closing < TXC_PG_CLOSING_MAX)
-        conn->closing[conn->n_closing++] = dropped;
-    else if (dropped)
-        conn->dirty = true;
-    const txc_pg_verdict_t verdict = plan.entry->verdict;
-    if (verdict.refused)
-        return txc_pg_fail (error, TXC_RM_ERROR, TXC_EREFUSED, "%s", verdict.refused);
-    const char **values = txc_malloc ((size_t) statement->n_params * sizeof *values + 1);
-    char *block = s_texts (statement, values, error);
-    if (block == NULL) {
-        free (values);
-        return TXC_RM_ERROR;
-    }
-
-    /* The vote needs the xid: known, or sure to be given.  Else the branch is asked whether it wrote at all.
-     */
-    bool writes = verdict.kind == TXC_PG_WRITES || conn->xid[0] != '\0';
-    bool knows_xid = conn->xid[0] != '\0' || (plan.first && verdict.kind == TXC_PG_WRITES);
-    plan.prepare = prepare_status && writes;
-    plan.ask = !plan.prepare && !knows_xid && (prepare_status || verdict.kind != TXC_PG_READS);
-
-    txc_pg_streamed_t streamed = {false, false};
-    s_outcome_t outcome = s_attempt (conn, &plan, statement, values, sink, &streamed, error);
-    if (s_may_repeat (conn, &plan, &outcome, &streamed))
-        outcome = s_attempt (conn, &plan, statement, values, sink, &streamed, error);
-    conn->dirty |= verdict.dirties;
-    free (block);
-    free (values);
-
-    txc_rm_status_t status = s_conclude (conn, &outcome, &streamed, error);
-    *vote = conn->lost && status == TXC_RM_LOST ? TXC_RM_LOST : outcome.vote;
+    txc_rm_status_t status = s_precheck (conn, statement, error);
+    if (status == TXC_RM_OK)
+        status = s_make_plan (conn, statement, prepare_status != NULL, &plan, error)
+                     ? s_carry_out (conn, &plan, statement, sink, &outcome, error)
+                     : TXC_RM_ERROR;
     txc_pg_evidence_format (conn, evidence);
-    if (status == TXC_RM_OK && prepare_status && outcome.vote == TXC_RM_ERROR)
-        *vote = txc_pg_prepare (conn, NULL, evidence, error);
+    if (prepare_status == NULL)
+        return status;
+    *prepare_status = status == TXC_RM_LOST ? TXC_RM_LOST : outcome.vote;
+    if (status == TXC_RM_OK && outcome.vote == TXC_RM_ERROR) /* it wrote after all: prepare it now */
+        *prepare_status = txc_pg_prepare (conn, NULL, evidence, error);
     return status;
 }
