@@ -94,6 +94,7 @@ static void s_leave (txc_crew_t *self)
     txc_list_t *node;
     while ((node = txc_list_pop (&self->pump.done)) != NULL)
         s_tell (self, TXC_CONTAINER (node, txc_call_t, completed));
+    TXC_ASSERT (self->leader || txc_list_is_empty (&self->followers)); /* who sleeps is looked after */
     s_check_poller (self);
     txc_list_t wakes;
     txc_list_init (&wakes);
@@ -143,6 +144,7 @@ static void s_hand_over (txc_crew_t *self)
     }
 }
 
+/* Polls for everybody until the call is done; keeps the role. */
 static void s_lead (txc_crew_t *self, txc_call_t *call)
 {
     self->leader = call;
@@ -153,7 +155,6 @@ static void s_lead (txc_crew_t *self, txc_call_t *call)
         txc_pump_turn (&self->pump);
     }
     call->wait = TXC_CALL_IDLE;
-    s_hand_over (self);
 }
 
 /* Sleeps until the call is done or its thread is to lead.  The lock is given back; it is held again only if

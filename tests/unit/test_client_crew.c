@@ -39,6 +39,7 @@ struct txc_link {
     queue_t there, back;
     int fd;
     bool stop, silent;
+    bool sudden; /* answers arrive while a request is being sent, and that takes their signal away */
     pthread_t peer;
 };
 
@@ -119,6 +120,8 @@ void txc_link_flush (txc_link_t *self)
     pthread_mutex_lock (&self->lock);
     s_take_signal_away (self);
     s_move (&self->unsent, &self->there);
+    if (self->sudden)
+        s_move (&self->there, &self->back);
     pthread_cond_signal (&self->arrived);
     pthread_mutex_unlock (&self->lock);
 }
@@ -154,6 +157,7 @@ unsigned txc_link_version (const txc_link_t *self)
 
 struct txc_session {
     uint64_t tick_ms, next_ms;
+    uint64_t timed; /* a call that the next tick completes */
     int ticks;
 };
 
@@ -177,9 +181,16 @@ int txc_session_step (txc_session_t *self, const txc_session_event_t *event, uin
     case TXC_OP_MESSAGE:
         txc_update_complete (update, event->message->token, TXC_OK);
         break;
+    case TXC_OP_COMMIT: /* a timer, earlier than any other */
+        self->timed = event->operation;
+        self->next_ms = event->now_ms + 2;
+        break;
     case TXC_OP_TICK:
         self->ticks++;
-        self->next_ms = event->now_ms + self->tick_ms;
+        self->next_ms = self->tick_ms ? event->now_ms + self->tick_ms : UINT64_MAX;
+        if (self->timed)
+            txc_update_complete (update, self->timed, TXC_OK);
+        self->timed = 0;
         break;
     default:
         TXC_NEVER();
@@ -249,12 +260,12 @@ static void *s_many (void *arg)
     return NULL;
 }
 
-static void test_many_threads (void **state)
+/* Without a timer nothing but answers, and the other threads, wakes the one that polls. */
+static void s_check_many_threads (uint64_t tick_ms)
 {
-    (void) state;
     pthread_t threads[THREADS];
     int done[THREADS] = {0};
-    s_start (5);
+    s_start (tick_ms);
     for (int i = 0; i < THREADS; i++)
         pthread_create (&threads[i], NULL, s_many, &done[i]);
     for (int i = 0; i < THREADS; i++) {
@@ -263,6 +274,63 @@ static void test_many_threads (void **state)
     }
     assert_null (s_crew.leader);
     assert_int_equal (s_crew.background, 0);
+    s_stop();
+}
+
+static void test_many_threads (void **state)
+{
+    (void) state;
+    for (int i = 0; i < 5; i++)
+        s_check_many_threads (i == 0 ? 5 : 0);
+}
+
+/* Sending consumed the signal of what arrived: whoever sends has to look. */
+static void test_signal_taken_away (void **state)
+{
+    (void) state;
+    s_start (0);
+    s_link->sudden = true;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal (s_run (TXC_OP_EXEC), TXC_OK);
+    s_stop();
+}
+
+static void *s_one (void *arg)
+{
+    *(int *) arg = s_run (TXC_OP_EXEC);
+    return NULL;
+}
+
+/* A timer that comes up while the leader, or the keeper, is in a poll without end. */
+static void test_earlier_timer (void **state)
+{
+    (void) state;
+    s_start (0);
+    assert_int_equal (s_run (TXC_OP_COMMIT), TXC_OK);
+    s_link_set_silent (s_link, true);
+    pthread_t thread;
+    int rc = TXC_PENDING;
+    pthread_create (&thread, NULL, s_one, &rc);
+    for (bool polls = false; !polls;) {
+        txc_crew_lock (&s_crew);
+        polls = s_crew.leader && s_crew.lead.polls;
+        txc_crew_unlock (&s_crew);
+    }
+    assert_int_equal (s_run (TXC_OP_COMMIT), TXC_OK); /* its thread follows */
+    s_link_set_silent (s_link, false);
+    pthread_join (thread, NULL);
+    assert_int_equal (rc, TXC_OK);
+    txc_call_t call; /* nobody leads: the keeper has to look */
+    txc_call_init (&call);
+    int fd = eventfd (0, EFD_NONBLOCK);
+    call.notify_fd = fd;
+    txc_session_event_t event = {.op = TXC_OP_COMMIT};
+    txc_crew_begin (&s_crew, &event, &call, NULL);
+    struct pollfd item = {.fd = fd, .events = POLLIN};
+    assert_int_equal (poll (&item, 1, 10000), 1);
+    txc_crew_wait (&s_crew, &call);
+    txc_call_fini (&call);
+    close (fd);
     s_stop();
 }
 
@@ -389,7 +457,8 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_one_thread),      cmocka_unit_test (test_many_threads),
         cmocka_unit_test (test_begin_then_wait), cmocka_unit_test (test_background),
-        cmocka_unit_test (test_orphans),         cmocka_unit_test (test_timers),
+        cmocka_unit_test (test_orphans),         cmocka_unit_test (test_signal_taken_away),
+        cmocka_unit_test (test_earlier_timer),   cmocka_unit_test (test_timers),
         cmocka_unit_test (test_signals),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
