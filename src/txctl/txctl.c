@@ -177,5 +177,5 @@ int main (int argc, char **argv)
             return CTL_USAGE;
         }
     }
-    return s_run (&options, endpoints, argc - optind, argv + optind);
+    return (int) s_run (&options, endpoints, argc - optind, argv + optind);
 }
