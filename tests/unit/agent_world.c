@@ -72,6 +72,7 @@ void world_start (world_t *self, const char *crash_at)
     if (self->client_route)
         txc_net_disconnect (self->net, self->client_route);
     self->client_route = 0;
+    self->ended = self->entry.incarnation ? self->entry.incarnation : self->ended;
     self->entry = (txc_rm_entry_t){.up = false};
     world_forget (self);
 }
@@ -125,6 +126,14 @@ void world_exec (world_t *self, uint64_t n, uint64_t token, uint32_t seq, const 
     txc_blob_destroy (&message.body);
 }
 
+void world_decide (world_t *self, txc_msg_type_t type, uint64_t n, uint64_t token)
+{
+    txc_msg_t outcome = world_message (self, type, n, token);
+    outcome.high_slot = 1;
+    memcpy (outcome.evidence, self->evidence, sizeof outcome.evidence);
+    world_to_agent (self, &outcome);
+}
+
 /* The coordinator welcomes whoever registers, and tells its decision to whoever votes or asks. */
 static void s_answer (world_t *self, const txc_msg_t *message)
 {
@@ -134,19 +143,18 @@ static void s_answer (world_t *self, const txc_msg_t *message)
             .type = TXC_MSG_AGENT_WELCOME, .epoch = self->epoch, .cluster = WORLD_CLUSTER, .high_slot = 1};
         world_to_agent (self, &welcome);
     }
-    bool asks =
-        message->type == TXC_MSG_INQUIRY || (message->type == TXC_MSG_VOTE && message->vote == TXC_VOTE_YES);
-    if (asks && self->outcome) {
-        txc_msg_t outcome = world_message (self, self->outcome, message->gtrid.n, message->token);
-        outcome.high_slot = 1;
-        memcpy (outcome.evidence, message->evidence, sizeof outcome.evidence);
-        world_to_agent (self, &outcome);
-    }
+    bool yes = message->type == TXC_MSG_VOTE && message->vote == TXC_VOTE_YES;
+    if (yes)
+        memcpy (self->evidence, message->evidence, sizeof self->evidence);
+    if (self->outcome && (yes || message->type == TXC_MSG_INQUIRY))
+        world_decide (self, self->outcome, message->gtrid.n, message->token);
 }
 
 static void s_take (void *arg, const txc_msg_t *message)
 {
     world_t *self = arg;
+    if (message->type == TXC_MSG_AGENT_HELLO && message->incarnation == self->ended)
+        return;
     self->got[message->type] = *message;
     self->count[message->type]++;
     if (message->error)
@@ -211,14 +219,23 @@ const char *world_admin (world_t *self, const char *json)
     return self->body;
 }
 
+const txc_msg_t *world_begin (world_t *self, uint64_t n, const char *sql)
+{
+    const txc_msg_t *reply;
+    do { /* it serves its RM, but may have to be welcomed first */
+        self->count[TXC_MSG_EXEC_REPLY] = 0;
+        world_exec (self, n, 0, 1, sql);
+        reply = world_wait (self, TXC_MSG_EXEC_REPLY);
+    } while (reply->code == TXC_ENOTREADY);
+    return reply;
+}
+
 const char *world_value (world_t *self, uint64_t n, const char *key)
 {
     static char value[64];
     char sql[64];
     snprintf (sql, sizeof sql, "get %s", key);
-    self->count[TXC_MSG_EXEC_REPLY] = 0;
-    world_exec (self, n, 0, 1, sql);
-    const txc_msg_t *reply = world_wait (self, TXC_MSG_EXEC_REPLY);
+    const txc_msg_t *reply = world_begin (self, n, sql);
     assert_int_equal (reply->code, TXC_OK);
     txc_rows_t *rows = NULL;
     assert_int_equal (txc_rows_read (self->body, self->body_size, &rows), TXC_OK);

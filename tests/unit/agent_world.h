@@ -20,7 +20,8 @@ typedef struct world {
     uint64_t agent_route; /* where its hellos come from */
     uint64_t client_route;
     txc_rm_entry_t entry; /* of rm "mem1", as the agent last registered it */
-    uint64_t incarnation;
+    uint64_t
+        ended; /* the incarnation of the agent that ran before: what is still under way of it is dropped */
     txc_epoch_t epoch;
 
     /* The latest message of each kind since world_forget. */
@@ -29,6 +30,8 @@ typedef struct world {
     txc_error_t error; /* of the last message that had one */
     char body[65536];  /* of the last message that had one */
     size_t body_size;
+
+    char evidence[TXC_EVIDENCE_MAX + 1]; /* of the last yes vote; goes with every outcome */
 
     /* Automatic answers. */
     bool silent;     /* hellos are not answered */
@@ -56,8 +59,13 @@ void world_forget (world_t *self);
 /* The client's and the coordinator's messages; n names the transaction. */
 txc_msg_t world_message (world_t *self, txc_msg_type_t type, uint64_t n, uint64_t token);
 void world_exec (world_t *self, uint64_t n, uint64_t token, uint32_t seq, const char *sql);
+/* The first statement of a transaction, said again while the agent is not ready; the reply. */
+const txc_msg_t *world_begin (world_t *self, uint64_t n, const char *sql);
 void world_to_client_side (world_t *self, const txc_msg_t *message);
 void world_to_agent (world_t *self, const txc_msg_t *message);
+
+/* The coordinator's decision, TXC_MSG_PHASE2_COMMIT or _ROLLBACK. */
+void world_decide (world_t *self, txc_msg_type_t type, uint64_t n, uint64_t token);
 
 /* An ADMIN command; its answer is in self->body. */
 const char *world_admin (world_t *self, const char *json);

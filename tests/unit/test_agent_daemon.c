@@ -23,9 +23,7 @@
 /* Runs "add x 1" in a new transaction; the token of its branch. */
 static uint64_t s_begin (world_t *w, uint64_t n)
 {
-    w->count[TXC_MSG_EXEC_REPLY] = 0;
-    world_exec (w, n, 0, 1, "add x 1");
-    const txc_msg_t *reply = world_wait (w, TXC_MSG_EXEC_REPLY);
+    const txc_msg_t *reply = world_begin (w, n, "add x 1");
     assert_int_equal (reply->code, TXC_OK);
     assert_int_not_equal (reply->token, 0);
     return reply->token;
@@ -48,9 +46,7 @@ static uint8_t s_prepare (world_t *w, uint64_t n, uint64_t token)
 static void s_phase2 (world_t *w, txc_msg_type_t type, uint64_t n, uint64_t token)
 {
     w->count[TXC_MSG_PHASE2_DONE] = 0;
-    txc_msg_t message = world_message (w, type, n, token);
-    message.high_slot = 1;
-    world_to_agent (w, &message);
+    world_decide (w, type, n, token);
     assert_int_equal (world_wait (w, TXC_MSG_PHASE2_DONE)->heur, TXC_HEUR_NONE);
 }
 
@@ -122,11 +118,8 @@ static void s_advance (world_t *w, drive_t *d)
     default:
         if (w->count[TXC_MSG_PHASE2_DONE])
             d->step = STEP_DONE;
-        else {
-            txc_msg_t outcome = world_message (w, w->outcome, d->n, d->token);
-            outcome.high_slot = 1;
-            world_to_agent (w, &outcome);
-        }
+        else
+            world_decide (w, w->outcome, d->n, d->token);
     }
 }
 
@@ -134,7 +127,9 @@ static void s_advance (world_t *w, drive_t *d)
 static bool s_drive (world_t *w, drive_t *d)
 {
     bool crashed = false;
-    while (d->step != STEP_DONE) {
+    for (uint64_t until = txc_clock_ms() + WORLD_WAIT_MS; d->step != STEP_DONE;) {
+        if (txc_clock_ms() > until)
+            fail_msg ("the transaction never ended (step %d)", d->step);
         if (!w->pid) {
             assert_true (WIFSIGNALED (w->status) && WTERMSIG (w->status) == SIGKILL);
             crashed = true;
@@ -162,6 +157,7 @@ static void s_crash_once (const char *point)
         world_start (&w, NULL);
         assert_true (world_ready (&w));
     }
+    assert_int_equal (w.got[TXC_MSG_PHASE2_DONE].heur, TXC_HEUR_NONE);
     assert_string_equal (world_value (&w, d.n + 1, "x"), d.commit ? "1" : "");
     assert_non_null (strstr (world_admin (&w, "{\"command\":\"branches\"}"), "\"branches\":[]"));
     world_close (&w);
@@ -236,13 +232,9 @@ static void test_more_branches_than_connections (void **state)
     world_start (&w, NULL);
     assert_true (world_ready (&w));
     for (uint64_t n = 1; n <= 4; n++) {
-        w.count[TXC_MSG_EXEC_REPLY] = 0;
-        world_exec (&w, n, 0, 1, "nop");
-        assert_int_equal (world_wait (&w, TXC_MSG_EXEC_REPLY)->code, TXC_OK);
+        assert_int_equal (world_begin (&w, n, "nop")->code, TXC_OK);
     }
-    w.count[TXC_MSG_EXEC_REPLY] = 0;
-    world_exec (&w, 5, 0, 1, "nop");
-    assert_int_equal (world_wait (&w, TXC_MSG_EXEC_REPLY)->code, TXC_EOVERLOAD);
+    assert_int_equal (world_begin (&w, 5, "nop")->code, TXC_EOVERLOAD);
     world_close (&w);
 }
 
@@ -281,9 +273,8 @@ static void test_admin (void **state)
     assert_non_null (strstr (world_admin (&w, command), "\"ok\":false")); /* not in doubt */
     assert_int_equal (s_prepare (&w, 1, token), TXC_VOTE_YES);
     assert_non_null (strstr (world_admin (&w, command), "\"ok\":true"));
-    txc_msg_t rollback = world_message (&w, TXC_MSG_PHASE2_ROLLBACK, 1, token);
     while (!w.count[TXC_MSG_PHASE2_DONE]) { /* the leader decides otherwise: a heuristic, told to it */
-        world_to_agent (&w, &rollback);
+        world_decide (&w, TXC_MSG_PHASE2_ROLLBACK, 1, token);
         assert_true (world_turn (&w));
     }
     assert_int_equal (w.got[TXC_MSG_PHASE2_DONE].heur, TXC_HEUR_COMMITTED);
@@ -305,9 +296,7 @@ static void test_log_loss_latches (void **state)
     world_to_agent (&w, &welcome);
     while (w.got[TXC_MSG_AGENT_HELLO].code != TXC_ELOGLOSS)
         assert_true (world_turn (&w));
-    w.count[TXC_MSG_EXEC_REPLY] = 0;
-    world_exec (&w, 1, 0, 1, "nop");
-    assert_int_equal (world_wait (&w, TXC_MSG_EXEC_REPLY)->code, TXC_ELOGLOSS);
+    assert_int_equal (world_begin (&w, 1, "nop")->code, TXC_ELOGLOSS);
     world_kill (&w, SIGTERM);
     w.silent = false;
     world_start (&w, NULL); /* and it remembers */
@@ -339,9 +328,7 @@ static void test_sigterm_drains (void **state)
     uint64_t token = s_begin (&w, 1);
     kill (w.pid, SIGTERM);
     for (uint64_t n = 2;; n++) { /* until the signal arrived, new branches are taken */
-        w.count[TXC_MSG_EXEC_REPLY] = 0;
-        world_exec (&w, n, 0, 1, "nop");
-        const txc_msg_t *reply = world_wait (&w, TXC_MSG_EXEC_REPLY);
+        const txc_msg_t *reply = world_begin (&w, n, "nop");
         if (reply->code == TXC_EOVERLOAD)
             break;
         txc_msg_t undo = world_message (&w, TXC_MSG_BRANCH_ROLLBACK, n, reply->token);
@@ -372,6 +359,7 @@ static void test_second_agent_on_one_journal (void **state)
     s_wait_end (&w);
     assert_true (WIFEXITED (w.status) && WEXITSTATUS (w.status) == 1);
     w.pid = first;
+    w.ended = 0; /* it is the first one that goes on */
     assert_true (world_ready (&w));
     s_begin (&w, 1);
     world_close (&w);
