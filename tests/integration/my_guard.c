@@ -22,8 +22,7 @@ static const char *const s_refused[] = {
     "# comment\nCOMMIT",
     "--\tcomment\n\v\f COMMIT",
     " \t\r\n;COMMIT",
-    "\xef\xbb\xbf"
-    "COMMIT",
+    "\357\273\277COMMIT",
     "COMMIT",
     "COMMIT WORK AND CHAIN",
     "ROLLBACK",

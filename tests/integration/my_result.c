@@ -60,7 +60,7 @@ static void parameters_are_only_values (void **state)
     fx_branch_t branch;
     fx_begin (&branch, NULL);
     for (int i = 0; i < 5; i++) {
-        char id[8];
+        char id[16];
         snprintf (id, sizeof id, "%d", i);
         assert_status (fx_exec_params (&branch, "INSERT INTO notes VALUES (?, ?)", 2,
                                        (const char *const[]){id, evil[i]}),

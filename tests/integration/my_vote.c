@@ -214,6 +214,10 @@ static void first_statement_is_undone_when_start_fails (void **state)
     fx_begin (&first, NULL);
     assert_status (fx_exec (&first, s_take), TXC_RM_OK);
     assert_status (fx_prepare (&first), TXC_RM_OK);
+    /* A branch without a session: anybody who names it could end it. */
+    fx_end (&first);
+    first.conn = fx_connect (fx_bank);
+    fx_wait ("1", "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'txagent'");
     second = first;
     second.conn = fx_connect (fx_bank);
     txc_rm_branch_options_t options = {0};
