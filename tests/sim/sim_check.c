@@ -59,8 +59,8 @@ static void s_phase2_rollback (sim_t *sim, const txc_msg_t *message, sim_tx_t *t
         branch->told_rollback = true;
     if (tx->logged == SIM_OUTCOME_COMMIT) {
         /* Once it has ended and is off the record an old question may be answered so: nothing is left to roll
-         * back. */
-        bool over = tx->logged_end && branch && branch->state != SIM_BRANCH_PREPARED;
+         * back.  (Or again what an operator had rolled back, and what a crash of its RM brought back.) */
+        bool over = tx->logged_end && branch && (branch->state != SIM_BRANCH_PREPARED || branch->operated);
         if (sim_check_is_listed (tx, message->token) && !over)
             sim_violation (sim, "rollback-sent-of-committed", "PHASE2_ROLLBACK of %s, a Commit is durable",
                            s_gtrid (&message->gtrid));
