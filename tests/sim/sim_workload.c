@@ -144,7 +144,7 @@ static void s_exec_done (sim_t *sim, sim_client_t *self, sim_slot_t *slot, const
         slot->failed = true;
         /* (Right after the start no agent may have registered yet.) */
         if (sim->calm && !self->closing && pending->slot < SIM_SLOTS && !slot->borrowed &&
-            completion->code != TXC_ENORM)
+            (completion->code != TXC_ENORM || sim->now > 3 * SIM_S))
             sim_violation (sim, "needless-failure",
                            "%s: a statement fails with %s although nothing went wrong", self->proc.name,
                            txc_code_name (completion->code));
@@ -230,6 +230,14 @@ static void s_post (sim_t *sim, sim_client_t *to, uint64_t life, txc_blob_t *bod
     sim_event_t *event = sim_after (sim, sim_between (sim, 100, 2000), &to->proc, life, run);
     event->data = parcel;
     event->drop = s_free_parcel;
+}
+
+static void s_lending_done (sim_t *sim, const sim_client_t *self, const txc_completion_t *completion)
+{
+    if (sim->calm && !self->closing && completion->code != TXC_OK)
+        sim_violation (sim, "needless-failure",
+                       "%s: lending a transaction fails with %s although nothing went wrong", self->proc.name,
+                       txc_code_name (completion->code));
 }
 
 static void s_lend (sim_t *sim, sim_client_t *self, uint32_t index)
@@ -496,12 +504,18 @@ void sim_client_completed (sim_t *sim, sim_client_t *self, const sim_pending_t *
         s_advance (sim, self, pending->slot);
         break;
     case TXC_OP_EXPORT:
+        s_lending_done (sim, self, completion);
         s_exported (sim, self, pending->slot, completion);
         break;
+    case TXC_OP_JOIN:
+        s_lending_done (sim, self, completion);
+        break;
     case TXC_OP_DETACH:
+        s_lending_done (sim, self, completion);
         s_detached (sim, self, completion);
         break;
     case TXC_OP_REATTACH:
+        s_lending_done (sim, self, completion);
         slot->failed |= completion->code != TXC_OK;
         s_advance (sim, self, pending->slot);
         break;
