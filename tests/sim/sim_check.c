@@ -210,7 +210,9 @@ static void s_phase2_done (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
     /* Where only the journal can tell, a commit that was tried before counts. */
     bool tried = branch->rm->kind == SIM_RM_MYSQL && branch->operated &&
                  (branch->commits_lost > 0 || branch->session_life != agent->proc.life);
-    if (commit && branch->state != SIM_BRANCH_COMMITTED && !tried)
+    /* What an operator rolled back may come back with a crash, and be rolled back again. */
+    bool again = branch->operated && branch->reappeared && tx->logged_end;
+    if (commit && branch->state != SIM_BRANCH_COMMITTED && !tried && !again)
         sim_violation (sim, "done-not-committed", "%s at %s is acknowledged, it is not committed",
                        s_gtrid (&message->gtrid), message->rm);
     if (!commit && branch->state == SIM_BRANCH_PREPARED && !branch->reappeared && !branch->op_pending)
