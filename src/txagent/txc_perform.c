@@ -356,9 +356,11 @@ static void s_perform (const txc_target_t *target, txc_rm_conn_t *conn, txc_item
 void txc_perform (const txc_target_t *target, txc_rm_conn_t *conn, txc_item_t *item)
 {
     const char *name = txc_work_name (item->work.op);
-    txc_crash_point ("work.before", name);
+    if (!item->fence_only) /* which is no work of core's, and no crash point */
+        txc_crash_point ("work.before", name);
     s_perform (target, conn, item);
     if (!target->plugin->is_alive (conn))
         item->done.connection_lost = true;
-    txc_crash_point ("work.after", name);
+    if (!item->fence_only)
+        txc_crash_point ("work.after", name);
 }

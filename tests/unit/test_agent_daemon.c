@@ -4,12 +4,14 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -365,6 +367,29 @@ static void test_second_agent_on_one_journal (void **state)
     world_close (&w);
 }
 
+/* A database that cannot be had at start is told about, and served as soon as it can be had. */
+static void test_unreachable_rm_is_tried_again (void **state)
+{
+    (void) state;
+    world_t w;
+    char path[96];
+    world_open (&w, "");
+    snprintf (path, sizeof path, "%s/store.lock", w.folder);
+    int lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true (lock >= 0 && flock (lock, LOCK_EX | LOCK_NB) == 0);
+    world_start (&w, NULL);
+    world_wait (&w, TXC_MSG_AGENT_HELLO);
+    w.client_route = txc_net_connect (w.net, w.entry.endpoint, NULL);
+    while (!strstr (world_admin (&w, "{\"command\":\"status\"}"), "in use by another agent"))
+        assert_true (world_turn (&w));
+    assert_non_null (strstr (w.body, "\"up\":false"));
+    assert_false (w.entry.up);
+    close (lock);
+    assert_true (world_ready (&w));
+    s_begin (&w, 1);
+    world_close (&w);
+}
+
 static void test_bad_configuration (void **state)
 {
     (void) state;
@@ -393,6 +418,7 @@ int main (void)
         cmocka_unit_test (test_log_loss_latches),
         cmocka_unit_test (test_sigterm_drains),
         cmocka_unit_test (test_second_agent_on_one_journal),
+        cmocka_unit_test (test_unreachable_rm_is_tried_again),
         cmocka_unit_test (test_bad_configuration),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
