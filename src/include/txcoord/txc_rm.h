@@ -164,7 +164,8 @@ typedef struct txc_rm_switch {
                               txc_rm_error_t *error);
     /* Ends every session of the agent's own account on this RM but those of this process: OK, RETRY, LOST. */
     txc_rm_status_t (*fence_all) (txc_rm_conn_t *conn, txc_rm_error_t *error);
-    /* Did the branch commit?  OK: yes.  ROLLED_BACK: no.  RETRY: not ended yet.  UNKNOWN.  LOST.  Never a guess. */
+    /* Did the branch commit?  OK: yes.  ROLLED_BACK: no.  RETRY: not ended yet.  UNKNOWN.  LOST.  Never a
+     * guess. */
     txc_rm_status_t (*evidence) (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, const char *evidence,
                                  txc_rm_error_t *error);
     /* True (non-zero) while the connection is usable; no round trip. */
