@@ -256,13 +256,10 @@ static void test_admin (void **state)
     assert_non_null (strstr (answer, "\"rm\":\"mem1\""));
     assert_non_null (strstr (answer, "\"registered\":true"));
     static const char *const bad[] = {
-        "",
-        "x",
-        "[]",
-        "{\"command\":\"format-disk\"}",
-        "{\"command\":\"resolve\"}",
-        "{\"command\":\"resolve\",\"gtrid\":\"txc-00000000000007ab.5.1p\",\"rm\":\"mem1\","
-        "\"token\":\"1\",\"verdict\":\"commit\"}"};
+        "", "x", "[]", "{\"command\":\"format-disk\"}", "{\"command\":\"resolve\"}",
+        // the parentheses tell the compiler that no comma is missing
+        ("{\"command\":\"resolve\",\"gtrid\":\"txc-00000000000007ab.5.1p\",\"rm\":\"mem1\","
+         "\"token\":\"1\",\"verdict\":\"commit\"}")};
     for (size_t i = 1; i < sizeof bad / sizeof *bad; i++)
         assert_non_null (strstr (world_admin (&w, bad[i]), "\"ok\":false"));
 
