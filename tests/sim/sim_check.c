@@ -212,7 +212,10 @@ static void s_phase2_done (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
                  (branch->commits_lost > 0 || branch->session_life != agent->proc.life);
     /* What an operator rolled back may come back with a crash, and be rolled back again. */
     bool again = branch->operated && branch->reappeared && tx->logged_end;
-    if (commit && branch->state != SIM_BRANCH_COMMITTED && !tried && !again)
+    /* It was committed, then the server fell back to a standby that had not seen it.  Nobody was wrong; the
+     * scan will find the branch, and in-doubt-for-ever sees to it that it ends. */
+    bool fell_back = branch->identity_lost && branch->reappeared;
+    if (commit && branch->state != SIM_BRANCH_COMMITTED && !tried && !again && !fell_back)
         sim_violation (sim, "done-not-committed", "%s at %s is acknowledged, it is not committed",
                        s_gtrid (&message->gtrid), message->rm);
     if (!commit && branch->state == SIM_BRANCH_PREPARED && !branch->reappeared && !branch->op_pending)
