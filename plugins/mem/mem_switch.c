@@ -301,6 +301,7 @@ static txc_rm_status_t s_prepare_locked (txc_rm_conn_t *conn, char *evidence, tx
     branch->state = MEM_PREPARED;
     branch->since_ms = mem_now_ms();
     branch->session = 0;
+    s_put_evidence (rm, branch, evidence);
     conn->branch = NULL;
     return fault.action == MEM_LOST_AFTER ? s_lost (conn, error) : TXC_RM_OK;
 }
@@ -564,6 +565,7 @@ static const txc_rm_switch_t s_switch = {
     .abi = TXC_RM_ABI,
     .name = "mem",
     .needs_journal = 0,
+    .detaches = 1,
     .keys = s_keys,
     .open = s_open,
     .close = s_close,

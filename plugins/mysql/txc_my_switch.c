@@ -148,6 +148,7 @@ static const txc_rm_switch_t s_switch = {
     .abi = TXC_RM_ABI,
     .name = "mysql",
     .needs_journal = 1, /* the server keeps no record of a branch that ended */
+    .detaches = 0,      /* MariaDB lets only the branch's own session end it while that lives */
     .keys = s_keys,
     .open = s_open,
     .close = s_close,

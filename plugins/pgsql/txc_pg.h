@@ -264,8 +264,8 @@ txc_rm_status_t txc_pg_fence_all (txc_rm_conn_t *conn, txc_rm_error_t *error);
 /* --- txc_pg_evidence.c ----------------------------------------------------- */
 
 /* xid8 "/" system identifier "/" timeline "/" pid "/" start of the backend; xid8 is "-" while none is known.
- */
-void txc_pg_evidence_format (const txc_rm_conn_t *conn, char evidence[TXC_RM_EVIDENCE_SIZE]);
+ * A prepared branch is no session's any more: 0 for both, since that session serves others by then. */
+void txc_pg_evidence_format (const txc_rm_conn_t *conn, bool prepared, char evidence[TXC_RM_EVIDENCE_SIZE]);
 /* Reads it; *xid is 0 if none is known.  False if it is none of ours. */
 bool txc_pg_evidence_parse (const char *evidence, uint64_t *xid, txc_pg_identity_t *identity);
 txc_rm_status_t txc_pg_evidence (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, const char *evidence,

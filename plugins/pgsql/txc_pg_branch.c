@@ -348,13 +348,13 @@ txc_rm_status_t txc_pg_execute (txc_rm_conn_t *conn, const txc_rm_statement_t *s
     TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
     s_outcome_t outcome = {.vote = TXC_RM_ERROR};
     s_plan_t plan;
-    txc_pg_evidence_format (conn, evidence);
+    txc_pg_evidence_format (conn, false, evidence);
     txc_rm_status_t status = s_precheck (conn, statement, error);
     if (status == TXC_RM_OK)
         status = s_make_plan (conn, statement, prepare_status != NULL, &plan, error)
                      ? s_carry_out (conn, &plan, statement, sink, &outcome, error)
                      : TXC_RM_ERROR;
-    txc_pg_evidence_format (conn, evidence);
+    txc_pg_evidence_format (conn, outcome.vote == TXC_RM_OK, evidence);
     if (prepare_status == NULL)
         return status;
     *prepare_status = status == TXC_RM_LOST ? TXC_RM_LOST : outcome.vote;

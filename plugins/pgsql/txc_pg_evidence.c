@@ -16,11 +16,12 @@
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
 
-void txc_pg_evidence_format (const txc_rm_conn_t *conn, char evidence[TXC_RM_EVIDENCE_SIZE])
+void txc_pg_evidence_format (const txc_rm_conn_t *conn, bool prepared, char evidence[TXC_RM_EVIDENCE_SIZE])
 {
     const txc_pg_identity_t *id = &conn->identity;
     int size = snprintf (evidence, TXC_RM_EVIDENCE_SIZE, "%s/%" PRIu64 "/%" PRIu32 "/%d/%" PRId64,
-                         conn->xid[0] ? conn->xid : "-", id->system, id->timeline, id->pid, id->started_us);
+                         conn->xid[0] ? conn->xid : "-", id->system, id->timeline, prepared ? 0 : id->pid,
+                         prepared ? 0 : id->started_us);
     TXC_ASSERT (size > 0 && size < TXC_RM_EVIDENCE_SIZE);
 }
 

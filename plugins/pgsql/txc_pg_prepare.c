@@ -171,7 +171,7 @@ txc_rm_status_t txc_pg_prepare (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
 {
     (void) xid; /* that of start */
     TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
-    txc_pg_evidence_format (conn, evidence);
+    txc_pg_evidence_format (conn, false, evidence);
     txc_rm_status_t status = s_precheck (conn, error);
     if (status != TXC_RM_OK)
         return status;
@@ -182,7 +182,7 @@ txc_rm_status_t txc_pg_prepare (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
     txc_pg_send_prepare (conn);
     txc_pg_send_sync (conn);
     status = txc_pg_read_vote (conn, error);
-    txc_pg_evidence_format (conn, evidence);
+    txc_pg_evidence_format (conn, status == TXC_RM_OK, evidence);
     return status;
 }
 

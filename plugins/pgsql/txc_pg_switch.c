@@ -106,6 +106,7 @@ __attribute__ ((visibility ("default"))) const txc_rm_switch_t *txc_rm_switch (v
         .abi = TXC_RM_ABI,
         .name = "pgsql",
         .needs_journal = 0,
+        .detaches = 1,
         .keys = s_keys,
         .open = s_open,
         .close = s_close,

@@ -186,6 +186,13 @@ static void s_forget_oldest (txc_agent_t *self)
     }
 }
 
+void txc_agent_branch_unpin (txc_agent_t *self, txc_branch_t *branch)
+{
+    if (branch->owner)
+        txc_agent_branch_work (self, branch, TXC_WORK_UNPIN);
+    branch->owner = false;
+}
+
 void txc_agent_branch_end (txc_agent_t *self, txc_branch_t *branch, txc_branch_state_t to)
 {
     txc_agent_branch_move (self, branch, to);
@@ -194,9 +201,7 @@ void txc_agent_branch_end (txc_agent_t *self, txc_branch_t *branch, txc_branch_s
         to == TXC_BRANCH_COMMITTED || to == TXC_BRANCH_ROLLED_BACK;
     branch->ended_scan = self->scans;
     txc_agent_statements_fail (self, branch, TXC_EBRANCH);
-    if (branch->owner)
-        txc_agent_branch_work (self, branch, TXC_WORK_UNPIN);
-    branch->owner = false;
+    txc_agent_branch_unpin (self, branch);
     branch->busy = false;
     self->rms[branch->rm].branches--;
     if (branch->client_route) {

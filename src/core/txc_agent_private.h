@@ -162,6 +162,8 @@ txc_branch_t *txc_agent_branch_begun (const txc_agent_t *self, const txc_gtrid_t
 txc_branch_t *txc_agent_branch_numbered (const txc_agent_t *self, uint64_t number);
 txc_branch_t *txc_agent_branch_add (txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t rm, uint64_t token);
 void txc_agent_branch_move (txc_agent_t *self, txc_branch_t *branch, txc_branch_state_t to);
+/* Gives its connection back, if it has one. */
+void txc_agent_branch_unpin (txc_agent_t *self, txc_branch_t *branch);
 /* Moves to an ended state: answers what waits, gives the connection back, remembers it. */
 void txc_agent_branch_end (txc_agent_t *self, txc_branch_t *branch, txc_branch_state_t to);
 void txc_agent_branch_remove (txc_agent_t *self, txc_branch_t *branch);

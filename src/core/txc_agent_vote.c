@@ -138,6 +138,8 @@ static void s_prepared (txc_agent_t *self, txc_branch_t *branch)
     branch->vote = TXC_VOTE_YES;
     branch->inquire_ms = self->now_ms + self->config.inquiry_ms;
     txc_agent_branch_move (self, branch, TXC_BRANCH_PREPARED);
+    if (self->config.rms[branch->rm].detaches)
+        txc_agent_branch_unpin (self, branch);
     /* Its last statement's answer was lost with the connection, so that no vote ever left: it may still be
      * undone. */
     bool unheard = branch->rollback_only;

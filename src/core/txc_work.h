@@ -7,7 +7,7 @@
  *
  * A branch is pinned to the connection of its first item until the shell is
  * told UNPIN, or the connection is lost.  An item of a branch without a
- * connection (recovered, or lost) runs on any connection of that RM.
+ * connection (prepared, recovered, or lost) runs on any connection of that RM.
  */
 #ifndef TXC_WORK_H
 #define TXC_WORK_H

@@ -2,6 +2,9 @@
 EXTRA_PROGRAMS = tests/bench/transfers
 tests_bench_transfers_SOURCES = tests/bench/transfers.c
 tests_bench_transfers_LDADD = src/libtxcoord/libtxcoord.la
+EXTRA_PROGRAMS += tests/bench/held
+tests_bench_held_SOURCES = tests/bench/held.c
+tests_bench_held_LDADD = src/libtxcoord/libtxcoord.la
 if HAVE_PGSQL
 if HAVE_MYSQL
 EXTRA_PROGRAMS += tests/bench/naive_2pc

@@ -174,6 +174,37 @@ static void test_a_server_killed_in_the_middle_of_a_phase_is_asked_afterwards (v
     }
 }
 
+/* Its session serves other branches by then: a fence for the prepared one must not end them. */
+static void test_evidence_of_a_prepared_branch_names_no_session (void **state)
+{
+    (void) state;
+    for (int hinted = 0; hinted < 2; hinted++) {
+        branch_t first, second;
+        txc_rm_status_t answer = TXC_RM_OK;
+        begin (&first);
+        if (hinted)
+            assert_status (run_last (&first, DEBIT, &answer), TXC_RM_OK);
+        else {
+            assert_status (run (&first, DEBIT), TXC_RM_OK);
+            assert_int_not_equal (s_pid (first.evidence), 0);
+            answer = vote (&first);
+        }
+        assert_status (answer, TXC_RM_OK);
+        assert_int_equal (s_pid (first.evidence), 0);
+        second = first;
+        begin_again (&second, 0, 0);
+        assert_status (run (&second, "SELECT 1"), TXC_RM_OK);
+        txc_rm_conn_t *other = connected();
+        assert_status (plugin->fence (other, NULL, first.evidence, &first.error), TXC_RM_OK);
+        assert_status (run (&second, "SELECT 1"), TXC_RM_OK);
+        assert_status (plugin->rollback_active (second.conn, &second.xid, &second.error), TXC_RM_OK);
+        assert_status (plugin->commit (other, &first.xid, first.evidence, &first.error), TXC_RM_OK);
+        assert_status (plugin->evidence (other, &first.xid, first.evidence, &first.error), TXC_RM_OK);
+        plugin->disconnect (&other);
+        done (&second);
+    }
+}
+
 static void test_a_prepared_branch_survives_kill_9_with_its_locks (void **state)
 {
     (void) state;
@@ -493,6 +524,7 @@ const struct CMUnitTest pgsql_recovery_tests[] = {
     TEST (test_a_connection_lost_before_the_statement_is_no_outcome),
     TEST (test_a_connection_lost_at_prepare_is_no_vote),
     TEST (test_a_server_killed_in_the_middle_of_a_phase_is_asked_afterwards),
+    TEST (test_evidence_of_a_prepared_branch_names_no_session),
     TEST (test_a_prepared_branch_survives_kill_9_with_its_locks),
     TEST (test_an_absent_branch_is_told_by_its_evidence),
     TEST (test_a_late_prepare_is_fenced_before_anything_is_believed),

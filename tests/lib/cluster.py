@@ -287,7 +287,7 @@ session
         self._daemon("txcoord", ["--config", config, *options])
 
     def agent_config(self, kind):
-        """The configuration of an agent: pg, my, or mem (two in-memory resource managers)."""
+        """The configuration of an agent: pg, my, mem (two in-memory resource managers), mem_a or mem_b (one of them)."""
         rms = {
             "pg": f"""    bank_pg
         plugin = pgsql
@@ -303,11 +303,13 @@ session
         user = txagent
         database = {self.database}
 """,
-            "mem": "".join(f"""    {name}
+        }
+        for one, names in {"mem": ("mem_a", "mem_b"), "mem_a": ("mem_a",), "mem_b": ("mem_b",)}.items():
+            rms[one] = "".join(f"""    {name}
         plugin = mem
         connections = {self.settings.get("connections", 80)}
-""" for name in ("mem_a", "mem_b")),
-        }
+        max_branches = {self.settings.get("max_branches", self.settings.get("connections", 80))}
+""" for name in names)
         plugins = ":".join(os.path.join(self.build, "plugins", name, ".libs") for name in ("pgsql", "mysql", "mem"))
         return f"""agent
     name = agent_{kind}

@@ -191,6 +191,7 @@ void sim_agent_new (sim_t *sim, uint32_t index)
         txc_copy_text (self->config.rms[rm->place].name, sizeof self->config.rms[rm->place].name,
                        rm->proc.name);
         self->config.rms[rm->place].journal_committing = rm->kind == SIM_RM_MYSQL;
+        self->config.rms[rm->place].detaches = rm->kind == SIM_RM_PGSQL;
     }
 }
 

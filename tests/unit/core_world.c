@@ -246,6 +246,7 @@ void world_open (world_t *self)
                                 .n_rms = WORLD_RMS};
     for (int i = 0; i < WORLD_RMS; i++)
         txc_copy_text (agent.rms[i].name, sizeof agent.rms[i].name, s_rms[i]);
+    agent.rms[0].detaches = true;
     agent.rms[1].journal_committing = true;
     self->agent = txc_agent_new (&agent);
     txc_session_config_t session = {.nonce = 0x5e55, .seed = 5};

@@ -49,8 +49,8 @@ static void commit_takes_one_record_and_two_rounds (void **state)
     uint64_t tx = s_transfer (world);
     world->trace[0] = '\0';
     assert_int_equal (world_commit (world, tx), TXC_OK);
-    assert_string_equal (world->trace, "COMMIT PREPARE PREPARE *PREPARE VOTE *PREPARE VOTE +COMMIT "
-                                       "PHASE2_COMMIT PHASE2_COMMIT *COMMIT PHASE2_DONE *UNPIN !COMMITTING "
+    assert_string_equal (world->trace, "COMMIT PREPARE PREPARE *PREPARE VOTE *UNPIN *PREPARE VOTE +COMMIT "
+                                       "PHASE2_COMMIT PHASE2_COMMIT *COMMIT PHASE2_DONE !COMMITTING "
                                        "*COMMIT PHASE2_DONE *UNPIN +END OUTCOME ENDED ENDED !FORGET ");
 }
 
