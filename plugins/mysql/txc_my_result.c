@@ -102,7 +102,8 @@ static void s_refuse (txc_my_outcome_t *outcome, txc_rm_error_t *error, int code
 
 static void s_refuse_large (txc_rm_conn_t *conn, txc_my_outcome_t *outcome, txc_rm_error_t *error)
 {
-    s_refuse (outcome, error, TXC_ELIMIT, "the result is larger than the agent takes: ask for fewer rows");
+    s_refuse (outcome, error, TXC_ELIMIT,
+              "the result is larger than the agent takes (result_size): ask for fewer rows");
     txc_my_cancel (conn); /* what the server has not sent yet it need not send */
 }
 

@@ -207,7 +207,7 @@ txc_rm_status_t txc_pg_stream (txc_rm_conn_t *conn, const txc_rm_sink_t *sink, t
         return txc_pg_fail_lost (conn, error);
     if (streamed->refused)
         return txc_pg_fail (error, TXC_RM_ERROR, TXC_ELIMIT,
-                            "the statement's result is too large; the branch can only be rolled back");
+                            "the result is larger than the agent takes (result_size): ask for fewer rows");
     if (*failed)
         return txc_pg_fail_result (error, TXC_RM_ERROR, TXC_ERM, *failed);
     return TXC_RM_OK;

@@ -403,6 +403,11 @@ void txc_agent_status (const txc_agent_t *self, txc_agent_status_t *status)
         status->quarantined += TXC_CONTAINER (node, txc_branch_t, node)->quarantined;
 }
 
+bool txc_agent_is_latched (const txc_agent_t *self)
+{
+    return self->latched;
+}
+
 bool txc_agent_rm_is_up (const txc_agent_t *self, uint32_t rm)
 {
     return rm < self->config.n_rms && self->rms[rm].up && self->rms[rm].ready;

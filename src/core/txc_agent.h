@@ -99,6 +99,7 @@ typedef struct txc_agent_status {
     uint64_t commits, rollbacks, inquiries, heuristics, dropped;
 } txc_agent_status_t;
 void txc_agent_status (const txc_agent_t *self, txc_agent_status_t *status);
+bool txc_agent_is_latched (const txc_agent_t *self); /* it refuses its leader's log until an operator acts */
 bool txc_agent_rm_is_up (const txc_agent_t *self, uint32_t rm);
 
 #endif

@@ -311,16 +311,37 @@ static void s_ticks (txc_agentd_t *self)
     }
 }
 
+/* Only an operator ends this. */
+static void s_tell_latch (const txc_agentd_t *self)
+{
+    if (self->latched)
+        txc_report (
+            TXC_REPORT_ERROR, NULL,
+            "the coordinator's log is older than what this agent has seen of it, as after a restore from "
+            "a backup: refused.  Compare the databases, resolve what is in doubt, then: txctl --agent %s "
+            "accept-log",
+            txc_net_endpoint (self->net, 0));
+    else
+        txc_report (TXC_REPORT_NOTICE, NULL, "the coordinator's log is accepted");
+}
+
 static void s_tell_manager (txc_agentd_t *self)
 {
+    bool latched = txc_agent_is_latched (self->agent);
     uint32_t up = 0;
     for (uint32_t i = 0; i < self->served.n; i++)
         up += txc_agent_rm_is_up (self->agent, i);
-    if (up == self->n_up)
+    if (up == self->n_up && latched == self->latched)
         return;
+    if (latched != self->latched) {
+        self->latched = latched;
+        s_tell_latch (self);
+    }
     self->n_up = up;
     txc_report (TXC_REPORT_INFO, NULL, "serves %u of %u resource managers", up, self->served.n);
-    txc_notify ("STATUS=serves %u of %u resource managers", up, self->served.n);
+    txc_notify ("STATUS=%sserves %u of %u resource managers",
+                latched ? "refuses the coordinator's log (see accept-log in txctl(8)); " : "", up,
+                self->served.n);
 }
 
 static void s_round (txc_agentd_t *self)

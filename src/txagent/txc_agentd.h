@@ -43,6 +43,7 @@ typedef struct txc_agentd {
     bool refused; /* strict: a resource manager was refused */
     uint64_t watchdog_ms, watchdog_due_ms;
     uint32_t n_up; /* RMs, as last told to the service manager */
+    bool latched;  /* as last told */
     char last_errors[TXC_RMS_MAX][TXC_TEXT_MAX + 1];
     uint64_t misplaced; /* messages that came from where they have no business */
 } txc_agentd_t;

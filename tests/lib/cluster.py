@@ -216,6 +216,7 @@ class Cluster:
         self.settings = settings or {}
         self.database = self.settings.get("database", "bank")
         self.processes = {}
+        self.extra_environment = {}  # of the daemons
         self.postgres = self.mariadb = None
         self.endpoint = f"ipc://{self.folder}/txcoord.sock"
 
@@ -243,6 +244,13 @@ class Cluster:
         # Programs are libtool's wrappers or link the library of the build tree.
         libraries = os.path.join(self.build, "src/libtxcoord/.libs")
         return dict(os.environ, LD_LIBRARY_PATH=libraries + ":" + os.environ.get("LD_LIBRARY_PATH", ""))
+
+    def txsql(self, *commands, keep_going=False):
+        """Runs commands as a user would; exit status, what it said, its errors."""
+        options = ["-k"] if keep_going else []
+        done = subprocess.run([self.program("txsql"), "-C", self.endpoint, *options], text=True, capture_output=True,
+                              input="\n".join(commands) + "\n", timeout=120, env=self.environment(), check=False)
+        return done.returncode, done.stdout, done.stderr
 
     # --- databases
 
@@ -313,12 +321,13 @@ session
         plugins = ":".join(os.path.join(self.build, "plugins", name, ".libs") for name in ("pgsql", "mysql", "mem"))
         return f"""agent
     name = agent_{kind}
-    bind = "ipc://{self.path(f"agent_{kind}.sock")}"
+    bind = "{self.agent_endpoint(kind)}"
     coordinator = "{self.endpoint}"
     plugins = "{plugins}"
     inquiry = 500ms
     heartbeat = 300ms
     scan = {self.settings.get("scan", "1s")}
+{self.settings.get("agent", "")}
 journal
     folder = "{self.path(f"journal_{kind}")}"
 rm
@@ -329,7 +338,7 @@ rm
         self._daemon(f"agent_{kind}", ["--config", config, *options], program="txagent")
 
     def _daemon(self, name, arguments, program=None):
-        environment = self.environment()
+        environment = self.environment() | self.extra_environment
         if "TXC_CRASH_HITS_FOLDER" in os.environ:
             environment["TXC_CRASH_HITS"] = os.path.join(os.environ["TXC_CRASH_HITS_FOLDER"], name)
         # Without libtool's wrapper the pid is the daemon's own from the start.
@@ -358,6 +367,15 @@ rm
         done = subprocess.run([self.program("txctl"), "--coordinator", self.endpoint, *arguments],
                               capture_output=True, text=True, env=self.environment(), check=False)
         return done.returncode, done.stdout, done.stderr
+
+    def agent_endpoint(self, kind):
+        return f"ipc://{self.path(f'agent_{kind}.sock')}"
+
+    def ask_agent(self, kind, *words):
+        """An answer of an agent to txctl, parsed; {} if it gives none."""
+        import json
+        code, out, _ = self.txctl("--agent", self.agent_endpoint(kind), "--json", *words)
+        return json.loads(out) if code == 0 else {}
 
     def wait_ready(self, seconds=60):
         """Until the coordinator leads and every agent's resource managers are up."""

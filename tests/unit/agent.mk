@@ -28,7 +28,7 @@ tests_unit_test_agent_daemon_LDADD = src/daemon/libdaemon.la src/net/libnet.la s
 
 check_PROGRAMS += tests/unit/test_agent_config
 TESTS += tests/unit/test_agent_config
-tests_unit_test_agent_config_SOURCES = tests/unit/test_agent_config.c
+tests_unit_test_agent_config_SOURCES = tests/unit/test_agent_config.c tests/unit/wrong_values.h
 tests_unit_test_agent_config_CPPFLAGS = $(tests_unit_test_mem_rm_CPPFLAGS) -DTXC_TEST_SOURCES='"$(abs_top_srcdir)"'
 tests_unit_test_agent_config_CFLAGS = $(tests_unit_test_mem_rm_CFLAGS)
 tests_unit_test_agent_config_LDADD = $(tests_unit_test_agent_pool_LDADD)

@@ -16,7 +16,7 @@ tests_unit_test_daemon_SOURCES = tests/unit/test_daemon.c
 tests_unit_test_daemon_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_daemon_LDADD = src/daemon/libdaemon.la src/core/libcore.la src/base/libbase.la $(CMOCKA_LIBS)
 
-tests_unit_test_txcoord_SOURCES = tests/unit/test_txcoord.c src/txcoord/coord.h src/txcoord/coord_config.c
+tests_unit_test_txcoord_SOURCES = tests/unit/test_txcoord.c tests/unit/wrong_values.h src/txcoord/coord.h src/txcoord/coord_config.c
 tests_unit_test_txcoord_CPPFLAGS = $(AM_CPPFLAGS) -DTXC_TEST_SOURCES='"$(abs_top_srcdir)"'
 tests_unit_test_txcoord_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_txcoord_LDADD = src/daemon/libdaemon.la src/net/libnet.la src/wire/libwire.la \

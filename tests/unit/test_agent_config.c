@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "txc_test.h"
+#include "wrong_values.h"
 
 #include "daemon/txc_report.h"
 #include "txagent/txc_served.h"
@@ -62,6 +63,12 @@ static void test_every_key_is_explained (void **state)
     }
 }
 
+static void test_every_key_refuses_a_wrong_value (void **state)
+{
+    (void) state;
+    every_key_refuses_a_wrong_value (txc_agent_keys);
+}
+
 /* A plugin's keys are its own affair, but in the agent's file they are checked before anything starts. */
 static void test_plugins_keys (void **state)
 {
@@ -93,6 +100,7 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_the_sample_is_valid),
         cmocka_unit_test (test_every_key_is_explained),
+        cmocka_unit_test (test_every_key_refuses_a_wrong_value),
         cmocka_unit_test (test_plugins_keys),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

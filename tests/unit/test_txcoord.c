@@ -15,6 +15,7 @@
 
 #include "daemon/txc_value.h"
 #include "txcoord/coord.h"
+#include "wrong_values.h"
 
 static char *s_read (const char *name)
 {
@@ -67,6 +68,12 @@ static void test_every_key_is_explained (void **state)
     }
 }
 
+static void test_every_key_refuses_a_wrong_value (void **state)
+{
+    (void) state;
+    every_key_refuses_a_wrong_value (coord_keys);
+}
+
 static bool s_has_point (const char *where, const char *what)
 {
     for (const txc_crash_set_t *set = coord_crash_points; set->where; set++)
@@ -103,6 +110,7 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_the_sample_is_valid),
         cmocka_unit_test (test_every_key_is_explained),
+        cmocka_unit_test (test_every_key_refuses_a_wrong_value),
         cmocka_unit_test (test_crash_points),
     };
     return cmocka_run_group_tests_name ("txcoord", tests, NULL, NULL);

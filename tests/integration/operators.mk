@@ -1,0 +1,7 @@
+# Operators' commands, and bad input of all kinds, at daemons with real databases.
+if HAVE_PGSQL
+if HAVE_MYSQL
+TESTS += tests/integration/operators tests/integration/bad_input
+endif
+endif
+EXTRA_DIST += tests/integration/operators tests/integration/bad_input tests/lib/cases.py
