@@ -125,9 +125,12 @@ static void s_poll (txc_crew_t *self, txc_poller_t *poller)
         timeout = (int) (poller->until - now_ms);
     poller->polls = true;
     s_leave (self);
-    poll (fds, (nfds_t) n, timeout); /* EINTR is as good as a message */
+    int rc = poll (fds, (nfds_t) n, timeout); /* EINTR is as good as a message */
     s_enter (self);
     poller->polls = false;
+    if (rc < 0)
+        return;
+    txc_link_polled (self->pump.link, fds + 1, n - 1);
     if (fds[0].revents)
         s_unsignal (poller->fd);
 }

@@ -171,13 +171,14 @@ bool txc_link_receive (txc_link_t *self, txc_link_visit_fn *visit, void *arg)
 int txc_link_fds (const txc_link_t *self, struct pollfd *fds, int max)
 {
     TXC_CHECK (self, LINK_MAGIC);
-    int descriptors[LEADERS_MAX + AGENTS_MAX];
-    TXC_ASSERT (max >= 0);
-    size_t n = txc_net_fds (self->net, descriptors, LEADERS_MAX + AGENTS_MAX);
-    TXC_ASSERT (n <= (size_t) max);
-    for (size_t i = 0; i < n; i++)
-        fds[i] = (struct pollfd){.fd = descriptors[i], .events = POLLIN};
-    return (int) n;
+    TXC_ASSERT (max >= LEADERS_MAX + AGENTS_MAX);
+    return (int) txc_net_fds (self->net, fds, (size_t) max);
+}
+
+void txc_link_polled (txc_link_t *self, const struct pollfd *fds, int n)
+{
+    TXC_CHECK (self, LINK_MAGIC);
+    txc_net_polled (self->net, fds, (size_t) n);
 }
 
 unsigned txc_link_version (const txc_link_t *self)

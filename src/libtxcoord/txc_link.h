@@ -37,8 +37,11 @@ void txc_link_flush (txc_link_t *self);
 typedef void (txc_link_visit_fn) (void *arg, const txc_msg_t *message);
 bool txc_link_receive (txc_link_t *self, txc_link_visit_fn *visit, void *arg);
 
-/* Fills fds with what to poll, at most max; returns how many. */
+/* Fills fds with what to poll, at most max, which is enough for all; returns how many. */
 int txc_link_fds (const txc_link_t *self, struct pollfd *fds, int max);
+
+/* Takes in what poll (2) said about them: before receiving, by whoever polled. */
+void txc_link_polled (txc_link_t *self, const struct pollfd *fds, int n);
 
 /* A number that changes whenever those descriptors do. */
 unsigned txc_link_version (const txc_link_t *self);

@@ -3,6 +3,7 @@
 #include "net/txc_net.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -13,6 +14,7 @@
 #include "base/txc_mem.h"
 #include "net/txc_endpoint.h"
 #include "net/txc_routes.h"
+#include "net/txc_socket.h"
 #include "wire/txc_frame.h"
 
 enum {
@@ -27,7 +29,7 @@ struct txc_net {
     txc_net_config_t config;
     txc_net_counters_t counters;
     void *context;
-    void *listener; /* ROUTER; NULL as long as nothing was bound */
+    txc_socket_t *listener; /* ROUTER; NULL as long as nothing was bound */
     txc_routes_t routes;
     txc_list_t pending;   /* routes with a frame to send */
     txc_route_t **calls;  /* routes with a socket of their own */
@@ -37,8 +39,8 @@ struct txc_net {
     txc_frame_t *spare[SPARE_FRAMES];
     size_t n_spare;
     txc_frame_reader_t *reader;
-    zmq_pollitem_t *items; /* for txc_net_poll */
-    size_t max_items;
+    struct pollfd *fds; /* for txc_net_poll */
+    size_t max_fds;
     time_t report_window;
     unsigned reports;
 };
@@ -85,17 +87,15 @@ static void s_free (txc_net_t *self)
         free (self->endpoints[i]);
     free (self->endpoints);
     free (self->calls);
-    free (self->items);
+    free (self->fds);
     TXC_UNMAGIC (self, MAGIC);
     free (self);
 }
 
-static void s_close_socket (const txc_net_t *self, void *socket)
+static void s_close_call (const txc_net_t *self, txc_route_t *route)
 {
-    int linger = (int) self->config.linger_ms;
-    int rc = zmq_setsockopt (socket, ZMQ_LINGER, &linger, sizeof linger);
-    TXC_ASSERT (rc == 0);
-    zmq_close (socket);
+    txc_socket_t *socket = route->socket;
+    txc_socket_destroy (&socket, self->config.linger_ms);
 }
 
 void txc_net_destroy (txc_net_t **self_p)
@@ -105,10 +105,9 @@ void txc_net_destroy (txc_net_t **self_p)
         return;
     TXC_CHECK (self, MAGIC);
     txc_net_flush (self);
-    if (self->listener)
-        s_close_socket (self, self->listener);
+    txc_socket_destroy (&self->listener, self->config.linger_ms);
     for (size_t i = 0; i < self->n_calls; i++)
-        s_close_socket (self, self->calls[i]->socket);
+        s_close_call (self, self->calls[i]);
     while (zmq_ctx_term (self->context) != 0 && errno == EINTR)
         continue;
     s_free (self);
@@ -124,43 +123,7 @@ void txc_net_abandon (txc_net_t **self_p)
     *self_p = NULL;
 }
 
-/* --- sockets --------------------------------------------------------------- */
-
-static void s_set_int (void *socket, int option, int value)
-{
-    int rc = zmq_setsockopt (socket, option, &value, sizeof value);
-    TXC_ASSERT (rc == 0);
-}
-
-/* A socket with every limit set; NULL with error set if there can be no more. */
-static void *s_socket (txc_net_t *self, int type, txc_error_t *error)
-{
-    void *socket = zmq_socket (self->context, type);
-    if (!socket) {
-        txc_error_set (error, errno == EMFILE ? TXC_ELIMIT : TXC_EIO, "no more sockets: %s",
-                       zmq_strerror (errno));
-        return NULL;
-    }
-    int64_t max_frame = self->config.max_frame;
-    int rc = zmq_setsockopt (socket, ZMQ_MAXMSGSIZE, &max_frame, sizeof max_frame);
-    TXC_ASSERT (rc == 0);
-    s_set_int (socket, ZMQ_SNDHWM, (int) self->config.queue);
-    s_set_int (socket, ZMQ_RCVHWM, (int) self->config.queue);
-    s_set_int (socket, ZMQ_RECONNECT_IVL, 20);
-    s_set_int (socket, ZMQ_RECONNECT_IVL_MAX, 500);
-    s_set_int (socket, ZMQ_CONNECT_TIMEOUT, 5000);
-    s_set_int (socket, ZMQ_HANDSHAKE_IVL, 5000);
-    /* A peer whose machine is gone is noticed by these, not by a time-out of TCP after many minutes. */
-    s_set_int (socket, ZMQ_HEARTBEAT_IVL, 3000);
-    s_set_int (socket, ZMQ_HEARTBEAT_TIMEOUT, 10000);
-    s_set_int (socket, ZMQ_TCP_KEEPALIVE, 1);
-    s_set_int (socket, ZMQ_TCP_KEEPALIVE_IDLE, 30);
-    s_set_int (socket, ZMQ_TCP_KEEPALIVE_INTVL, 10);
-    s_set_int (socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
-    if (type == ZMQ_ROUTER)
-        s_set_int (socket, ZMQ_ROUTER_MANDATORY, 1); /* so that a message to nobody is noticed */
-    return socket;
-}
+/* --- endpoints -------------------------------------------------------------- */
 
 static int s_bind_error (const char *endpoint, txc_error_t *error)
 {
@@ -201,16 +164,16 @@ int txc_net_bind (txc_net_t *self, const char *endpoint, bool insecure, txc_erro
     if (rc)
         return rc;
     if (!self->listener)
-        self->listener = s_socket (self, ZMQ_ROUTER, error);
+        self->listener = txc_socket_new (self->context, ZMQ_ROUTER, &self->config, error);
     if (!self->listener)
         return TXC_EIO;
-    s_set_int (self->listener, ZMQ_IPV6, parsed.ipv6);
-    if (zmq_bind (self->listener, endpoint) != 0)
+    txc_socket_set_int (self->listener, ZMQ_IPV6, parsed.ipv6);
+    if (zmq_bind (self->listener->zmq, endpoint) != 0)
         return s_bind_error (endpoint, error);
 
     char real[TXC_ENDPOINT_MAX + 64];
     size_t size = sizeof real;
-    rc = zmq_getsockopt (self->listener, ZMQ_LAST_ENDPOINT, real, &size);
+    rc = zmq_getsockopt (self->listener->zmq, ZMQ_LAST_ENDPOINT, real, &size);
     TXC_ASSERT (rc == 0);
     self->endpoints = txc_realloc (self->endpoints, (self->n_endpoints + 1) * sizeof *self->endpoints);
     self->endpoints[self->n_endpoints++] = txc_strdup (real);
@@ -229,13 +192,13 @@ uint64_t txc_net_connect (txc_net_t *self, const char *endpoint, txc_error_t *er
     txc_endpoint_t parsed;
     if (txc_endpoint_parse (endpoint, false, &parsed, error))
         return 0;
-    void *socket = s_socket (self, ZMQ_DEALER, error);
+    txc_socket_t *socket = txc_socket_new (self->context, ZMQ_DEALER, &self->config, error);
     if (!socket)
         return 0;
-    s_set_int (socket, ZMQ_IPV6, parsed.ipv6);
-    if (zmq_connect (socket, endpoint) != 0) {
+    txc_socket_set_int (socket, ZMQ_IPV6, parsed.ipv6);
+    if (zmq_connect (socket->zmq, endpoint) != 0) {
         txc_error_set (error, TXC_ECONFIG, "%s: %s", endpoint, zmq_strerror (errno));
-        zmq_close (socket);
+        txc_socket_destroy (&socket, 0);
         return 0;
     }
     txc_route_t *route = txc_routes_call (&self->routes, socket);
@@ -276,7 +239,7 @@ void txc_net_disconnect (txc_net_t *self, uint64_t number)
         if (route->number != number)
             continue;
         self->calls[i] = self->calls[--self->n_calls];
-        s_close_socket (self, route->socket);
+        s_close_call (self, route);
         s_forget (self, route);
         return;
     }
@@ -307,14 +270,11 @@ static bool s_send_frame (txc_net_t *self, txc_route_t *route)
 {
     size_t size, count = txc_frame_count (route->frame);
     const void *bytes = txc_frame_data (route->frame, &size);
-    void *socket = route->socket ? route->socket : self->listener;
-    int rc = 0;
-    if (!route->socket)
-        rc = zmq_send (socket, route->identity, route->identity_size, ZMQ_SNDMORE | ZMQ_DONTWAIT);
-    if (rc >= 0)
-        rc = zmq_send (socket, bytes, size, ZMQ_DONTWAIT);
-    bool gone = rc < 0 && errno == EHOSTUNREACH;
-    if (rc < 0) {
+    txc_socket_t *socket = route->socket ? route->socket : self->listener;
+    bool sent = route->socket || txc_socket_send (socket, route->identity, route->identity_size, true);
+    sent = sent && txc_socket_send (socket, bytes, size, false);
+    bool gone = !sent && errno == EHOSTUNREACH;
+    if (!sent) {
         self->counters.dropped += count;
     } else {
         self->counters.frames_out++;
@@ -404,17 +364,11 @@ static void s_visit_message (void *arg, const txc_msg_t *message)
     self->visit (self->arg, &routed);
 }
 
-/* Reads the next part of a multipart message into part, which is initialised.  False if there is none. */
-static bool s_read_part (void *socket, zmq_msg_t *part)
-{
-    return zmq_msg_recv (part, socket, ZMQ_DONTWAIT) >= 0;
-}
-
 /* What is left of a message after its last expected part.  True if there was anything. */
-static bool s_skip_rest (void *socket, zmq_msg_t *part)
+static bool s_skip_rest (txc_socket_t *socket, zmq_msg_t *part)
 {
     bool any = false;
-    while (zmq_msg_more (part) && s_read_part (socket, part))
+    while (zmq_msg_more (part) && txc_socket_receive (socket, part))
         any = true;
     return any;
 }
@@ -434,13 +388,15 @@ static void s_take_frame (txc_net_t *self, uint64_t route, zmq_msg_t *part, txc_
 /* Reads one frame from a socket.  call: its route; NULL for the listener.  False if there was nothing. */
 static bool s_receive_one (txc_net_t *self, const txc_route_t *call, txc_net_visit_fn *visit, void *arg)
 {
-    void *socket = call ? call->socket : self->listener;
+    txc_socket_t *socket = call ? call->socket : self->listener;
+    if (!socket || !socket->alert)
+        return false;
     zmq_msg_t part;
     zmq_msg_init (&part);
-    bool any = s_read_part (socket, &part);
+    bool any = txc_socket_receive (socket, &part);
     if (any) {
         uint64_t route = call ? call->number : s_peer (self, &part)->number;
-        bool whole = call || (zmq_msg_more (&part) && s_read_part (socket, &part));
+        bool whole = call || (zmq_msg_more (&part) && txc_socket_receive (socket, &part));
         if (whole && !zmq_msg_more (&part))
             s_take_frame (self, route, &part, visit, arg);
         else {
@@ -460,7 +416,7 @@ int txc_net_receive (txc_net_t *self, txc_net_visit_fn *visit, void *arg, int bu
     for (size_t idle = 0; frames < budget && idle <= self->n_calls; self->next++) {
         size_t turn = self->next % (self->n_calls + 1);
         const txc_route_t *call = turn < self->n_calls ? self->calls[turn] : NULL;
-        if ((call || self->listener) && s_receive_one (self, call, visit, arg)) {
+        if (s_receive_one (self, call, visit, arg)) {
             frames++;
             idle = 0;
         } else {
@@ -470,48 +426,59 @@ int txc_net_receive (txc_net_t *self, txc_net_visit_fn *visit, void *arg, int bu
     return frames;
 }
 
-bool txc_net_poll (txc_net_t *self, const int *fds, bool *readable, size_t n_fds, int timeout_ms)
+/* --- waiting ---------------------------------------------------------------- */
+
+static txc_socket_t *s_nth_socket (const txc_net_t *self, size_t i)
 {
-    TXC_CHECK (self, MAGIC);
-    size_t n_sockets = self->n_calls + (self->listener ? 1 : 0), n = 0;
-    if (n_sockets + n_fds > self->max_items) {
-        self->max_items = (n_sockets + n_fds) * 2;
-        self->items = txc_realloc (self->items, self->max_items * sizeof *self->items);
-    }
-    for (size_t i = 0; i < self->n_calls; i++)
-        self->items[n++] = (zmq_pollitem_t){.socket = self->calls[i]->socket, .events = ZMQ_POLLIN};
-    if (self->listener)
-        self->items[n++] = (zmq_pollitem_t){.socket = self->listener, .events = ZMQ_POLLIN};
-    for (size_t i = 0; i < n_fds; i++)
-        self->items[n++] = (zmq_pollitem_t){.fd = fds[i], .events = ZMQ_POLLIN};
-    /* After an error (a signal) nothing is ready, and revents is not to be trusted. */
-    bool failed = zmq_poll (self->items, (int) n, timeout_ms) < 0;
-    bool any = false;
-    for (size_t i = 0; i < n_sockets; i++)
-        any = any || (!failed && self->items[i].revents);
-    for (size_t i = 0; readable && i < n_fds; i++)
-        readable[i] = !failed && self->items[n_sockets + i].revents;
-    return any;
+    return i < self->n_calls ? self->calls[i]->socket : self->listener;
 }
 
-static int s_fd (void *socket)
+static size_t s_n_sockets (const txc_net_t *self)
 {
-    int fd;
-    size_t size = sizeof fd;
-    int rc = zmq_getsockopt (socket, ZMQ_FD, &fd, &size);
-    TXC_ASSERT (rc == 0);
-    return fd;
+    return self->n_calls + (self->listener ? 1 : 0);
 }
 
-size_t txc_net_fds (const txc_net_t *self, int *fds, size_t max)
+size_t txc_net_fds (const txc_net_t *self, struct pollfd *fds, size_t max)
 {
     TXC_CHECK (self, MAGIC);
     size_t n = 0;
-    for (size_t i = 0; i < self->n_calls && n < max; i++)
-        fds[n++] = s_fd (self->calls[i]->socket);
-    if (self->listener && n < max)
-        fds[n++] = s_fd (self->listener);
+    for (; n < s_n_sockets (self) && n < max; n++)
+        fds[n] = (struct pollfd){.fd = s_nth_socket (self, n)->fd, .events = POLLIN};
     return n;
+}
+
+bool txc_net_polled (txc_net_t *self, const struct pollfd *fds, size_t n)
+{
+    TXC_CHECK (self, MAGIC);
+    bool any = false;
+    for (size_t i = 0; i < s_n_sockets (self); i++) {
+        txc_socket_t *socket = s_nth_socket (self, i);
+        for (size_t k = 0; k < n && !socket->alert; k++)
+            socket->alert = fds[k].fd == socket->fd && fds[k].revents;
+        any |= socket->alert;
+    }
+    return any;
+}
+
+bool txc_net_poll (txc_net_t *self, const int *fds, bool *readable, size_t n_fds, int timeout_ms)
+{
+    TXC_CHECK (self, MAGIC);
+    size_t n = s_n_sockets (self);
+    if (n + n_fds > self->max_fds) {
+        self->max_fds = (n + n_fds) * 2;
+        self->fds = txc_realloc (self->fds, self->max_fds * sizeof *self->fds);
+    }
+    txc_net_fds (self, self->fds, n);
+    for (size_t i = 0; i < n_fds; i++)
+        self->fds[n + i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    for (size_t i = 0; i < n; i++)
+        if (txc_socket_look (s_nth_socket (self, i)))
+            timeout_ms = 0; /* only to learn about fds */
+    /* After an error (a signal) nothing is ready, and revents is not to be trusted. */
+    bool failed = poll (self->fds, (nfds_t) (n + n_fds), timeout_ms) < 0;
+    for (size_t i = 0; readable && i < n_fds; i++)
+        readable[i] = !failed && self->fds[n + i].revents;
+    return txc_net_polled (self, self->fds, failed ? 0 : n);
 }
 
 void txc_net_counters (const txc_net_t *self, txc_net_counters_t *counters)

@@ -13,6 +13,7 @@
 #ifndef TXC_NET_H
 #define TXC_NET_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -73,17 +74,22 @@ void txc_net_flush (txc_net_t *self);
 typedef void (txc_net_visit_fn) (void *arg, const txc_msg_t *message);
 int txc_net_receive (txc_net_t *self, txc_net_visit_fn *visit, void *arg, int budget);
 
-/* Waits until a frame can be received, one of fds is readable, or timeout_ms passed (-1: for ever).
- * readable[i], if readable is not NULL, tells about fds[i].  True if there is something to receive; a signal
- * ends the wait too. */
+/* Waits until a frame may have come, one of fds is readable, or timeout_ms passed (-1: for ever).
+ * readable[i], if readable is not NULL, tells about fds[i].  True if txc_net_receive is worth a call; a
+ * signal ends the wait too. */
 bool txc_net_poll (txc_net_t *self, const int *fds, bool *readable, size_t n_fds, int timeout_ms);
 
-/* Fills fds with a descriptor per socket, at most max; returns how many.  Another thread may poll (2) them
- * for POLLIN while the net is in use.  They are edge triggered: one becomes readable when something happens
- * to its socket, and sending or receiving may take that away.  So whoever flushed has to receive, until
- * txc_net_receive comes back with less than its budget, before it relies on them again.  They change with
- * bind, connect and disconnect. */
-size_t txc_net_fds (const txc_net_t *self, int *fds, size_t max);
+/* In place of txc_net_poll, for whoever shares the net with other threads: fills fds with what to poll (2),
+ * at most max; returns how many.  Another thread may poll them while the net is in use.  They are edge
+ * triggered: one becomes readable when something happens to its socket, and sending or receiving may take
+ * that away.  So whoever flushed has to receive, until txc_net_receive comes back with less than its budget,
+ * before it relies on them again; and whoever polled has to tell, before it receives, what came out
+ * (txc_net_polled).  They change with bind, connect and disconnect. */
+size_t txc_net_fds (const txc_net_t *self, struct pollfd *fds, size_t max);
+
+/* Takes in what poll (2) said about descriptors of txc_net_fds; others among them do no harm.  True as in
+ * txc_net_poll. */
+bool txc_net_polled (txc_net_t *self, const struct pollfd *fds, size_t n);
 
 typedef struct txc_net_counters {
     uint64_t frames_in, messages_in, bytes_in;

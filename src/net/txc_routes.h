@@ -22,7 +22,7 @@ typedef struct txc_route {
     txc_list_t used;    /* listening side: on the list of peers, the last used at its end */
     txc_list_t pending; /* on the owner's list of routes with a frame to send */
     uint64_t number;
-    void *socket; /* calling side: its own; NULL: the listening socket */
+    void *socket; /* calling side: its own, a txc_socket_t of the owner; NULL: the listening socket */
     void *frame;  /* the owner's */
     uint8_t identity_size;
     uint8_t identity[TXC_IDENTITY_MAX];

@@ -2,6 +2,7 @@
 
 #include "txagent/txc_worker.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,26 +196,28 @@ static void s_run (txc_worker_t *self, txc_item_t *item)
         s_drop_connection (self);
 }
 
+/* The item that was posted; NULL: stop. */
+static txc_item_t *s_next (txc_worker_t *self)
+{
+    while (sem_wait (&self->wake) != 0)
+        TXC_ASSERT (errno == EINTR);
+    pthread_mutex_lock (&self->mutex);
+    txc_item_t *item = self->item;
+    pthread_mutex_unlock (&self->mutex);
+    return item;
+}
+
 static void *s_thread (void *arg)
 {
     txc_worker_t *self = arg;
-    pthread_mutex_lock (&self->mutex);
-    for (;;) {
-        while (!self->item && !self->stop)
-            pthread_cond_wait (&self->wake, &self->mutex);
-        txc_item_t *item = self->item;
-        if (!item)
-            break;
-        pthread_mutex_unlock (&self->mutex);
+    for (txc_item_t *item; (item = s_next (self)) != NULL;) {
         s_run (self, item);
         pthread_mutex_lock (&self->mutex);
         self->item = NULL; /* from here on nothing can be cancelled */
         self->canceled = false;
         pthread_mutex_unlock (&self->mutex);
         txc_done_queue_push (self->crew->queue, item);
-        pthread_mutex_lock (&self->mutex);
     }
-    pthread_mutex_unlock (&self->mutex);
     s_drop_connection (self);
     return NULL;
 }
@@ -229,7 +232,7 @@ txc_worker_t *txc_worker_new (txc_crew_t *crew, txc_worker_kind_t kind)
     self->crew = crew;
     txc_list_init (&self->node);
     int rc = pthread_mutex_init (&self->mutex, NULL);
-    rc = rc ? rc : pthread_cond_init (&self->wake, NULL);
+    rc = rc ? rc : sem_init (&self->wake, 0, 0);
     TXC_ASSERT (rc == 0);
     pthread_attr_t attributes;
     rc = pthread_attr_init (&attributes);
@@ -239,7 +242,7 @@ txc_worker_t *txc_worker_new (txc_crew_t *crew, txc_worker_kind_t kind)
     pthread_attr_destroy (&attributes);
     if (rc == 0)
         return self;
-    pthread_cond_destroy (&self->wake);
+    sem_destroy (&self->wake);
     pthread_mutex_destroy (&self->mutex);
     free (self);
     return NULL;
@@ -252,8 +255,8 @@ void txc_worker_post (txc_worker_t *self, txc_item_t *item)
     pthread_mutex_lock (&self->mutex);
     TXC_ASSERT (self->item == NULL && !self->stop);
     self->item = item;
-    pthread_cond_signal (&self->wake);
     pthread_mutex_unlock (&self->mutex);
+    sem_post (&self->wake); /* not under the lock, which the worker wants first */
 }
 
 void txc_worker_cancel (txc_worker_t *self, uint64_t branch)
@@ -273,8 +276,8 @@ void txc_worker_stop (txc_worker_t *self)
     TXC_CHECK (self, WORKER_MAGIC);
     pthread_mutex_lock (&self->mutex);
     self->stop = true;
-    pthread_cond_signal (&self->wake);
     pthread_mutex_unlock (&self->mutex);
+    sem_post (&self->wake);
 }
 
 bool txc_worker_join (txc_worker_t **self_p, uint32_t timeout_ms)
@@ -292,7 +295,7 @@ bool txc_worker_join (txc_worker_t **self_p, uint32_t timeout_ms)
     if (pthread_timedjoin_np (self->thread, NULL, &until) != 0)
         return false;
     *self_p = NULL;
-    pthread_cond_destroy (&self->wake);
+    sem_destroy (&self->wake);
     pthread_mutex_destroy (&self->mutex);
     TXC_UNMAGIC (self, WORKER_MAGIC);
     free (self);

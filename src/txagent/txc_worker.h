@@ -9,6 +9,7 @@
 #define TXC_WORKER_H
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "txagent/txc_perform.h"
 
@@ -35,13 +36,13 @@ typedef struct txc_worker {
     txc_worker_kind_t kind;
     txc_crew_t *crew;
     pthread_t thread;
+    sem_t wake; /* posted for every item, and to stop */
 
     /* The loop's. */
     txc_list_t node; /* in the pool's list of idle ones */
 
     /* Under the mutex. */
     pthread_mutex_t mutex;
-    pthread_cond_t wake;
     txc_item_t *item;    /* the one being worked on */
     txc_rm_conn_t *conn; /* changed by the worker only */
     bool canceled;       /* item is to end soon */
