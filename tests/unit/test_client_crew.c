@@ -39,6 +39,7 @@ struct txc_link {
     queue_t there, back;
     int fd;
     bool stop, silent;
+    bool alert;  /* as a socket of ZeroMQ's: there may be something that fd does not tell */
     bool sudden; /* answers arrive while a request is being sent, and that takes their signal away */
     pthread_t peer;
 };
@@ -119,6 +120,7 @@ void txc_link_flush (txc_link_t *self)
         return;
     pthread_mutex_lock (&self->lock);
     s_take_signal_away (self);
+    self->alert = true;
     s_move (&self->unsent, &self->there);
     if (self->sudden)
         s_move (&self->there, &self->back);
@@ -129,6 +131,9 @@ void txc_link_flush (txc_link_t *self)
 bool txc_link_receive (txc_link_t *self, txc_link_visit_fn *visit, void *arg)
 {
     queue_t got = {.n = 0};
+    if (!self->alert)
+        return false;
+    self->alert = false;
     pthread_mutex_lock (&self->lock);
     s_take_signal_away (self);
     s_move (&self->back, &got);
@@ -145,6 +150,12 @@ int txc_link_fds (const txc_link_t *self, struct pollfd *fds, int max)
     TXC_ASSERT (max > 0);
     fds[0] = (struct pollfd){.fd = self->fd, .events = POLLIN};
     return 1;
+}
+
+void txc_link_polled (txc_link_t *self, const struct pollfd *fds, int n)
+{
+    TXC_ASSERT (n == 1);
+    self->alert |= fds[0].revents != 0;
 }
 
 unsigned txc_link_version (const txc_link_t *self)
