@@ -24,22 +24,29 @@
  *   CLOSED_BEFORE_APPLIED  rolled back is said when SessionClose is proposed
  *   ENDED_BEFORE_APPLIED   an agent is told to forget when End is proposed
  *   END_BEFORE_ACKS        End is proposed when one branch has acknowledged
- *   SERVES_BEFORE_BARRIER  a new leader serves before its barrier is applied
+ *   SERVES_BEFORE_BARRIER  a new leader serves before its barrier is applied (with SMALL, or the search is long)
  *   COMMIT_AFTER_CLOSE     a Commit behind its SessionClose is valid
- *   COMMIT_BELOW_MARK      a Commit below its session's low-water mark is valid
  *   MARK_PASSES_COMMITTED  a mark passes a transaction that is committed and has not ended
- *   LAST_OUTCOME_WINS      of several outcome records the last one counts
+ *   STALE_COUNTS           a value of an epoch below a barrier before it counts
  *   VOID_IS_ROLLED_BACK    a record that is void because of its epoch is taken for one that came too late
  *   DEPOSED_GOES_ON        a leader that has applied a higher barrier goes on, and does the same
  *   ONE_YES                one yes is enough
  *   ABSENT_IS_FINAL_NO     an agent that does not know a branch says a final no
  *   LOST_IS_FINAL_NO       so does one that lost its connection during PREPARE and found nothing
- *   PREPARED_IS_FINAL_NO   so does one whose branch is prepared, and was to be rolled back
+ *   PREPARED_IS_FINAL_NO   so does one whose branch is prepared
  *   TIMER_ENDS_PREPARED    an agent rolls back on a timer what voted yes
+ *   UNFENCED               agents obey leaders of earlier epochs
  *   NEVER_ASKS             agents do not ask about branches in doubt
  *   CLIENT_GIVES_UP        a client that waited for its commit too long says rolled back
+ *
+ * Each of these takes away a rule that others back up; alone it does no harm here, which is checked too:
+ *
  *   OLD_VOTES              votes of an earlier epoch count
- *   UNFENCED               agents obey leaders of earlier epochs
+ *   COMMIT_BELOW_MARK      a Commit below its session's low-water mark is valid
+ *   LAST_OUTCOME_WINS      of several outcome records the last one counts
+ *   UNFENCED HAZARD_ALLOWED  the branches do not differ without fencing either: it saves from false alarms
+ *
+ * SMALL leaves out hints, closes and marks.
  */
 #define AGENTS  2
 #define LEADERS 2
@@ -86,15 +93,13 @@ registry_t registry[LEADERS];
 mtype:gtx gtx[LEADERS] = ABSENT;
 bool closing[LEADERS], marking[LEADERS]; /* it proposed that */
 bool proposed[LEADERS * RECORDS];        /* and not chosen */
-chan unapplied = [8] of { byte };        /* chosen, and not applied by the first leader */
+chan unapplied[LEADERS] = [8] of { byte }; /* chosen, and not applied yet */
 
 /* Messages: from leaders to both agents, and from agents to leaders. */
 bool commit[LEADERS], rollback[LEADERS];
 bool yes[LEADERS * AGENTS], no[LEADERS * AGENTS], done[LEADERS * AGENTS];
 
 bool said_rolled_back; /* to anyone */
-
-hidden byte record;
 
 /* --- what must stay true ---------------------------------------------------------------------------------------------------- */
 
@@ -212,6 +217,8 @@ inline applied (l, what)
     :: (what == COMMIT || what == ABORT) && gtx[l] == LOGGING && registry[l].outcome != COMMIT -> abort_now (l)
     :: what == VOID && gtx[l] == LOGGING -> abort_now (l)
     :: what == CLOSE && gtx[l] == VOTING -> abort_now (l)
+    /* The client is told that its session is closed: whatever is not decided is rolled back. */
+    :: what == CLOSE && gtx[l] != VOTING && registry[l].outcome == NONE && !registry[l].marked -> said_rolled_back = true
     :: what == END && gtx[l] == ENDING -> gtx[l] = ABSENT
     :: else
     fi;
@@ -227,51 +234,66 @@ inline stop_leading (l)
     marking[l] = false;
     clear_registry (registry[l]);
     do
-    :: nempty (unapplied) -> unapplied ? record
-    :: empty (unapplied) -> break
-    od
+    :: nempty (unapplied[l]) -> unapplied[l] ? record
+    :: empty (unapplied[l]) -> break
+    od;
+    record = NONE
 }
 
-inline take_applied ()
+inline take_applied (l)
 {
-    unapplied ? record;
+    unapplied[l] ? record;
     if
 #ifndef DEPOSED_GOES_ON
-    :: record == BARRIER -> stop_leading (0)
+    :: record == BARRIER && l == 0 -> stop_leading (0)
 #endif
     :: else ->
-        apply (registry[0], record);
-        applied (0, record)
+        apply (registry[l], record);
+        applied (l, record)
     fi;
+    record = NONE;
     check ()
 }
 
 /* --- the log ---------------------------------------------------------------------------------------------------------------- */
 
-/* What lies behind the barrier that deposes the first leader is nothing to it. */
-inline tell_first_leader (what)
+/* The first leader is deposed by the barrier of the second, and what lies behind it is nothing to it; the second has
+ * applied everything before its barrier when it begins to serve. */
+#ifdef DEPOSED_GOES_ON
+#define HEARS(l, what) serving[l]
+#elif defined (SERVES_BEFORE_BARRIER)
+#define HEARS(l, what) (l == 1 || (serving[0] && !barrier))
+#else
+#define HEARS(l, what) (serving[l] && (l == 1 || !barrier))
+#endif
+
+inline tell_leader (l, what)
 {
     if
-    :: serving[0] && !barrier -> unapplied ! what
+    :: HEARS (l, what) -> unapplied[l] ! what
     :: else
     fi
 }
 
-/* The second leader applies everything up to its barrier, and from then on each record at once: behind its barrier there
- * are no others' that count, so that applying one late is the same as its being chosen late. */
 inline choose_barrier ()
 {
     PROPOSED (1, BARRIER) = false;
-    tell_first_leader (BARRIER);
+    tell_leader (0, BARRIER);
     barrier = true;
+#ifndef SERVES_BEFORE_BARRIER
     serving[1] = true;
     copy_registry (registry[1], agreed);
     answer (1);
+#endif
     check ()
 }
 
 /* A value of an epoch below that of a barrier before it is void. */
+#ifdef STALE_COUNTS
+#define IS_VOID(l) false
+#else
 #define IS_VOID(l) (l == 0 && barrier)
+#endif
 
 inline choose (l, what)
 {
@@ -279,25 +301,17 @@ inline choose (l, what)
     if
     :: IS_VOID (l) ->
 #ifdef VOID_IS_ROLLED_BACK
-        applied (1, VOID);
+        tell_leader (1, VOID);
 #endif
 #ifdef DEPOSED_GOES_ON
-        if
-        :: serving[0] -> unapplied ! VOID
-        :: else
-        fi;
+        tell_leader (0, VOID);
 #endif
         skip
     :: else ->
         apply (agreed, what);
         decided = decided || agreed.outcome == COMMIT;
-        tell_first_leader (what);
-        if
-        :: barrier ->
-            apply (registry[1], what);
-            applied (1, what)
-        :: else
-        fi
+        tell_leader (0, what);
+        tell_leader (1, what)
     fi;
     check ()
 }
@@ -342,6 +356,8 @@ end:
 
 proctype leader (byte l)
 {
+    byte record;
+
 end:
     do
     /* A new one takes over; it serves nobody before its barrier is applied. */
@@ -353,7 +369,7 @@ end:
 #endif
        }
     :: d_step { l == 0 && serving[0] -> stop_leading (0); skip }
-    :: d_step { l == 0 && nempty (unapplied) -> take_applied (); skip }
+    :: d_step { serving[l] && nempty (unapplied[l]) -> take_applied (l); skip }
 
     /* The client asks for a commit, or asks again. */
     :: d_step { serving[l] && client == ASKED && gtx[l] == ABSENT && NOTHING_ON (registry[l]) -> gtx[l] = VOTING }
@@ -403,6 +419,7 @@ end:
         PROPOSED (l, END) = true
        }
 
+#ifndef SMALL
     /* The session's lease lapses, or its client closes it. */
     :: d_step { serving[l] && !closing[l] && !registry[l].closed ->
         closing[l] = true;
@@ -419,6 +436,7 @@ end:
         marking[l] = true;
         PROPOSED (l, MARK) = true
        }
+#endif
     od
 }
 
@@ -471,9 +489,15 @@ inline become (i, as, knowing)
        } \
     :: d_step { IS_TOLD (commit, i, l) && rm[i] == COMMITTED && proof[i] && !done[FROM (l, i)] -> tell (i); skip }
 
+#ifdef HAZARD_ALLOWED
+#define IS_HAZARD_ALLOWED true
+#else
+#define IS_HAZARD_ALLOWED false
+#endif
 /* It asks its leader, and the leader still waits for it: nobody can tell any more what became of the branch. */
 #define LACKS_PROOF(l) \
-    :: d_step { gtx[l] == COMMITTING && IS_TOLD (commit, i, l) && rm[i] == COMMITTED && !proof[i] && !done[FROM (l, i)] -> \
+    :: d_step { gtx[l] == COMMITTING && IS_TOLD (commit, i, l) && rm[i] == COMMITTED && !proof[i] && !done[FROM (l, i)] && \
+                !IS_HAZARD_ALLOWED -> \
         assert (false) \
        }
 
@@ -560,7 +584,9 @@ proctype application ()
 {
 end:
     do
+#ifndef SMALL
     :: d_step { client == WORKING -> client = HINTED }
+#endif
     :: d_step { client == WORKING || client == HINTED -> client = ASKED }
     /* Nothing can be prepared, and no commit was asked for: nobody needs to be asked. */
     :: d_step { client == WORKING -> client = GONE_BACK; said_rolled_back = true; check (); skip }
