@@ -14,6 +14,8 @@
  * Properties: no slot is ever chosen with two values, whoever counts the acceptances; and no learner applies anything
  * but the value that was chosen.
  *
+ * KNOWN_CHOSEN adds that a replica which knows a slot to be chosen acknowledges its value without accepting it once more.
+ *
  * Each of these macros takes one rule away, and must be found out:
  *
  *   PROMISE_NOT_FORCED   a promise is sent when it is written
@@ -82,9 +84,9 @@ inline send_promise (a, n)
 #define VOTES(n, s, v) \
     ((accepted[FROM_ABOUT (n, 0, s)] == v) + (accepted[FROM_ABOUT (n, 1, s)] == v) + (accepted[FROM_ABOUT (n, 2, s)] == v))
 
-inline send_accepted (a, n, s)
+inline send_accepted (a, n, s, what)
 {
-    v = value[HERE (a, s)];
+    v = what;
     accepted[FROM_ABOUT (n, a, s)] = v;
     if
     :: VOTES (n, s, v) >= 2 ->
@@ -123,11 +125,11 @@ inline take_accept (a, n, s)
     ballot[HERE (a, s)] = n;
     value[HERE (a, s)] = accept[OF (n, s)];
 #ifdef ACCEPT_NOT_FORCED
-    send_accepted (a, n, s)
+    send_accepted (a, n, s, value[HERE (a, s)])
 #endif
 #ifdef OWN_VOTE_EARLY
     if
-    :: a + 1 == n -> send_accepted (a, n, s)
+    :: a + 1 == n -> send_accepted (a, n, s, value[HERE (a, s)])
     :: else
     fi
 #endif
@@ -155,7 +157,7 @@ inline force (a)
         :: !IS_FORCED (a, at) ->
             forced_ballot[HERE (a, at)] = ballot[HERE (a, at)];
             forced_value[HERE (a, at)] = value[HERE (a, at)];
-            send_accepted (a, ballot[HERE (a, at)], at)
+            send_accepted (a, ballot[HERE (a, at)], at, value[HERE (a, at)])
         :: else
         fi
     }
@@ -194,6 +196,11 @@ inline crash (a)
 
 #define PREPARE_COMES(n)    :: d_step { CAN_PROMISE (a, n) -> take_prepare (a, n); skip }
 #define ACCEPT_COMES(n, s)  :: d_step { CAN_ACCEPT (a, n, s) -> take_accept (a, n, s); skip }
+#define CHOSEN_ACCEPTED(n, s) \
+    :: d_step { chosen[s] != NONE && accept[OF (n, s)] != NONE && promised[a] <= n && accepted[FROM_ABOUT (n, a, s)] == NONE -> \
+        send_accepted (a, n, s, accept[OF (n, s)]); \
+        skip \
+       }
 #define LEARNER_ERRS(n, s)  :: d_step { MISLEARNT (a, n, s) -> assert (false) }
 
 proctype replica (byte a)
@@ -202,6 +209,9 @@ end:
     do
     EACH_BALLOT (PREPARE_COMES)
     EACH (ACCEPT_COMES)
+#ifdef KNOWN_CHOSEN
+    EACH (CHOSEN_ACCEPTED)
+#endif
     EACH (LEARNER_ERRS)
     :: d_step { !ALL_FORCED (a) -> force (a); skip }
     :: d_step { !ALL_FORCED (a) -> crash (a); skip }
