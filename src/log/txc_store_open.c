@@ -102,6 +102,8 @@ int txc_store_replay (txc_store_t *self, txc_log_visit_t *visit, void *arg, txc_
 {
     TXC_CHECK (self, TXC_STORE_MAGIC);
     TXC_ASSERT (self->recovery->next_lsn == self->next_lsn); /* before the first append */
+    /* Segments that are not needed may have been used for others since: then all have moved up. */
+    self->recovery->needed = self->live;
     return txc_recover_replay (self->disk, &self->segments, self->recovery, visit, arg, &self->stats.replayed,
                                error);
 }

@@ -137,12 +137,19 @@ static bool s_open_store (sim_log_t *self)
     return self->store != NULL;
 }
 
+void sim_log_make_room (sim_log_t *self)
+{
+    while (self->store && txc_store_prepare (self->store, true) == TXC_PENDING)
+        ;
+}
+
 bool sim_log_open (sim_log_t *self, sim_log_replay_t *replay, void *arg)
 {
     uint64_t expected = self->durable_slot;
     s_forget_places (self, 0);
     if (!s_open_store (self))
         return false;
+    sim_log_make_room (self); /* as the log's thread does it: before anything is replayed */
     s_replay_t context = {self, replay, arg};
     txc_error_t error;
     int rc = txc_store_replay (self->store, s_on_replay, &context, &error);
@@ -160,12 +167,6 @@ bool sim_log_open (sim_log_t *self, sim_log_replay_t *replay, void *arg)
         sim_violation (self->sim, "durable-record-lost", "%s finds slot %u, slot %u was durable",
                        self->owner->name, (unsigned) last, (unsigned) expected);
     return true;
-}
-
-void sim_log_make_room (sim_log_t *self)
-{
-    while (self->store && txc_store_prepare (self->store, true) == TXC_PENDING)
-        ;
 }
 
 /* --- the log's thread --------------------------------------------------------------- */
