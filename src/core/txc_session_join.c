@@ -62,7 +62,7 @@ static bool s_word (const char **at, char *word, size_t size)
 static bool s_number (const char **at, int base, uint64_t max, uint64_t *value)
 {
     char word[32], *end;
-    if (!s_word (at, word, sizeof word) || word[0] == '-' || word[0] == '+')
+    if (!s_word (at, word, sizeof word) || word[0] == '-' || word[0] == '+' || strlen (word) > 16)
         return false;
     *value = strtoull (word, &end, base);
     return *end == '\0' && *value <= max;

@@ -1,8 +1,24 @@
-# Unit tests of src/core.
+# Unit tests of src/core: single flows through its machines, then what each machine refuses.
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_core
-TESTS += tests/unit/test_core
-tests_unit_test_core_SOURCES = tests/unit/test_core.c tests/unit/core_world.c tests/unit/core_world.h
+core_tests = tests/unit/test_core tests/unit/test_core_session tests/unit/test_core_ticket \
+	tests/unit/test_core_replica tests/unit/test_core_agent
+check_PROGRAMS += $(core_tests)
+TESTS += $(core_tests)
+core_world = tests/unit/core_world.c tests/unit/core_world.h tests/unit/txc_test.h
+core_ldadd = src/wire/libwire.la src/core/libcore.la src/base/libbase.la $(PROTOBUF_C_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_core_SOURCES = tests/unit/test_core.c $(core_world)
 tests_unit_test_core_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_core_LDADD = src/wire/libwire.la src/core/libcore.la src/base/libbase.la $(PROTOBUF_C_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_core_LDADD = $(core_ldadd)
+tests_unit_test_core_session_SOURCES = tests/unit/test_core_session.c $(core_world)
+tests_unit_test_core_session_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_core_session_LDADD = $(core_ldadd)
+tests_unit_test_core_ticket_SOURCES = tests/unit/test_core_ticket.c $(core_world)
+tests_unit_test_core_ticket_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_core_ticket_LDADD = $(core_ldadd)
+tests_unit_test_core_replica_SOURCES = tests/unit/test_core_replica.c $(core_world)
+tests_unit_test_core_replica_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_core_replica_LDADD = $(core_ldadd)
+tests_unit_test_core_agent_SOURCES = tests/unit/test_core_agent.c $(core_world)
+tests_unit_test_core_agent_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_core_agent_LDADD = $(core_ldadd)
 endif

@@ -27,6 +27,10 @@ static void s_trace (world_t *self, const char *what, const char *name)
 static void s_post (world_t *self, int to, const txc_msg_t *message)
 {
     s_trace (self, "", txc_msg_name (message->type));
+    self->last[message->type] = *message;
+    self->last[message->type].body = NULL;
+    self->last[message->type].error = NULL;
+    self->last[message->type].n_branches = self->last[message->type].n_entries = 0;
     if (message->type == self->drop) {
         self->dropped++;
         return;
@@ -76,8 +80,12 @@ static void s_replica_step (world_t *self, txc_event_t event)
 
 static void s_replica_new (world_t *self)
 {
-    txc_replica_config_t config = {
-        .id = 1, .seed = 7, .new_cluster = 0xc1u, .new_disk = 0xd1u, .codec = &txc_record_codec};
+    txc_replica_config_t config = self->limits;
+    config.id = 1;
+    config.seed = 7;
+    config.new_cluster = 0xc1u;
+    config.new_disk = 0xd1u;
+    config.codec = &txc_record_codec;
     self->replica = txc_replica_new (&config);
     for (unsigned i = 0; i < s_log_size; i++) {
         int rc = txc_replica_replay (self->replica, &s_log[i].entry);
@@ -96,18 +104,34 @@ void world_restart_replica (world_t *self)
 
 static void s_agent_step (world_t *self, txc_agent_event_t event);
 
-static void s_work (world_t *self, const txc_work_t *work)
+static void s_finish (world_t *self, const txc_work_t *work, uint8_t status)
 {
-    s_trace (self, "*", txc_work_name (work->op));
-    if (work->op == TXC_WORK_UNPIN || work->op == TXC_WORK_CANCEL)
-        return;
     txc_work_done_t done = {.op = work->op, .rm = work->rm, .branch = work->branch, .scan = work->scan};
-    done.status = self->status[work->op][work->rm];
+    done.status = status;
     done.connection_lost = done.status == TXC_WORK_LOST;
     done.prepare_status = self->last_status[work->rm];
     if (done.status == TXC_WORK_ERROR || done.status == TXC_WORK_ROLLED_BACK)
         txc_error_set (&done.error, TXC_ERM, "as the script says");
     s_agent_step (self, (txc_agent_event_t){.type = TXC_AGENT_WORK_DONE, .done = &done});
+}
+
+static void s_work (world_t *self, const txc_work_t *work)
+{
+    uint8_t status = self->status[work->op][work->rm];
+    s_trace (self, "*", txc_work_name (work->op));
+    if (work->op == TXC_WORK_UNPIN || work->op == TXC_WORK_CANCEL)
+        return;
+    if (status == WORLD_HOLD)
+        self->held = *work;
+    else
+        s_finish (self, work, status);
+}
+
+void world_answer (world_t *self, uint8_t status)
+{
+    txc_work_t work = self->held;
+    s_finish (self, &work, status);
+    world_run (self);
 }
 
 static void s_agent_step (world_t *self, txc_agent_event_t event)
@@ -182,6 +206,16 @@ int world_commit (world_t *self, uint64_t tx)
     return self->codes[world_do (self, (txc_session_event_t){.op = TXC_OP_COMMIT, .tx = tx})];
 }
 
+int world_code (world_t *self, txc_session_event_t event)
+{
+    return self->codes[world_do (self, event)];
+}
+
+txc_gtrid_t world_gtrid (const world_t *self, uint64_t tx)
+{
+    return txc_session_gtrid (self->session, tx);
+}
+
 /* --- the world ---------------------------------------------------------------------------- */
 
 static void s_deliver (world_t *self, world_mail_t *mail)
@@ -210,6 +244,27 @@ void world_run (world_t *self)
     }
 }
 
+void world_forge (world_t *self, int to, txc_msg_t message)
+{
+    int drop = self->drop;
+    self->drop = 0;
+    s_post (self, to, &message);
+    self->drop = drop;
+    world_run (self);
+}
+
+void world_replica_event (world_t *self, txc_event_t event)
+{
+    s_replica_step (self, event);
+    world_run (self);
+}
+
+void world_agent_event (world_t *self, txc_agent_event_t event)
+{
+    s_agent_step (self, event);
+    world_run (self);
+}
+
 void world_pass (world_t *self, uint64_t ms)
 {
     uint64_t until = self->now_ms + ms;
@@ -229,7 +284,14 @@ void world_pass (world_t *self, uint64_t ms)
 
 void world_open (world_t *self)
 {
+    world_open_with (self, NULL);
+}
+
+void world_open_with (world_t *self, const txc_replica_config_t *limits)
+{
     memset (self, 0, sizeof *self);
+    if (limits)
+        self->limits = *limits;
     s_log_size = 0;
     self->now_ms = 1000;
     for (int i = 0; i < WORLD_RMS; i++) {

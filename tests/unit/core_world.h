@@ -10,7 +10,7 @@
 #include "core/txc_replica.h"
 #include "core/txc_session.h"
 
-enum { WORLD_QUEUE = 256, WORLD_RMS = 2, WORLD_TRACE = 8192 };
+enum { WORLD_QUEUE = 256, WORLD_RMS = 2, WORLD_TRACE = 65536, WORLD_HOLD = 255 };
 
 typedef struct world_mail {
     int to; /* 'C', 'L' or 'A' */
@@ -31,14 +31,21 @@ typedef struct world {
     int codes[256]; /* by operation; TXC_PENDING until it completes */
     txc_error_t errors[256];
     txc_blob_t *bodies[256];
-    uint8_t status[TXC_WORK_OPS][WORLD_RMS]; /* the script: what each operation answers */
-    uint8_t last_status[WORLD_RMS];          /* of the prepare that travels with a statement */
+    uint8_t status[TXC_WORK_OPS]
+                  [WORLD_RMS];      /* the script: what each operation answers; WORLD_HOLD: nothing yet */
+    txc_work_t held;                /* the one that waits for world_answer */
+    uint8_t last_status[WORLD_RMS]; /* of the prepare that travels with a statement */
     uint8_t work_error;
     int drop; /* a message type that is lost; 0: none */
     int dropped;
+    txc_replica_config_t limits; /* of the replica; 0: the defaults */
+    txc_msg_t
+        last[TXC_MSG_TYPES]; /* the latest message of each type, lost ones too, without what it borrowed */
     char trace[WORLD_TRACE]; /* messages, records and work, a word each */
 } world_t;
 
+/* limits may be NULL. */
+void world_open_with (world_t *self, const txc_replica_config_t *limits);
 void world_open (world_t *self);
 void world_close (world_t *self);
 
@@ -52,6 +59,22 @@ uint64_t world_do (world_t *self, txc_session_event_t event);
 uint64_t world_begin (world_t *self);
 int world_exec (world_t *self, uint64_t tx, const char *rm, uint32_t flags);
 int world_commit (world_t *self, uint64_t tx);
+
+/* The code with which an operation completed, TXC_PENDING if it has not. */
+int world_code (world_t *self, txc_session_event_t event);
+
+/* A message that nobody of this world sent.  to: 'C' the application, 'L' the coordinator, 'A' the agent. */
+void world_forge (world_t *self, int to, txc_msg_t message);
+
+/* An event of the coordinator's, or the agent's, shell. */
+void world_replica_event (world_t *self, txc_event_t event);
+void world_agent_event (world_t *self, txc_agent_event_t event);
+
+/* The held item of work comes back. */
+void world_answer (world_t *self, uint8_t status);
+
+/* The gtrid of an open transaction. */
+txc_gtrid_t world_gtrid (const world_t *self, uint64_t tx);
 
 /* A second life of the coordinator, from the values that were durable. */
 void world_restart_replica (world_t *self);

@@ -1,0 +1,472 @@
+/*
+ * An agent: statements and requests that it refuses, answers that come late, what an operator may decide
+ * there.
+ */
+#include "txc_test.h"
+
+#include "base/txc_blob.h"
+#include "base/txc_mem.h"
+#include "core_world.h"
+
+static world_t s_world;
+
+static int s_setup (void **state)
+{
+    *state = &s_world;
+    world_open (&s_world);
+    return 0;
+}
+
+static int s_teardown (void **state)
+{
+    world_close (*state);
+    return 0;
+}
+
+static uint64_t s_transfer (world_t *w)
+{
+    uint64_t tx = world_begin (w);
+    assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_OK);
+    assert_int_equal (world_exec (w, tx, "bank_my", 0), TXC_OK);
+    return tx;
+}
+
+static unsigned s_count (const world_t *w, const char *word)
+{
+    unsigned count = 0;
+    size_t size = strlen (word);
+    for (const char *at = w->trace; (at = strstr (at, word)) != NULL; at += size)
+        count += (at == w->trace || at[-1] == ' ') && at[size] == ' ';
+    return count;
+}
+
+static txc_agent_status_t s_status (const world_t *w)
+{
+    txc_agent_status_t status;
+    txc_agent_status (w->agent, &status);
+    return status;
+}
+
+/* A first statement as a client of this group would send it, in a transaction that nobody else uses. */
+static txc_msg_t s_statement (world_t *w, uint64_t n)
+{
+    txc_session_status_t session;
+    txc_session_status (w->session, &session);
+    txc_msg_t message = {.type = TXC_MSG_EXEC,
+                         .gtrid = {session.cluster, session.session, n, TXC_MODE_2PC},
+                         .origin = 77,
+                         .seq = 1,
+                         .incarnation = s_status (w).incarnation,
+                         .rm = "bank_pg"};
+    return message;
+}
+
+/* What a statement is answered; TXC_PENDING: nothing (yet). */
+static int s_exec (world_t *w, txc_msg_t message)
+{
+    message.body = txc_blob_new ("x", 1);
+    w->last[TXC_MSG_EXEC_REPLY] = (txc_msg_t){.code = TXC_PENDING};
+    world_forge (w, 'A', message);
+    txc_blob_destroy (&message.body);
+    return w->last[TXC_MSG_EXEC_REPLY].code;
+}
+
+static int s_end (world_t *w, txc_msg_type_t type, txc_msg_t statement, uint64_t token, uint32_t count)
+{
+    txc_msg_t message = {.type = (uint8_t) type, .gtrid = statement.gtrid, .token = token, .count = count};
+    memcpy (message.rm, statement.rm, sizeof message.rm);
+    w->last[TXC_MSG_BRANCH_ENDED] = (txc_msg_t){.code = TXC_PENDING};
+    world_forge (w, 'A', message);
+    return w->last[TXC_MSG_BRANCH_ENDED].code;
+}
+
+/* --- statements --------------------------------------------------------------------- */
+
+static void first_statements_that_may_not_begin_are_refused (void **state)
+{
+    world_t *w = *state;
+    txc_msg_t good = s_statement (w, 100), bad = good;
+    bad.token = 5;
+    assert_int_equal (s_exec (w, bad), TXC_ENOTA);
+    bad = good;
+    bad.incarnation++;
+    assert_int_equal (s_exec (w, bad), TXC_ENOTA);
+    bad = good;
+    bad.seq = 2;
+    assert_int_equal (s_exec (w, bad), TXC_ENOTA);
+    bad = good;
+    bad.gtrid.cluster++;
+    assert_int_equal (s_exec (w, bad), TXC_EFOREIGN);
+    bad = good;
+    strcpy (bad.rm, "bank_xy");
+    assert_int_equal (s_exec (w, bad), TXC_ENORM);
+    assert_int_equal (s_status (w).active, 0);
+    assert_int_equal (s_exec (w, good), TXC_OK);
+    assert_int_equal (s_status (w).active, 1);
+    assert_int_equal (s_exec (w, good), TXC_OK); /* repeated: answered, not run again */
+    assert_int_equal (w->last[TXC_MSG_EXEC_REPLY].count, 1);
+    bad = good;
+    bad.origin++;
+    assert_int_equal (s_exec (w, bad), TXC_ENOTA); /* another one's first statement for the same branch */
+    world_agent_event (w, (txc_agent_event_t){.type = TXC_AGENT_DRAIN});
+    assert_int_equal (s_exec (w, s_statement (w, 101)), TXC_EOVERLOAD);
+}
+
+static void a_window_that_was_passed_begins_no_branch (void **state)
+{
+    world_t *w = *state;
+    txc_msg_t later = s_statement (w, 120);
+    later.low = 110;
+    assert_int_equal (s_exec (w, later), TXC_OK);
+    assert_int_equal (s_exec (w, s_statement (w, 109)), TXC_ENOTA);
+    assert_int_equal (s_exec (w, s_statement (w, 110)), TXC_OK);
+}
+
+static void branches_are_limited_for_each_resource_manager (void **state)
+{
+    world_t *w = *state;
+    for (uint64_t n = 0; n < 100; n++) /* the default */
+        assert_int_equal (s_exec (w, s_statement (w, 200 + n)), TXC_OK);
+    txc_msg_t more = s_statement (w, 300);
+    assert_int_equal (s_exec (w, more), TXC_EOVERLOAD);
+    assert_int_equal (s_status (w).active, 100);
+    txc_msg_t other = more;
+    strcpy (other.rm, "bank_my");
+    assert_int_equal (s_exec (w, other), TXC_OK);
+    txc_msg_t first = s_statement (w, 200);
+    assert_int_equal (s_exec (w, first), TXC_OK); /* repeated */
+    assert_int_equal (s_end (w, TXC_MSG_BRANCH_ROLLBACK, first, w->last[TXC_MSG_EXEC_REPLY].token, 0),
+                      TXC_ROLLED_BACK);
+    assert_int_equal (s_exec (w, more), TXC_OK);
+}
+
+static void statements_at_one_branch_wait_up_to_a_limit (void **state)
+{
+    world_t *w = *state;
+    txc_msg_t statement = s_statement (w, 100);
+    assert_int_equal (s_exec (w, statement), TXC_OK);
+    statement.token = w->last[TXC_MSG_EXEC_REPLY].token;
+    statement.acked = 1;
+    w->status[TXC_WORK_EXEC][0] = WORLD_HOLD;
+    for (statement.seq = 2; statement.seq < 2 + 64; statement.seq++)
+        assert_int_equal (s_exec (w, statement), TXC_PENDING);
+    assert_int_equal (s_exec (w, statement), TXC_EOVERLOAD);
+    w->status[TXC_WORK_EXEC][0] = TXC_WORK_OK;
+    w->trace[0] = '\0';
+    world_answer (w, TXC_WORK_OK);
+    assert_int_equal (s_count (w, "EXEC_REPLY"), 64); /* in order, one after the other */
+    assert_int_equal (w->last[TXC_MSG_EXEC_REPLY].count, 65);
+    statement.acked = 64;
+    assert_int_equal (s_exec (w, statement), TXC_OK);
+    statement.seq = 65;
+    assert_int_equal (s_exec (w, statement), TXC_OK); /* its answer is still kept */
+    statement.seq = 64;
+    assert_int_equal (s_exec (w, statement), TXC_PENDING); /* this one was acknowledged: overtaken */
+    statement.origin++;
+    statement.seq = 1;
+    assert_int_equal (s_exec (w, statement), TXC_OK); /* of another process: numbered by itself */
+    statement.seq = 3;
+    assert_int_equal (s_exec (w, statement), TXC_PENDING); /* its second one is missing */
+}
+
+static void answers_of_other_processes_are_not_acknowledged (void **state)
+{
+    world_t *w = *state;
+    txc_msg_t mine = s_statement (w, 100);
+    assert_int_equal (s_exec (w, mine), TXC_OK);
+    mine.token = w->last[TXC_MSG_EXEC_REPLY].token;
+    txc_msg_t other = mine;
+    other.origin++;
+    other.acked = 5;
+    assert_int_equal (s_exec (w, other), TXC_OK);
+    assert_int_equal (s_exec (w, mine), TXC_OK);
+    assert_int_equal (w->last[TXC_MSG_EXEC_REPLY].count, 1); /* the answer that was kept */
+}
+
+static void a_branch_that_ends_takes_no_statement (void **state)
+{
+    world_t *w = *state;
+    txc_msg_t statement = s_statement (w, 100);
+    assert_int_equal (s_exec (w, statement), TXC_OK);
+    uint64_t token = w->last[TXC_MSG_EXEC_REPLY].token;
+    w->status[TXC_WORK_ROLLBACK][0] = WORLD_HOLD;
+    assert_int_equal (s_end (w, TXC_MSG_BRANCH_ROLLBACK, statement, token, 1), TXC_PENDING);
+    statement.token = token;
+    statement.seq = 2;
+    assert_int_equal (s_exec (w, statement), TXC_EBRANCH);
+    assert_int_equal (s_end (w, TXC_MSG_BRANCH_ROLLBACK, statement, token, 1), TXC_PENDING); /* repeated */
+    world_answer (w, TXC_WORK_OK);
+    assert_int_equal (w->last[TXC_MSG_BRANCH_ENDED].code, TXC_ROLLED_BACK);
+    assert_int_equal (s_exec (w, statement), TXC_EBRANCH);
+    assert_int_equal (s_end (w, TXC_MSG_BRANCH_ROLLBACK, statement, token, 1), TXC_ROLLED_BACK);
+    assert_int_equal (s_end (w, TXC_MSG_BRANCH_ROLLBACK, statement, token + 1, 1), TXC_ENOTA);
+}
+
+/* --- one phase -------------------------------------------------------------------------- */
+
+static void a_one_phase_commit_names_what_the_branch_ran (void **state)
+{
+    world_t *w = *state;
+    txc_msg_t statement = s_statement (w, 100);
+    assert_int_equal (s_exec (w, statement), TXC_OK);
+    assert_int_equal (s_end (w, TXC_MSG_BRANCH_COMMIT, statement, w->last[TXC_MSG_EXEC_REPLY].token, 2),
+                      TXC_ROLLED_BACK);
+    statement = s_statement (w, 101);
+    assert_int_equal (s_exec (w, statement), TXC_OK);
+    uint64_t token = w->last[TXC_MSG_EXEC_REPLY].token;
+    assert_int_equal (s_end (w, TXC_MSG_BRANCH_COMMIT, statement, token, 1), TXC_OK);
+    assert_int_equal (s_end (w, TXC_MSG_BRANCH_COMMIT, statement, token, 1), TXC_OK);
+    assert_int_equal (s_end (w, TXC_MSG_BRANCH_ROLLBACK, statement, token, 1), TXC_OK); /* too late */
+}
+
+static void a_one_phase_commit_of_an_unknown_branch_rests_on_evidence_only (void **state)
+{
+    world_t *w = *state;
+    txc_msg_t statement = s_statement (w, 100);
+    assert_int_equal (s_end (w, TXC_MSG_BRANCH_COMMIT, statement, 5, 1), TXC_UNKNOWN); /* it has none */
+    txc_msg_t commit = {.type = TXC_MSG_BRANCH_COMMIT,
+                        .gtrid = statement.gtrid,
+                        .rm = "bank_pg",
+                        .count = 1,
+                        .evidence = "seen"};
+    world_forge (w, 'A', commit); /* without a token */
+    assert_int_equal (w->last[TXC_MSG_BRANCH_ENDED].code, TXC_UNKNOWN);
+    commit.token = 6;
+    w->status[TXC_WORK_EVIDENCE][0] = TXC_WORK_OK;
+    world_forge (w, 'A', commit);
+    assert_int_equal (w->last[TXC_MSG_BRANCH_ENDED].code, TXC_OK);
+    commit.token = 7;
+    w->status[TXC_WORK_EVIDENCE][0] = TXC_WORK_ROLLED_BACK;
+    world_forge (w, 'A', commit);
+    assert_int_equal (w->last[TXC_MSG_BRANCH_ENDED].code, TXC_ROLLED_BACK);
+    for (uint64_t n = 0; n < 100; n++)
+        assert_int_equal (s_exec (w, s_statement (w, 200 + n)), TXC_OK);
+    commit.token = 8;
+    w->last[TXC_MSG_BRANCH_ENDED] = (txc_msg_t){.code = TXC_PENDING};
+    world_forge (w, 'A', commit); /* no room to look: asked again later */
+    assert_int_equal (w->last[TXC_MSG_BRANCH_ENDED].code, TXC_PENDING);
+}
+
+/* --- prepare --------------------------------------------------------------------------------- */
+
+static void a_failed_branch_votes_no_even_if_asked_at_once (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = s_transfer (w);
+    w->drop = TXC_MSG_EXEC_REPLY;
+    w->status[TXC_WORK_EXEC][0] = WORLD_HOLD;
+    assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_PENDING);
+    txc_msg_t prepare = {.type = TXC_MSG_PREPARE,
+                         .gtrid = w->held.gtrid,
+                         .token = w->held.token,
+                         .rm = "bank_pg",
+                         .epoch = s_status (w).epoch,
+                         .count = 1};
+    world_forge (w, 'A', prepare); /* while a statement runs */
+    w->trace[0] = '\0';
+    world_answer (w, TXC_WORK_OK);
+    assert_int_equal (w->last[TXC_MSG_VOTE].vote, TXC_VOTE_NO);
+    assert_int_equal (s_count (w, "*PREPARE"), 0);
+    assert_int_equal (s_count (w, "*ROLLBACK"), 1);
+}
+
+static void numbers_of_branches_are_told_by_their_state (void **state)
+{
+    world_t *w = *state;
+    assert_int_equal (s_status (w).active + s_status (w).prepared, 0);
+    uint64_t tx = s_transfer (w);
+    assert_int_equal (s_status (w).active, 2);
+    w->status[TXC_WORK_PREPARE][0] = TXC_WORK_READ_ONLY;
+    w->drop = TXC_MSG_VOTE;
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    assert_int_equal (s_status (w).active, 0);
+    assert_int_equal (s_status (w).prepared, 2);
+    w->drop = 0;
+    w->status[TXC_WORK_COMMIT][1] = TXC_WORK_RETRY;
+    world_pass (w, 1000);
+    assert_int_equal (s_status (w).prepared, 1); /* committing */
+    w->status[TXC_WORK_COMMIT][1] = TXC_WORK_OK;
+    world_pass (w, 3000);
+    assert_int_equal (s_status (w).active + s_status (w).prepared, 0);
+    w->status[TXC_WORK_PREPARE][1] = TXC_WORK_LOST;
+    w->status[TXC_WORK_FENCE_AND_LOOK][1] = TXC_WORK_RETRY;
+    world_commit (w, s_transfer (w));
+    assert_int_equal (s_status (w).prepared, 2); /* one is being looked for */
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static void what_does_not_work_is_tried_less_and_less_often (void **state)
+{
+    world_t *w = *state;
+    w->status[TXC_WORK_SCAN][0] = TXC_WORK_LOST;
+    world_pass (w, 11000);
+    w->trace[0] = '\0';
+    world_pass (w, 60000);
+    unsigned scans = s_count (w, "*SCAN");
+    assert_in_range (scans, 12, 100); /* six of them are those of the other one, which goes well */
+    w->status[TXC_WORK_SCAN][0] = TXC_WORK_OK;
+    world_pass (w, 30000);
+
+    uint64_t tx = s_transfer (w);
+    w->status[TXC_WORK_COMMIT][1] = TXC_WORK_RETRY;
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    w->trace[0] = '\0';
+    world_pass (w, 1000);
+    assert_in_range (s_count (w, "*COMMIT"), 3, 8);
+    w->trace[0] = '\0';
+    world_pass (w, 60000);
+    assert_in_range (s_count (w, "*COMMIT"), 25, 40);
+}
+
+static void a_branch_in_doubt_asks_less_and_less_often (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = s_transfer (w);
+    w->drop = TXC_MSG_VOTE;
+    assert_int_equal (
+        world_code (w, (txc_session_event_t){.op = TXC_OP_COMMIT, .tx = tx, .timeout_ms = 1000}),
+        TXC_PENDING);
+    w->trace[0] = '\0';
+    world_pass (w, 4500);
+    assert_in_range (s_count (w, "INQUIRY"), 2, 4);
+}
+
+/* --- operators ----------------------------------------------------------------------------------- */
+
+static void s_operate (world_t *w, txc_gtrid_t gtrid, const char *rm, uint64_t token, txc_vote_t verdict)
+{
+    txc_agent_event_t event = {
+        .type = TXC_AGENT_OPERATOR, .vote = (uint8_t) verdict, .gtrid = gtrid, .token = token};
+    txc_copy_text (event.rm, sizeof event.rm, rm);
+    world_agent_event (w, event);
+}
+
+static void an_operator_ends_only_what_is_in_doubt (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = s_transfer (w);
+    txc_gtrid_t gtrid = world_gtrid (w, tx);
+    w->drop = TXC_MSG_VOTE;
+    w->trace[0] = '\0';
+    s_operate (w, gtrid, "bank_pg", w->last[TXC_MSG_EXEC_REPLY].token, TXC_VOTE_NO); /* of the other branch */
+    assert_int_equal (s_count (w, "*ROLLBACK"), 0);
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    uint64_t commit = w->operation, token = w->last[TXC_MSG_VOTE].token; /* bank_my's */
+    assert_string_equal (w->last[TXC_MSG_VOTE].rm, "bank_my");
+    s_operate (w, gtrid, "bank_xy", token, TXC_VOTE_NO);
+    s_operate (w, gtrid, "bank_my", token + 1, TXC_VOTE_NO);
+    assert_int_equal (s_count (w, "*ROLLBACK"), 0);
+    w->status[TXC_WORK_ROLLBACK][1] = WORLD_HOLD;
+    s_operate (w, gtrid, "bank_my", token, TXC_VOTE_NO);
+    s_operate (w, gtrid, "bank_my", token, TXC_VOTE_YES); /* it is being ended already */
+    assert_int_equal (s_count (w, "*ROLLBACK") + s_count (w, "*COMMIT"), 1);
+    w->status[TXC_WORK_ROLLBACK][1] = TXC_WORK_OK;
+    world_answer (w, TXC_WORK_OK);
+    assert_int_equal (s_status (w).heuristics, 1);
+    w->drop = 0;
+    world_pass (w, 8000);
+    assert_int_equal (w->codes[commit], TXC_ROLLED_BACK); /* it never voted: no damage */
+}
+
+static void an_operators_commit_against_a_rollback_is_mixed (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = s_transfer (w);
+    w->drop = TXC_MSG_VOTE;
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    uint64_t commit = w->operation;
+    s_operate (w, world_gtrid (w, tx), "bank_my", w->last[TXC_MSG_VOTE].token, TXC_VOTE_YES);
+    assert_int_equal (s_status (w).heuristics, 1);
+    w->trace[0] = '\0';
+    world_pass (w, 8000);
+    w->drop = 0;
+    world_pass (w, 8000);
+    assert_int_equal (s_count (w, "+ABORT"), 1);
+    assert_int_equal (s_count (w, "+HEURISTIC"), 1);
+    assert_true (w->codes[commit] == TXC_ROLLED_BACK || w->codes[commit] == TXC_MIXED);
+    assert_int_equal (
+        world_code (w, (txc_session_event_t){.op = TXC_OP_OUTCOME, .gtrid = world_gtrid (w, tx)}),
+        w->codes[commit]);
+}
+
+/* --- leaders --------------------------------------------------------------------------------------- */
+
+static void a_welcome_that_tells_nothing_is_dropped (void **state)
+{
+    world_t *w = *state;
+    txc_agent_status_t status = s_status (w);
+    txc_msg_t welcome = {
+        .type = TXC_MSG_AGENT_WELCOME, .epoch = status.epoch, .cluster = status.cluster, .high_slot = 1000};
+    txc_msg_t bad = welcome;
+    bad.code = TXC_ELOCKED;
+    bad.epoch.round++;
+    world_forge (w, 'A', bad);
+    bad = welcome;
+    bad.cluster = 0;
+    bad.epoch.round++;
+    world_forge (w, 'A', bad);
+    bad = welcome;
+    bad.epoch.round--;
+    bad.cluster++;
+    world_forge (w, 'A', bad);
+    assert_int_equal (s_status (w).dropped, status.dropped + 3);
+    assert_false (s_status (w).latched);
+    assert_true (s_status (w).registered);
+    bad = welcome;
+    bad.cluster++; /* another group, in the same epoch */
+    world_forge (w, 'A', bad);
+    assert_true (s_status (w).latched && txc_agent_is_latched (w->agent));
+    assert_int_equal (s_exec (w, s_statement (w, 100)), TXC_ELOGLOSS);
+    world_agent_event (w, (txc_agent_event_t){.type = TXC_AGENT_ACCEPT_LOG});
+    world_pass (w, 3000);
+    assert_false (s_status (w).latched);
+    assert_int_equal (world_commit (w, s_transfer (w)), TXC_OK);
+}
+
+static void a_newer_leader_is_obeyed_only_once_it_welcomed (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = s_transfer (w);
+    w->drop = TXC_MSG_PREPARE;
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    w->drop = TXC_MSG_AGENT_HELLO;
+    txc_msg_t prepare = w->last[TXC_MSG_PREPARE];
+    prepare.epoch.round++;
+    prepare.count = 1;
+    w->trace[0] = '\0';
+    world_forge (w, 'A', prepare);
+    prepare.epoch.round -= 2;
+    world_forge (w, 'A', prepare);
+    assert_int_equal (s_count (w, "*PREPARE"), 0);
+    assert_false (s_status (w).registered);
+    assert_int_equal (s_exec (w, s_statement (w, 100)), TXC_ENOTREADY);
+    w->drop = 0;
+    world_pass (w, 6000);
+    assert_true (s_status (w).registered);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST (first_statements_that_may_not_begin_are_refused),
+        TEST (a_window_that_was_passed_begins_no_branch),
+        TEST (branches_are_limited_for_each_resource_manager),
+        TEST (statements_at_one_branch_wait_up_to_a_limit),
+        TEST (answers_of_other_processes_are_not_acknowledged),
+        TEST (a_branch_that_ends_takes_no_statement),
+        TEST (a_one_phase_commit_names_what_the_branch_ran),
+        TEST (a_one_phase_commit_of_an_unknown_branch_rests_on_evidence_only),
+        TEST (a_failed_branch_votes_no_even_if_asked_at_once),
+        TEST (numbers_of_branches_are_told_by_their_state),
+        TEST (what_does_not_work_is_tried_less_and_less_often),
+        TEST (a_branch_in_doubt_asks_less_and_less_often),
+        TEST (an_operator_ends_only_what_is_in_doubt),
+        TEST (an_operators_commit_against_a_rollback_is_mixed),
+        TEST (a_welcome_that_tells_nothing_is_dropped),
+        TEST (a_newer_leader_is_obeyed_only_once_it_welcomed),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
