@@ -87,6 +87,17 @@ static void read_only_transaction_logs_nothing (void **state)
     assert_int_equal (s_count (world, "*COMMIT"), 2); /* ended, after all votes were in */
 }
 
+static void read_only_branch_of_a_rollback_is_rolled_back (void **state)
+{
+    world_t *world = *state;
+    world->status[TXC_WORK_PREPARE][0] = TXC_WORK_READ_ONLY;
+    world->status[TXC_WORK_PREPARE][1] = TXC_WORK_ROLLED_BACK;
+    uint64_t tx = s_transfer (world);
+    assert_int_equal (world_commit (world, tx), TXC_ROLLED_BACK);
+    assert_int_equal (s_count (world, "*ROLLBACK"), 1);
+    assert_int_equal (s_count (world, "*COMMIT"), 0);
+}
+
 static void final_no_rolls_back_without_a_record (void **state)
 {
     world_t *world = *state;
@@ -94,6 +105,7 @@ static void final_no_rolls_back_without_a_record (void **state)
     uint64_t tx = s_transfer (world);
     world->trace[0] = '\0';
     assert_int_equal (world_commit (world, tx), TXC_ROLLED_BACK);
+    assert_int_equal (world->errors[world->operation].code, TXC_ERM); /* the resource manager's own */
     assert_null (strchr (world->trace, '+'));
     assert_int_equal (s_count (world, "*ROLLBACK"), 1);
 }
@@ -127,6 +139,7 @@ static void failed_statement_leaves_only_rollback (void **state)
     assert_int_equal (world_exec (world, tx, "bank_my", 0), TXC_ERM);
     world->status[TXC_WORK_EXEC][1] = TXC_WORK_OK;
     assert_int_equal (world_exec (world, tx, "bank_my", 0), TXC_EBRANCH);
+    assert_int_equal (world->errors[world->operation].code, TXC_ERM); /* the cause */
     assert_int_equal (world_commit (world, tx), TXC_ROLLED_BACK);
     assert_int_equal (s_count (world, "COMMIT"), 0);
 }
@@ -226,6 +239,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (one_branch_commits_in_one_phase_without_the_coordinator, s_setup,
                                          s_teardown),
         cmocka_unit_test_setup_teardown (read_only_transaction_logs_nothing, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown (read_only_branch_of_a_rollback_is_rolled_back, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (final_no_rolls_back_without_a_record, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (absence_after_a_lost_prepare_is_no_final_no, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown (prepared_behind_a_lost_connection_still_commits, s_setup,

@@ -424,6 +424,23 @@ static void a_welcome_that_tells_nothing_is_dropped (void **state)
     assert_int_equal (world_commit (w, s_transfer (w)), TXC_OK);
 }
 
+static void how_far_the_log_goes_is_remembered (void **state)
+{
+    world_t *w = *state;
+    txc_agent_status_t status = s_status (w);
+    txc_msg_t welcome = {
+        .type = TXC_MSG_AGENT_WELCOME, .epoch = status.epoch, .cluster = status.cluster, .high_slot = 1000};
+    w->drop = TXC_MSG_AGENT_WELCOME; /* the real ones */
+    world_forge (w, 'A', welcome);
+    world_pass (w, 1500);
+    assert_int_equal (w->last[TXC_MSG_AGENT_HELLO].high_slot, 1000);
+    welcome.high_slot = 500; /* overtaken */
+    world_forge (w, 'A', welcome);
+    world_pass (w, 1500);
+    assert_int_equal (w->last[TXC_MSG_AGENT_HELLO].high_slot, 1000);
+    assert_false (s_status (w).latched);
+}
+
 static void a_newer_leader_is_obeyed_only_once_it_welcomed (void **state)
 {
     world_t *w = *state;
@@ -466,6 +483,7 @@ int main (void)
         TEST (an_operator_ends_only_what_is_in_doubt),
         TEST (an_operators_commit_against_a_rollback_is_mixed),
         TEST (a_welcome_that_tells_nothing_is_dropped),
+        TEST (how_far_the_log_goes_is_remembered),
         TEST (a_newer_leader_is_obeyed_only_once_it_welcomed),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

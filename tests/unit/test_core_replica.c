@@ -79,6 +79,18 @@ static int s_commit (world_t *w, txc_gtrid_t gtrid)
     return s_request (w, TXC_MSG_COMMIT, gtrid, 0, 2);
 }
 
+/* What an operator's decision is answered. */
+static int s_resolve (world_t *w, txc_gtrid_t gtrid, txc_vote_t verdict)
+{
+    w->last[TXC_MSG_OUTCOME] = (txc_msg_t){.code = TXC_ENOTA + 1000};
+    world_replica_event (w, (txc_event_t){.type = TXC_EVENT_RESOLVE,
+                                          .gtrid = gtrid,
+                                          .vote = (uint8_t) verdict,
+                                          .route = 5,
+                                          .text = "test"});
+    return w->last[TXC_MSG_OUTCOME].code;
+}
+
 /* --- commit ---------------------------------------------------------------------------- */
 
 static void commits_that_cannot_be_are_refused (void **state)
@@ -374,6 +386,24 @@ static void a_heuristic_against_a_presumed_abort_is_recorded_with_it (void **sta
     assert_int_equal (s_count (w, "+HEURISTIC"), 1);
 }
 
+static void messages_say_how_much_time_is_left (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = s_transfer (w);
+    world_pass (w, 1000);
+    w->drop = TXC_MSG_PHASE2_COMMIT;
+    assert_int_equal (
+        world_code (w, (txc_session_event_t){.op = TXC_OP_COMMIT, .tx = tx, .timeout_ms = 60000}),
+        TXC_PENDING);
+    assert_in_range (w->last[TXC_MSG_PREPARE].timeout_ms, 3000, 4000);
+    world_pass (w, 20000);
+    assert_int_equal (w->last[TXC_MSG_PHASE2_COMMIT].timeout_ms, 0); /* decided: for ever */
+    w->drop = 0;
+    world_pass (w, 6000);
+    s_request (w, TXC_MSG_ROLLBACK, s_free_gtrid (w, 40), 0, 2); /* there was never a time-out */
+    assert_int_equal (w->last[TXC_MSG_PHASE2_ROLLBACK].timeout_ms, 0);
+}
+
 /* --- what may be told, and what the application may still end -------------------------------------- */
 
 static void rollbacks_through_the_group_are_answered_by_what_is_on_record (void **state)
@@ -454,18 +484,32 @@ static void outcomes_of_a_closed_session_stay_until_the_horizon (void **state)
     assert_int_not_equal (s_query (w, ended, 2, 0), TXC_OK);
 }
 
-/* --- operators ----------------------------------------------------------------------------------- */
-
-static int s_resolve (world_t *w, txc_gtrid_t gtrid, txc_vote_t verdict)
+static void what_is_in_flight_keeps_the_outcomes_of_its_closed_session (void **state)
 {
-    w->last[TXC_MSG_OUTCOME] = (txc_msg_t){.code = TXC_ENOTA + 1000};
-    world_replica_event (w, (txc_event_t){.type = TXC_EVENT_RESOLVE,
-                                          .gtrid = gtrid,
-                                          .vote = (uint8_t) verdict,
-                                          .route = 5,
-                                          .text = "test"});
-    return w->last[TXC_MSG_OUTCOME].code;
+    world_t *w = *state;
+    world_close (w);
+    world_open_with (w, &(txc_replica_config_t){.horizon_ms = 10});
+    uint64_t tx = s_transfer (w);
+    w->drop = TXC_MSG_VOTE;
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    w->drop = TXC_MSG_PHASE2_ROLLBACK;
+    s_resolve (w, world_gtrid (w, tx), TXC_VOTE_NO);
+    txc_session_status_t session = s_session (w);
+    txc_msg_t close = {.type = TXC_MSG_SESSION_CLOSE, .session = session.session, .cluster = session.cluster};
+    world_forge (w, 'L', close);
+    world_pass (w, 50);
+    world_forge (w, 'L',
+                 (txc_msg_t){.type = TXC_MSG_SESSION_OPEN, .nonce = 0x123}); /* time is in the records */
+    assert_int_equal (s_status (w).transactions, 1);
+    assert_int_equal (s_status (w).outcomes, 1);
+    w->drop = 0;
+    world_pass (w, 10000);
+    world_forge (w, 'L', (txc_msg_t){.type = TXC_MSG_SESSION_OPEN, .nonce = 0x124});
+    assert_int_equal (s_status (w).transactions, 0);
+    assert_int_equal (s_status (w).outcomes, 0);
 }
+
+/* --- operators ----------------------------------------------------------------------------------- */
 
 static void an_operator_rolls_back_what_is_not_decided (void **state)
 {
@@ -542,9 +586,11 @@ int main (void)
         TEST (only_votes_of_this_epoch_and_branch_count),
         TEST (an_acknowledgement_of_another_epoch_or_state_is_none),
         TEST (a_heuristic_against_a_presumed_abort_is_recorded_with_it),
+        TEST (messages_say_how_much_time_is_left),
         TEST (rollbacks_through_the_group_are_answered_by_what_is_on_record),
         TEST (a_question_settles_only_what_it_may),
         TEST (outcomes_of_a_closed_session_stay_until_the_horizon),
+        TEST (what_is_in_flight_keeps_the_outcomes_of_its_closed_session),
         TEST (an_operator_rolls_back_what_is_not_decided),
         TEST (an_operator_speaks_for_branches_that_do_not_come_back),
         TEST (a_replica_that_does_not_lead_decides_nothing),

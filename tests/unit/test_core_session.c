@@ -173,6 +173,17 @@ static void a_statement_under_way_holds_up_commit_and_export (void **state)
     assert_int_equal (world_commit (w, tx), TXC_OK);
 }
 
+static void a_branch_whose_first_statement_failed_is_rolled_back_by_its_token (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = world_begin (w);
+    w->status[TXC_WORK_EXEC][0] = TXC_WORK_ERROR;
+    assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_ERM);
+    assert_int_not_equal (w->last[TXC_MSG_EXEC_REPLY].token, 0);
+    assert_int_equal (s_op (w, TXC_OP_ROLLBACK, tx), TXC_ROLLED_BACK);
+    assert_int_equal (w->last[TXC_MSG_BRANCH_ROLLBACK].token, w->last[TXC_MSG_EXEC_REPLY].token);
+}
+
 /* --- answers that fit nothing ------------------------------------------------------ */
 
 static void a_reply_of_another_statement_branch_or_process_is_dropped (void **state)
@@ -416,6 +427,7 @@ int main (void)
         TEST (a_rollback_in_the_background_can_be_waited_for_but_not_committed),
         TEST (nothing_begins_while_the_session_closes),
         TEST (a_statement_under_way_holds_up_commit_and_export),
+        TEST (a_branch_whose_first_statement_failed_is_rolled_back_by_its_token),
         TEST (a_reply_of_another_statement_branch_or_process_is_dropped),
         TEST (an_agent_that_cannot_tell_leaves_a_one_phase_commit_unknown),
         TEST (an_outcome_that_is_none_is_not_believed),
