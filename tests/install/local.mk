@@ -10,7 +10,7 @@ endif
 
 installcheck-local:
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' sbindir='$(sbindir)' libdir='$(libdir)' includedir='$(includedir)' \
-		mandir='$(mandir)' pkgdatadir='$(pkgdatadir)' plugindir='$(plugindir)' pkgconfigdir='$(pkgconfigdir)' \
+		mandir='$(mandir)' docdir='$(docdir)' pkgdatadir='$(pkgdatadir)' plugindir='$(plugindir)' pkgconfigdir='$(pkgconfigdir)' \
 		sampledir='$(sampledir)' unitdir='$(systemdsystemunitdir)' sysusersdir='$(sysusersdir)' \
 		plugins='$(INSTALLED_PLUGINS)' CC='$(CC)' CFLAGS='$(CFLAGS) $(AM_LDFLAGS)' PKG_CONFIG='$(PKG_CONFIG)' \
 		bash '$(srcdir)/tests/install/check' '$(srcdir)'

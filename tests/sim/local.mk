@@ -24,4 +24,4 @@ tests_sim_txsim_LDADD = tests/sim/libcoremutants.la src/wire/libwire.la src/log/
 # A short range for make check; contrib/check runs a longer one.
 TESTS += tests/sim/short.sh
 check_SCRIPTS += tests/sim/short.sh
-EXTRA_DIST += tests/sim/short.sh tests/sim/mutants
+EXTRA_DIST += tests/sim/short.sh tests/sim/mutants tests/sim/flips
