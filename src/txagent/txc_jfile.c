@@ -160,7 +160,8 @@ uint64_t txc_jfile_durable (txc_jfile_t *self)
         slot = self->waiting[done].slot;
     }
     self->n_waiting -= done;
-    memmove (self->waiting, self->waiting + done, self->n_waiting * sizeof *self->waiting);
+    if (done)
+        memmove (self->waiting, self->waiting + done, self->n_waiting * sizeof *self->waiting);
     return slot;
 }
 
