@@ -31,6 +31,7 @@ static void s_post (world_t *self, int to, const txc_msg_t *message)
     self->last[message->type].body = NULL;
     self->last[message->type].error = NULL;
     self->last[message->type].n_branches = self->last[message->type].n_entries = 0;
+    self->last[message->type].n_members = 0;
     if (message->type == self->drop) {
         self->dropped++;
         return;
