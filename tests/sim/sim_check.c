@@ -210,12 +210,13 @@ static void s_phase2_done (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
     /* Where only the journal can tell, a commit that was tried before counts. */
     bool tried = branch->rm->kind == SIM_RM_MYSQL && branch->operated &&
                  (branch->commits_lost > 0 || branch->session_life != agent->proc.life);
-    /* What an operator rolled back may come back with a crash, and be rolled back again. */
-    bool again = branch->operated && branch->reappeared && tx->logged_end;
+    /* Once it has ended, an old question about what an operator had rolled back may be answered by "roll
+     * back", which is acknowledged; nobody counts that any more. */
+    bool over = branch->operated && tx->logged_end;
     /* It was committed, then the server fell back to a standby that had not seen it.  Nobody was wrong; the
      * scan will find the branch, and in-doubt-for-ever sees to it that it ends. */
     bool fell_back = branch->identity_lost && branch->reappeared;
-    if (commit && branch->state != SIM_BRANCH_COMMITTED && !tried && !again && !fell_back)
+    if (commit && branch->state != SIM_BRANCH_COMMITTED && !tried && !over && !fell_back)
         sim_violation (sim, "done-not-committed", "%s at %s is acknowledged, it is not committed",
                        s_gtrid (&message->gtrid), message->rm);
     if (!commit && branch->state == SIM_BRANCH_PREPARED && !branch->reappeared && !branch->op_pending)
