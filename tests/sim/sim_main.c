@@ -89,7 +89,7 @@ static unsigned s_summary (const sim_stats_t *stats)
         stats->commits, stats->one_phase, stats->aborts, stats->read_only, stats->heuristic, stats->unknown);
     printf ("faults:\n");
     for (int i = 0; i < SIM_FAULTS; i++) {
-        printf ("  %10" PRIu64 "  %s\n", stats->faults[i], sim_fault_text (i));
+        printf ("  %10" PRIu64 "  %s\n", stats->faults[i], sim_fault_text ((sim_fault_t) i));
         missing += stats->faults[i] == 0;
     }
     s_print_transitions (txc_gtx_transitions());
