@@ -2,7 +2,9 @@
  * client_stress - transfers between keys of two in-memory resource managers, by threads that share one
  * client.
  *
- * usage: client_stress THREADS TRANSFERS
+ * usage: client_stress THREADS TRANSFERS [FILE]
+ *
+ * Each thread commits that many, and goes on until FILE exists if one is named.
  *
  * Every transaction is settled, whatever happens to the daemons meanwhile: what the library calls unknown is
  * asked about until it is known.  Each commits "add K -1" at mem_a, "add K 1" at mem_b, and "add count 1" at
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <txcoord/txcoord.h>
 
@@ -24,6 +27,7 @@ enum { KEYS = 8, TRIES = 400, PAUSE_MS = 50 };
 
 static txc_client_t *s_client;
 static int s_transfers;
+static const char *s_until; /* a file; NULL: none is waited for */
 static atomic_int s_committed, s_wrong;
 
 static int s_add (txc_tx_t *tx, const char *rm, const char *key, const char *delta)
@@ -62,7 +66,7 @@ static int s_attempt (int number)
 static void *s_thread (void *arg)
 {
     int number = *(int *) arg;
-    for (int i = 0; i < s_transfers; i++) {
+    for (int i = 0; i < s_transfers || (s_until && access (s_until, F_OK) != 0); i++) {
         int result = 0;
         for (int tries = 0; tries < TRIES && (result = s_attempt (number + i)) == 0; tries++)
             poll (NULL, 0, PAUSE_MS); /* a daemon is down, or a deadlock: again, a little later */
@@ -76,11 +80,12 @@ static void *s_thread (void *arg)
 
 int main (int argc, char **argv)
 {
-    int n = argc == 3 ? atoi (argv[1]) : 0;
+    int n = argc == 3 || argc == 4 ? atoi (argv[1]) : 0;
     const char *endpoints = getenv ("TXCOORD");
     if (n < 1 || n > 64 || !endpoints)
         return 2;
     s_transfers = atoi (argv[2]);
+    s_until = argc == 4 ? argv[3] : NULL;
     s_client = txc_client_new (endpoints, NULL);
     if (!s_client) {
         fprintf (stderr, "%s\n", txc_last_error().text);
