@@ -33,7 +33,6 @@ static void s_post (world_t *self, int to, const txc_msg_t *message)
     self->last[message->type].body = NULL;
     self->last[message->type].error = NULL;
     self->last[message->type].n_branches = self->last[message->type].n_entries = 0;
-    self->last[message->type].n_members = 0;
     if (message->type == self->drop) {
         self->dropped++;
         return;
@@ -335,4 +334,40 @@ void world_close (world_t *self)
     }
     for (unsigned i = 0; i < sizeof self->bodies / sizeof *self->bodies; i++)
         txc_blob_destroy (&self->bodies[i]);
+}
+
+/* --- what the tests share ---------------------------------------------------------- */
+
+int world_setup (void **state)
+{
+    static world_t world;
+    *state = &world;
+    world_open (&world);
+    return 0;
+}
+
+int world_teardown (void **state)
+{
+    world_close (*state);
+    return 0;
+}
+
+uint64_t world_transfer (world_t *self)
+{
+    uint64_t tx = world_begin (self);
+    TXC_ASSERT (tx != 0);
+    int rc = world_exec (self, tx, "bank_pg", 0);
+    TXC_ASSERT (rc == TXC_OK);
+    rc = world_exec (self, tx, "bank_my", 0);
+    TXC_ASSERT (rc == TXC_OK);
+    return tx;
+}
+
+unsigned world_count (const world_t *self, const char *word)
+{
+    unsigned count = 0;
+    size_t size = strlen (word);
+    for (const char *at = self->trace; (at = strstr (at, word)) != NULL; at += size)
+        count += (at == self->trace || at[-1] == ' ') && at[size] == ' ';
+    return count;
 }

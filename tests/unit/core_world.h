@@ -44,6 +44,10 @@ typedef struct world {
     char trace[WORLD_TRACE]; /* messages, records and work, a word each */
 } world_t;
 
+/* Fixtures for cmocka: a world of its own for each test, as *state. */
+int world_setup (void **state);
+int world_teardown (void **state);
+
 /* limits may be NULL. */
 void world_open_with (world_t *self, const txc_replica_config_t *limits);
 void world_open (world_t *self);
@@ -59,6 +63,12 @@ uint64_t world_do (world_t *self, txc_session_event_t event);
 uint64_t world_begin (world_t *self);
 int world_exec (world_t *self, uint64_t tx, const char *rm, uint32_t flags);
 int world_commit (world_t *self, uint64_t tx);
+
+/* A transaction with a statement at each resource manager. */
+uint64_t world_transfer (world_t *self);
+
+/* How often the trace has this word. */
+unsigned world_count (const world_t *self, const char *word);
 
 /* The code with which an operation completed, TXC_PENDING if it has not. */
 int world_code (world_t *self, txc_session_event_t event);

@@ -8,38 +8,6 @@
 #include "base/txc_mem.h"
 #include "core_world.h"
 
-static world_t s_world;
-
-static int s_setup (void **state)
-{
-    *state = &s_world;
-    world_open (&s_world);
-    return 0;
-}
-
-static int s_teardown (void **state)
-{
-    world_close (*state);
-    return 0;
-}
-
-static uint64_t s_transfer (world_t *w)
-{
-    uint64_t tx = world_begin (w);
-    assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_OK);
-    assert_int_equal (world_exec (w, tx, "bank_my", 0), TXC_OK);
-    return tx;
-}
-
-static unsigned s_count (const world_t *w, const char *word)
-{
-    unsigned count = 0;
-    size_t size = strlen (word);
-    for (const char *at = w->trace; (at = strstr (at, word)) != NULL; at += size)
-        count += (at == w->trace || at[-1] == ' ') && at[size] == ' ';
-    return count;
-}
-
 static txc_agent_status_t s_status (const world_t *w)
 {
     txc_agent_status_t status;
@@ -154,7 +122,7 @@ static void statements_at_one_branch_wait_up_to_a_limit (void **state)
     w->status[TXC_WORK_EXEC][0] = TXC_WORK_OK;
     w->trace[0] = '\0';
     world_answer (w, TXC_WORK_OK);
-    assert_int_equal (s_count (w, "EXEC_REPLY"), 64); /* in order, one after the other */
+    assert_int_equal (world_count (w, "EXEC_REPLY"), 64); /* in order, one after the other */
     assert_int_equal (w->last[TXC_MSG_EXEC_REPLY].count, 65);
     statement.acked = 64;
     assert_int_equal (s_exec (w, statement), TXC_OK);
@@ -252,7 +220,7 @@ static void a_one_phase_commit_of_an_unknown_branch_rests_on_evidence_only (void
 static void a_failed_branch_votes_no_even_if_asked_at_once (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_EXEC_REPLY;
     w->status[TXC_WORK_EXEC][0] = WORLD_HOLD;
     assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_PENDING);
@@ -266,15 +234,15 @@ static void a_failed_branch_votes_no_even_if_asked_at_once (void **state)
     w->trace[0] = '\0';
     world_answer (w, TXC_WORK_OK);
     assert_int_equal (w->last[TXC_MSG_VOTE].vote, TXC_VOTE_NO);
-    assert_int_equal (s_count (w, "*PREPARE"), 0);
-    assert_int_equal (s_count (w, "*ROLLBACK"), 1);
+    assert_int_equal (world_count (w, "*PREPARE"), 0);
+    assert_int_equal (world_count (w, "*ROLLBACK"), 1);
 }
 
 static void numbers_of_branches_are_told_by_their_state (void **state)
 {
     world_t *w = *state;
     assert_int_equal (s_status (w).active + s_status (w).prepared, 0);
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     assert_int_equal (s_status (w).active, 2);
     w->status[TXC_WORK_PREPARE][0] = TXC_WORK_READ_ONLY;
     w->drop = TXC_MSG_VOTE;
@@ -290,7 +258,7 @@ static void numbers_of_branches_are_told_by_their_state (void **state)
     assert_int_equal (s_status (w).active + s_status (w).prepared, 0);
     w->status[TXC_WORK_PREPARE][1] = TXC_WORK_LOST;
     w->status[TXC_WORK_FENCE_AND_LOOK][1] = TXC_WORK_RETRY;
-    world_commit (w, s_transfer (w));
+    world_commit (w, world_transfer (w));
     assert_int_equal (s_status (w).prepared, 2); /* one is being looked for */
 }
 
@@ -303,33 +271,33 @@ static void what_does_not_work_is_tried_less_and_less_often (void **state)
     world_pass (w, 11000);
     w->trace[0] = '\0';
     world_pass (w, 60000);
-    unsigned scans = s_count (w, "*SCAN");
+    unsigned scans = world_count (w, "*SCAN");
     assert_in_range (scans, 12, 100); /* six of them are those of the other one, which goes well */
     w->status[TXC_WORK_SCAN][0] = TXC_WORK_OK;
     world_pass (w, 30000);
 
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->status[TXC_WORK_COMMIT][1] = TXC_WORK_RETRY;
     assert_int_equal (world_commit (w, tx), TXC_PENDING);
     w->trace[0] = '\0';
     world_pass (w, 1000);
-    assert_in_range (s_count (w, "*COMMIT"), 3, 8);
+    assert_in_range (world_count (w, "*COMMIT"), 3, 8);
     w->trace[0] = '\0';
     world_pass (w, 60000);
-    assert_in_range (s_count (w, "*COMMIT"), 25, 40);
+    assert_in_range (world_count (w, "*COMMIT"), 25, 40);
 }
 
 static void a_branch_in_doubt_asks_less_and_less_often (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_VOTE;
     assert_int_equal (
         world_code (w, (txc_session_event_t){.op = TXC_OP_COMMIT, .tx = tx, .timeout_ms = 1000}),
         TXC_PENDING);
     w->trace[0] = '\0';
     world_pass (w, 4500);
-    assert_in_range (s_count (w, "INQUIRY"), 2, 4);
+    assert_in_range (world_count (w, "INQUIRY"), 2, 4);
 }
 
 /* --- operators ----------------------------------------------------------------------------------- */
@@ -345,22 +313,22 @@ static void s_operate (world_t *w, txc_gtrid_t gtrid, const char *rm, uint64_t t
 static void an_operator_ends_only_what_is_in_doubt (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     txc_gtrid_t gtrid = world_gtrid (w, tx);
     w->drop = TXC_MSG_VOTE;
     w->trace[0] = '\0';
     s_operate (w, gtrid, "bank_pg", w->last[TXC_MSG_EXEC_REPLY].token, TXC_VOTE_NO); /* of the other branch */
-    assert_int_equal (s_count (w, "*ROLLBACK"), 0);
+    assert_int_equal (world_count (w, "*ROLLBACK"), 0);
     assert_int_equal (world_commit (w, tx), TXC_PENDING);
     uint64_t commit = w->operation, token = w->last[TXC_MSG_VOTE].token; /* bank_my's */
     assert_string_equal (w->last[TXC_MSG_VOTE].rm, "bank_my");
     s_operate (w, gtrid, "bank_xy", token, TXC_VOTE_NO);
     s_operate (w, gtrid, "bank_my", token + 1, TXC_VOTE_NO);
-    assert_int_equal (s_count (w, "*ROLLBACK"), 0);
+    assert_int_equal (world_count (w, "*ROLLBACK"), 0);
     w->status[TXC_WORK_ROLLBACK][1] = WORLD_HOLD;
     s_operate (w, gtrid, "bank_my", token, TXC_VOTE_NO);
     s_operate (w, gtrid, "bank_my", token, TXC_VOTE_YES); /* it is being ended already */
-    assert_int_equal (s_count (w, "*ROLLBACK") + s_count (w, "*COMMIT"), 1);
+    assert_int_equal (world_count (w, "*ROLLBACK") + world_count (w, "*COMMIT"), 1);
     w->status[TXC_WORK_ROLLBACK][1] = TXC_WORK_OK;
     world_answer (w, TXC_WORK_OK);
     assert_int_equal (s_status (w).heuristics, 1);
@@ -372,7 +340,7 @@ static void an_operator_ends_only_what_is_in_doubt (void **state)
 static void an_operators_commit_against_a_rollback_is_mixed (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_VOTE;
     assert_int_equal (world_commit (w, tx), TXC_PENDING);
     uint64_t commit = w->operation;
@@ -382,8 +350,8 @@ static void an_operators_commit_against_a_rollback_is_mixed (void **state)
     world_pass (w, 8000);
     w->drop = 0;
     world_pass (w, 8000);
-    assert_int_equal (s_count (w, "+ABORT"), 1);
-    assert_int_equal (s_count (w, "+HEURISTIC"), 1);
+    assert_int_equal (world_count (w, "+ABORT"), 1);
+    assert_int_equal (world_count (w, "+HEURISTIC"), 1);
     assert_true (w->codes[commit] == TXC_ROLLED_BACK || w->codes[commit] == TXC_MIXED);
     assert_int_equal (
         world_code (w, (txc_session_event_t){.op = TXC_OP_OUTCOME, .gtrid = world_gtrid (w, tx)}),
@@ -421,7 +389,7 @@ static void a_welcome_that_tells_nothing_is_dropped (void **state)
     world_agent_event (w, (txc_agent_event_t){.type = TXC_AGENT_ACCEPT_LOG});
     world_pass (w, 3000);
     assert_false (s_status (w).latched);
-    assert_int_equal (world_commit (w, s_transfer (w)), TXC_OK);
+    assert_int_equal (world_commit (w, world_transfer (w)), TXC_OK);
 }
 
 static void how_far_the_log_goes_is_remembered (void **state)
@@ -444,7 +412,7 @@ static void how_far_the_log_goes_is_remembered (void **state)
 static void a_newer_leader_is_obeyed_only_once_it_welcomed (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_PREPARE;
     assert_int_equal (world_commit (w, tx), TXC_PENDING);
     w->drop = TXC_MSG_AGENT_HELLO;
@@ -455,7 +423,7 @@ static void a_newer_leader_is_obeyed_only_once_it_welcomed (void **state)
     world_forge (w, 'A', prepare);
     prepare.epoch.round -= 2;
     world_forge (w, 'A', prepare);
-    assert_int_equal (s_count (w, "*PREPARE"), 0);
+    assert_int_equal (world_count (w, "*PREPARE"), 0);
     assert_false (s_status (w).registered);
     assert_int_equal (s_exec (w, s_statement (w, 100)), TXC_ENOTREADY);
     w->drop = 0;
@@ -463,7 +431,7 @@ static void a_newer_leader_is_obeyed_only_once_it_welcomed (void **state)
     assert_true (s_status (w).registered);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown (name, world_setup, world_teardown)
 
 int main (void)
 {

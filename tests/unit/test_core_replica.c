@@ -7,38 +7,6 @@
 #include "core_world.h"
 #include "wire/txc_codec.h"
 
-static world_t s_world;
-
-static int s_setup (void **state)
-{
-    *state = &s_world;
-    world_open (&s_world);
-    return 0;
-}
-
-static int s_teardown (void **state)
-{
-    world_close (*state);
-    return 0;
-}
-
-static uint64_t s_transfer (world_t *w)
-{
-    uint64_t tx = world_begin (w);
-    assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_OK);
-    assert_int_equal (world_exec (w, tx, "bank_my", 0), TXC_OK);
-    return tx;
-}
-
-static unsigned s_count (const world_t *w, const char *word)
-{
-    unsigned count = 0;
-    size_t size = strlen (word);
-    for (const char *at = w->trace; (at = strstr (at, word)) != NULL; at += size)
-        count += (at == w->trace || at[-1] == ' ') && at[size] == ' ';
-    return count;
-}
-
 static txc_session_status_t s_session (const world_t *w)
 {
     txc_session_status_t status;
@@ -116,7 +84,7 @@ static void commits_that_cannot_be_are_refused (void **state)
 static void a_full_log_and_a_drain_refuse_new_commits_only (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     world_replica_event (w, (txc_event_t){.type = TXC_EVENT_SPACE, .low = true});
     assert_int_equal (s_commit (w, s_free_gtrid (w, 50)), TXC_ENOSPACE);
     txc_msg_t open = {.type = TXC_MSG_SESSION_OPEN, .nonce = 0x99};
@@ -124,7 +92,7 @@ static void a_full_log_and_a_drain_refuse_new_commits_only (void **state)
     assert_int_equal (w->last[TXC_MSG_SESSION_OPENED].code, TXC_ENOSPACE);
     world_replica_event (w, (txc_event_t){.type = TXC_EVENT_SPACE, .low = false});
     assert_int_equal (world_commit (w, tx), TXC_OK);
-    tx = s_transfer (w);
+    tx = world_transfer (w);
     w->drop = TXC_MSG_VOTE;
     assert_int_equal (world_commit (w, tx), TXC_PENDING);
     w->drop = 0;
@@ -165,7 +133,7 @@ static void outcomes_on_record_are_limited_too (void **state)
     world_t *w = *state;
     world_close (w);
     world_open_with (w, &(txc_replica_config_t){.max_outcomes = 1});
-    assert_int_equal (world_commit (w, s_transfer (w)), TXC_OK);
+    assert_int_equal (world_commit (w, world_transfer (w)), TXC_OK);
     assert_int_equal (s_commit (w, s_free_gtrid (w, 50)), TXC_EOVERLOAD);
 }
 
@@ -179,20 +147,20 @@ static void a_session_of_another_group_is_not_touched (void **state)
         .type = TXC_MSG_SESSION_CLOSE, .session = session.session, .cluster = session.cluster + 1};
     w->trace[0] = '\0';
     world_forge (w, 'L', close);
-    assert_int_equal (s_count (w, "+SESSION_CLOSE"), 0);
+    assert_int_equal (world_count (w, "+SESSION_CLOSE"), 0);
     close.type = TXC_MSG_SESSION_KEEPALIVE;
     w->drop = TXC_MSG_SESSION_ALIVE;
     world_forge (w, 'L', close);
     assert_int_equal (w->last[TXC_MSG_SESSION_ALIVE].code, TXC_ESESSION);
     w->drop = 0;
-    assert_int_equal (world_commit (w, s_transfer (w)), TXC_OK);
+    assert_int_equal (world_commit (w, world_transfer (w)), TXC_OK);
 }
 
 static void the_low_water_mark_passes_only_what_is_over (void **state)
 {
     world_t *w = *state;
     txc_session_status_t session = s_session (w);
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_VOTE;
     assert_int_equal (world_commit (w, tx), TXC_PENDING);
     w->trace[0] = '\0';
@@ -201,10 +169,10 @@ static void the_low_water_mark_passes_only_what_is_over (void **state)
                        .cluster = session.cluster,
                        .low = world_gtrid (w, tx).n + 10};
     world_forge (w, 'L', alive);
-    assert_int_equal (s_count (w, "+MARK"), 0); /* that one is still in flight */
+    assert_int_equal (world_count (w, "+MARK"), 0); /* that one is still in flight */
     alive.low = 3 * (uint64_t) TXC_WINDOW;
     world_forge (w, 'L', alive); /* beyond any window: not a client of ours */
-    assert_int_equal (s_count (w, "+MARK"), 0);
+    assert_int_equal (world_count (w, "+MARK"), 0);
     w->drop = 0;
     world_pass (w, 1000);
     assert_int_equal (w->codes[w->operation], TXC_OK);
@@ -214,16 +182,16 @@ static void a_mark_is_logged_once (void **state)
 {
     world_t *w = *state;
     txc_session_status_t session = s_session (w);
-    assert_int_equal (world_commit (w, s_transfer (w)), TXC_OK);
+    assert_int_equal (world_commit (w, world_transfer (w)), TXC_OK);
     txc_msg_t alive = {
         .type = TXC_MSG_SESSION_KEEPALIVE, .session = session.session, .cluster = session.cluster, .low = 2};
     w->trace[0] = '\0';
     for (int i = 0; i < 3; i++)
         world_forge (w, 'L', alive);
-    assert_int_equal (s_count (w, "+MARK"), 1);
+    assert_int_equal (world_count (w, "+MARK"), 1);
     alive.low = 1; /* overtaken */
     world_forge (w, 'L', alive);
-    assert_int_equal (s_count (w, "+MARK"), 1);
+    assert_int_equal (world_count (w, "+MARK"), 1);
     assert_int_equal (s_commit (w, s_free_gtrid (w, 1)), TXC_FORGOTTEN);
 }
 
@@ -278,7 +246,7 @@ static void a_silent_agent_loses_its_resource_managers_to_another (void **state)
 static void whoever_comes_back_is_told_at_once (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_PREPARE;
     assert_int_equal (
         world_code (w, (txc_session_event_t){.op = TXC_OP_COMMIT, .tx = tx, .timeout_ms = 60000}),
@@ -308,7 +276,7 @@ static void whoever_comes_back_is_told_at_once (void **state)
         hello.code = steps[i].code;
         w->trace[0] = '\0';
         world_replica_event (w, event);
-        assert_int_equal (s_count (w, "PREPARE"), steps[i].prepares);
+        assert_int_equal (world_count (w, "PREPARE"), steps[i].prepares);
     }
 }
 
@@ -317,7 +285,7 @@ static void whoever_comes_back_is_told_at_once (void **state)
 static void only_votes_of_this_epoch_and_branch_count (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_VOTE;
     assert_int_equal (world_commit (w, tx), TXC_PENDING);
     uint64_t commit = w->operation;
@@ -344,7 +312,7 @@ static void only_votes_of_this_epoch_and_branch_count (void **state)
 static void an_acknowledgement_of_another_epoch_or_state_is_none (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_VOTE;
     assert_int_equal (world_commit (w, tx), TXC_PENDING);
     txc_msg_t done = w->last[TXC_MSG_VOTE];
@@ -352,17 +320,17 @@ static void an_acknowledgement_of_another_epoch_or_state_is_none (void **state)
     done.heur = TXC_HEUR_ROLLED_BACK;
     w->trace[0] = '\0';
     world_forge (w, 'L', done); /* nothing is decided yet */
-    assert_int_equal (s_count (w, "+HEURISTIC") + s_count (w, "+ABORT"), 0);
+    assert_int_equal (world_count (w, "+HEURISTIC") + world_count (w, "+ABORT"), 0);
     w->drop = TXC_MSG_PHASE2_COMMIT;
     world_pass (w, 1000); /* decided */
-    assert_int_equal (s_count (w, "+COMMIT"), 1);
+    assert_int_equal (world_count (w, "+COMMIT"), 1);
     done.epoch.round--;
     world_forge (w, 'L', done);
-    assert_int_equal (s_count (w, "+HEURISTIC"), 0);
+    assert_int_equal (world_count (w, "+HEURISTIC"), 0);
     done.epoch.round++;
     world_forge (w, 'L', done);
     world_forge (w, 'L', done); /* repeated */
-    assert_int_equal (s_count (w, "+HEURISTIC"), 1);
+    assert_int_equal (world_count (w, "+HEURISTIC"), 1);
     w->drop = 0;
     world_pass (w, 6000);
     assert_int_equal (w->codes[w->operation], TXC_MIXED);
@@ -372,7 +340,7 @@ static void an_acknowledgement_of_another_epoch_or_state_is_none (void **state)
 static void a_heuristic_against_a_presumed_abort_is_recorded_with_it (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->status[TXC_WORK_PREPARE][1] = TXC_WORK_ROLLED_BACK;
     w->drop = TXC_MSG_PHASE2_ROLLBACK;
     w->trace[0] = '\0';
@@ -382,14 +350,14 @@ static void a_heuristic_against_a_presumed_abort_is_recorded_with_it (void **sta
     done.type = TXC_MSG_PHASE2_DONE;
     done.heur = TXC_HEUR_COMMITTED;
     world_forge (w, 'L', done);
-    assert_int_equal (s_count (w, "+ABORT"), 1);
-    assert_int_equal (s_count (w, "+HEURISTIC"), 1);
+    assert_int_equal (world_count (w, "+ABORT"), 1);
+    assert_int_equal (world_count (w, "+HEURISTIC"), 1);
 }
 
 static void messages_say_how_much_time_is_left (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     world_pass (w, 1000);
     w->drop = TXC_MSG_PHASE2_COMMIT;
     assert_int_equal (
@@ -409,7 +377,7 @@ static void messages_say_how_much_time_is_left (void **state)
 static void rollbacks_through_the_group_are_answered_by_what_is_on_record (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     txc_gtrid_t committed = world_gtrid (w, tx), foreign = committed;
     assert_int_equal (world_commit (w, tx), TXC_OK);
     assert_int_equal (s_request (w, TXC_MSG_ROLLBACK, committed, 0, 2), TXC_OK);
@@ -421,10 +389,10 @@ static void rollbacks_through_the_group_are_answered_by_what_is_on_record (void 
     w->trace[0] = '\0';
     txc_gtrid_t fresh = s_free_gtrid (w, 40);
     assert_int_equal (s_request (w, TXC_MSG_ROLLBACK, fresh, 0, 2), TXC_ROLLED_BACK);
-    assert_int_equal (s_count (w, "+ABORT"), 1);
+    assert_int_equal (world_count (w, "+ABORT"), 1);
     assert_int_equal (s_request (w, TXC_MSG_ROLLBACK, fresh, 0, 2), TXC_ROLLED_BACK);
     assert_int_equal (s_commit (w, fresh), TXC_ROLLED_BACK); /* for ever */
-    assert_int_equal (s_count (w, "+ABORT"), 1);
+    assert_int_equal (world_count (w, "+ABORT"), 1);
 }
 
 static int s_query (world_t *w, txc_gtrid_t gtrid, uint32_t n_branches, uint32_t flags)
@@ -472,7 +440,7 @@ static void outcomes_of_a_closed_session_stay_until_the_horizon (void **state)
     world_t *w = *state;
     world_close (w);
     world_open_with (w, &(txc_replica_config_t){.horizon_ms = 60000});
-    uint64_t tx = s_transfer (w), waits = s_transfer (w);
+    uint64_t tx = world_transfer (w), waits = world_transfer (w);
     txc_gtrid_t ended = world_gtrid (w, tx), open = world_gtrid (w, waits);
     assert_int_equal (world_commit (w, tx), TXC_OK);
     w->drop = TXC_MSG_PHASE2_COMMIT;
@@ -497,7 +465,7 @@ static void what_is_in_flight_keeps_the_outcomes_of_its_closed_session (void **s
     world_t *w = *state;
     world_close (w);
     world_open_with (w, &(txc_replica_config_t){.horizon_ms = 10});
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_VOTE;
     assert_int_equal (world_commit (w, tx), TXC_PENDING);
     w->drop = TXC_MSG_PHASE2_ROLLBACK;
@@ -521,7 +489,7 @@ static void what_is_in_flight_keeps_the_outcomes_of_its_closed_session (void **s
 static void an_operator_rolls_back_what_is_not_decided (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_VOTE;
     assert_int_equal (world_commit (w, tx), TXC_PENDING);
     uint64_t commit = w->operation;
@@ -534,25 +502,25 @@ static void an_operator_rolls_back_what_is_not_decided (void **state)
     assert_int_equal (s_resolve (w, foreign, TXC_VOTE_NO), TXC_ENOTA);
     w->trace[0] = '\0';
     s_resolve (w, gtrid, TXC_VOTE_NO);
-    assert_int_equal (s_count (w, "+ABORT"), 1);
+    assert_int_equal (world_count (w, "+ABORT"), 1);
     assert_int_equal (w->codes[commit], TXC_ROLLED_BACK);
     assert_int_equal (s_resolve (w, gtrid, TXC_VOTE_NO), TXC_EPROTO); /* decided */
     s_resolve (w, s_free_gtrid (w, 60), TXC_VOTE_NO); /* nothing in flight: decided all the same */
-    assert_int_equal (s_count (w, "+ABORT"), 2);
+    assert_int_equal (world_count (w, "+ABORT"), 2);
     assert_int_equal (s_commit (w, s_free_gtrid (w, 60)), TXC_ROLLED_BACK);
 }
 
 static void an_operator_speaks_for_branches_that_do_not_come_back (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_PHASE2_COMMIT;
     assert_int_equal (world_commit (w, tx), TXC_PENDING);
     uint64_t commit = w->operation;
     w->trace[0] = '\0';
     s_resolve (w, world_gtrid (w, tx), TXC_VOTE_YES);
-    assert_int_equal (s_count (w, "+HEURISTIC"), 2);
-    assert_int_equal (s_count (w, "+END"), 1);
+    assert_int_equal (world_count (w, "+HEURISTIC"), 2);
+    assert_int_equal (world_count (w, "+END"), 1);
     assert_int_equal (w->codes[commit], TXC_OK); /* as decided: no damage */
     assert_int_equal (s_resolve (w, world_gtrid (w, tx), TXC_VOTE_YES), TXC_EPROTO);
 }
@@ -575,7 +543,7 @@ static void a_replica_that_does_not_lead_decides_nothing (void **state)
     txc_replica_destroy (&replica);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown (name, world_setup, world_teardown)
 
 int main (void)
 {

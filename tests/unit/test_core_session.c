@@ -6,42 +6,9 @@
 
 #include "core_world.h"
 
-static world_t s_world;
-
-static int s_setup (void **state)
-{
-    *state = &s_world;
-    world_open (&s_world);
-    return 0;
-}
-
-static int s_teardown (void **state)
-{
-    world_close (*state);
-    return 0;
-}
-
 static int s_op (world_t *w, txc_op_t op, uint64_t tx)
 {
     return world_code (w, (txc_session_event_t){.op = (uint8_t) op, .tx = tx});
-}
-
-static uint64_t s_transfer (world_t *w)
-{
-    uint64_t tx = world_begin (w);
-    assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_OK);
-    assert_int_equal (world_exec (w, tx, "bank_my", 0), TXC_OK);
-    return tx;
-}
-
-static unsigned s_sent (const world_t *w, const char *word)
-{
-    unsigned count = 0;
-    char padded[64];
-    snprintf (padded, sizeof padded, "%s ", word);
-    for (const char *at = w->trace; (at = strstr (at, padded)) != NULL; at++)
-        count += at == w->trace || at[-1] == ' ';
-    return count;
 }
 
 /* --- calls out of order ---------------------------------------------------------- */
@@ -60,7 +27,7 @@ static void a_handle_that_is_none_is_refused (void **state)
 static void an_open_transaction_is_not_detached_nor_reattached (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     assert_int_equal (s_op (w, TXC_OP_DETACH, tx), TXC_EPROTO);
     assert_int_equal (s_op (w, TXC_OP_REATTACH, tx), TXC_EPROTO);
     assert_int_equal (world_commit (w, tx), TXC_OK);
@@ -80,13 +47,13 @@ static void names_and_hints_are_checked (void **state)
 static void an_ended_transaction_answers_with_its_outcome (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     assert_int_equal (world_commit (w, tx), TXC_OK);
     assert_int_equal (world_commit (w, tx), TXC_OK);
     assert_int_equal (s_op (w, TXC_OP_ROLLBACK, tx), TXC_OK);
     assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_EPROTO);
     assert_int_equal (s_op (w, TXC_OP_EXPORT, tx), TXC_EPROTO);
-    tx = s_transfer (w);
+    tx = world_transfer (w);
     assert_int_equal (s_op (w, TXC_OP_ROLLBACK, tx), TXC_ROLLED_BACK);
     assert_int_equal (s_op (w, TXC_OP_ROLLBACK, tx), TXC_ROLLED_BACK);
     assert_int_equal (world_commit (w, tx), TXC_ROLLED_BACK);
@@ -97,7 +64,7 @@ static void an_ended_transaction_answers_with_its_outcome (void **state)
 static void only_the_outcome_is_left_once_commit_was_called (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_VOTE;
     assert_int_equal (world_commit (w, tx), TXC_PENDING);
     uint64_t commit = w->operation;
@@ -113,7 +80,7 @@ static void only_the_outcome_is_left_once_commit_was_called (void **state)
 static void a_rollback_under_way_is_not_begun_again_nor_committed (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_BRANCH_ENDED;
     assert_int_equal (s_op (w, TXC_OP_ROLLBACK, tx), TXC_PENDING);
     uint64_t rollback = w->operation;
@@ -127,7 +94,7 @@ static void a_rollback_under_way_is_not_begun_again_nor_committed (void **state)
 static void a_rollback_in_the_background_can_be_waited_for_but_not_committed (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     uint64_t ticket = world_do (w, (txc_session_event_t){.op = TXC_OP_EXPORT, .tx = tx});
     assert_int_equal (w->codes[ticket], TXC_OK);
     w->drop = TXC_MSG_OUTCOME; /* an exported one is rolled back by the coordinator */
@@ -161,7 +128,7 @@ static void nothing_begins_while_the_session_closes (void **state)
 static void a_statement_under_way_holds_up_commit_and_export (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_EXEC_REPLY;
     assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_PENDING);
     uint64_t statement = w->operation;
@@ -189,7 +156,7 @@ static void a_branch_whose_first_statement_failed_is_rolled_back_by_its_token (v
 static void a_reply_of_another_statement_branch_or_process_is_dropped (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_EXEC_REPLY;
     assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_PENDING);
     uint64_t statement = w->operation;
@@ -239,7 +206,7 @@ static void an_agent_that_cannot_tell_leaves_a_one_phase_commit_unknown (void **
 static void an_outcome_that_is_none_is_not_believed (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     txc_msg_t outcome = {.type = TXC_MSG_OUTCOME, .gtrid = world_gtrid (w, tx), .code = TXC_ROLLED_BACK};
     world_forge (w, 'C', outcome); /* nobody asked */
     w->drop = TXC_MSG_VOTE;
@@ -261,7 +228,7 @@ static void a_commit_that_the_group_refuses_ends_with_its_code (void **state)
     world_t *w = *state;
     static const int codes[] = {TXC_MIXED, TXC_HAZARD, TXC_FORGOTTEN, TXC_EINVAL, TXC_EFOREIGN, TXC_UNKNOWN};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
-        uint64_t tx = s_transfer (w);
+        uint64_t tx = world_transfer (w);
         w->drop = TXC_MSG_COMMIT;
         assert_int_equal (world_commit (w, tx), TXC_PENDING);
         uint64_t commit = w->operation;
@@ -276,7 +243,7 @@ static void a_commit_that_the_group_refuses_ends_with_its_code (void **state)
 static void the_groups_rollback_of_what_it_never_heard_of_is_a_rollback (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     world_do (w, (txc_session_event_t){.op = TXC_OP_EXPORT, .tx = tx});
     w->drop = TXC_MSG_ROLLBACK;
     assert_int_equal (s_op (w, TXC_OP_ROLLBACK, tx), TXC_PENDING);
@@ -306,9 +273,9 @@ static void only_the_own_session_can_be_lost (void **state)
     forged = lost;
     forged.cluster++;
     world_forge (w, 'C', forged);
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     assert_int_equal (world_commit (w, tx), TXC_OK);
-    tx = s_transfer (w);
+    tx = world_transfer (w);
     w->drop = TXC_MSG_SESSION_OPENED;
     world_forge (w, 'C', lost);
     assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_EBRANCH);
@@ -341,8 +308,8 @@ static void a_session_opens_by_a_whole_answer_to_its_own_request (void **state)
     }
     world_forge (w, 'C', real);
     w->drop = 0;
-    assert_int_equal (world_commit (w, s_transfer (w)), TXC_OK);
-    uint64_t tx = s_transfer (w);
+    assert_int_equal (world_commit (w, world_transfer (w)), TXC_OK);
+    uint64_t tx = world_transfer (w);
     forged[0] = real;
     forged[0].session++;
     world_forge (w, 'C', forged[0]); /* it is open: nothing to be opened */
@@ -352,18 +319,18 @@ static void a_session_opens_by_a_whole_answer_to_its_own_request (void **state)
 static void requests_are_repeated_less_and_less_often (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->drop = TXC_MSG_COMMIT;
     assert_int_equal (
         world_code (w, (txc_session_event_t){.op = TXC_OP_COMMIT, .tx = tx, .timeout_ms = 100000}),
         TXC_PENDING);
     w->trace[0] = '\0';
     world_pass (w, 1000);
-    unsigned first = s_sent (w, "COMMIT");
+    unsigned first = world_count (w, "COMMIT");
     assert_in_range (first, 2, 5);
     w->trace[0] = '\0';
     world_pass (w, 30000);
-    assert_in_range (s_sent (w, "COMMIT"), 5, 15);
+    assert_in_range (world_count (w, "COMMIT"), 5, 15);
 }
 
 static void only_so_many_transactions_are_open_at_once (void **state)
@@ -392,7 +359,7 @@ static int s_ask (world_t *w, txc_gtrid_t gtrid)
 static void outcomes_are_told_as_far_as_they_are_known (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     txc_gtrid_t gtrid = world_gtrid (w, tx), other = gtrid;
     assert_int_equal (s_ask (w, gtrid), TXC_PENDING);
     assert_int_equal (world_commit (w, tx), TXC_OK);
@@ -413,7 +380,7 @@ static void outcomes_are_told_as_far_as_they_are_known (void **state)
     assert_int_equal (w->codes[query], TXC_PENDING);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown (name, world_setup, world_teardown)
 
 int main (void)
 {

@@ -7,29 +7,6 @@
 #include "base/txc_blob.h"
 #include "core_world.h"
 
-static world_t s_world;
-
-static int s_setup (void **state)
-{
-    *state = &s_world;
-    world_open (&s_world);
-    return 0;
-}
-
-static int s_teardown (void **state)
-{
-    world_close (*state);
-    return 0;
-}
-
-static uint64_t s_transfer (world_t *w)
-{
-    uint64_t tx = world_begin (w);
-    assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_OK);
-    assert_int_equal (world_exec (w, tx, "bank_my", 0), TXC_OK);
-    return tx;
-}
-
 /* An operation that takes a ticket; its code. */
 static int s_give (world_t *w, txc_op_t op, uint64_t tx, const char *text, size_t size)
 {
@@ -89,7 +66,7 @@ static void s_edit (const char *ticket, int word, const char *value, char out[10
 static void s_strange (world_t *w, char out[1024])
 {
     char ticket[1024], gtrid[TXC_GTRID_MAX + 1];
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     s_export (w, tx, ticket, sizeof ticket);
     txc_gtrid_t other = world_gtrid (w, tx);
     other.n += 7;
@@ -149,7 +126,7 @@ static void a_ticket_of_another_group_is_refused (void **state)
 {
     world_t *w = *state;
     char ticket[1024], bad[1024], gtrid[TXC_GTRID_MAX + 1];
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     s_export (w, tx, ticket, sizeof ticket);
     txc_gtrid_t other = world_gtrid (w, tx);
     other.cluster++;
@@ -202,7 +179,7 @@ static void only_a_ticket_that_is_out_comes_back (void **state)
 {
     world_t *w = *state;
     char ticket[1024], other[1024];
-    uint64_t tx = s_transfer (w), second = s_transfer (w);
+    uint64_t tx = world_transfer (w), second = world_transfer (w);
     s_export (w, tx, ticket, sizeof ticket);
     s_export (w, second, other, sizeof other);
     assert_int_equal (s_back (w, tx, other), TXC_EINVAL);
@@ -221,7 +198,7 @@ static void every_ticket_has_to_come_back (void **state)
 {
     world_t *w = *state;
     char first[1024], second[1024];
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     s_export (w, tx, first, sizeof first);
     s_export (w, tx, second, sizeof second);
     assert_int_equal (s_back (w, tx, first), TXC_OK);
@@ -234,7 +211,7 @@ static void every_ticket_has_to_come_back (void **state)
 static int s_commit_with (world_t *w, int word, const char *value)
 {
     char ticket[1024], changed[1024];
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     s_export (w, tx, ticket, sizeof ticket);
     s_edit (ticket, word, value, changed);
     assert_int_equal (s_back (w, tx, changed), TXC_OK);
@@ -257,7 +234,7 @@ static void the_last_statement_of_a_branch_may_be_the_others (void **state)
 {
     world_t *w = *state;
     char ticket[1024], changed[1024];
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     s_export (w, tx, ticket, sizeof ticket);
     s_edit (ticket, HEAD + LAST, "1", changed);
     assert_int_equal (s_back (w, tx, changed), TXC_OK);
@@ -283,13 +260,13 @@ static void a_last_statement_of_ones_own_stays_the_last (void **state)
 static void what_failed_is_not_exported (void **state)
 {
     world_t *w = *state;
-    uint64_t tx = s_transfer (w);
+    uint64_t tx = world_transfer (w);
     w->status[TXC_WORK_EXEC][0] = TXC_WORK_ERROR;
     assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_ERM);
     assert_int_equal (s_op (w, TXC_OP_EXPORT, tx), TXC_EPROTO);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown (name, world_setup, world_teardown)
 
 int main (void)
 {
