@@ -159,7 +159,9 @@ void txc_agent_phase2 (txc_agent_t *self, const txc_msg_t *message, bool commit)
     if (message->high_slot > self->high_slot)
         self->high_slot = message->high_slot;
     txc_branch_t *branch = txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
-    if (branch)
+    if (branch && branch->record_only && !commit && !(message->flags & TXC_FLAG_RECORD_ONLY))
+        self->dropped++; /* it may rest on presumption, and answer a question from before: it is asked anew */
+    else if (branch)
         s_phase2_known (self, branch, commit);
     else
         s_phase2_unknown (self, message, (uint8_t) rm, commit);

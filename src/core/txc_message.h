@@ -63,7 +63,8 @@
     X (PREPARE, 19)                                                                                                 \
     /* A -> L  epoch gtrid rm token vote error evidence                                                   */        \
     X (VOTE, 20)                                                                                                    \
-    /* L -> A  epoch gtrid rm token evidence high_slot flags(READ_ONLY)   phase 2; the answer to INQUIRY   */       \
+    /* L -> A  epoch gtrid rm token evidence high_slot flags(READ_ONLY, RECORD_ONLY: as the question had it)  */    \
+    /*                                              phase 2; the answer to INQUIRY                         */       \
     X (PHASE2_COMMIT, 21)                                                                                           \
     X (PHASE2_ROLLBACK, 22)                                                                                         \
     /* A -> L  epoch gtrid rm token code(TXC_OK, or heuristic kind in heur) error                         */        \

@@ -21,7 +21,7 @@ static void s_tell (txc_replica_t *self, const txc_msg_t *question, txc_msg_type
     memcpy (reply->evidence, question->evidence, sizeof reply->evidence);
     reply->epoch = self->epoch;
     reply->code = code;
-    reply->flags = question->flags & TXC_FLAG_READ_ONLY;
+    reply->flags = question->flags & (TXC_FLAG_READ_ONLY | TXC_FLAG_RECORD_ONLY);
     reply->high_slot = self->registry.applied_slot;
 }
 

@@ -101,9 +101,7 @@ typedef struct txc_work_done {
     txc_blob_t *body;         /* EXEC: the encoded result; one reference, given to core */
     const txc_found_t *found; /* RECOVER, SCAN: borrowed */
     uint32_t n_found;
-    bool identity_changed; /* RECOVER, SCAN: another system, timeline or restored copy than the journal knows
-                            */
-    char identity[TXC_EVIDENCE_MAX + 1];
+    char identity[TXC_EVIDENCE_MAX + 1]; /* RECOVER, SCAN: of this copy of the data */
 } txc_work_done_t;
 
 #endif

@@ -127,9 +127,7 @@ void txc_jfile_put (txc_jfile_t *self, const txc_entry_t *entry)
     TXC_CHECK (self, JFILE_MAGIC);
     const char *name = txc_journal_name ((txc_journal_kind_t) entry->kind);
     txc_crash_point ("journal.before", name);
-    /* What may go need not go at once: without it the leader is only asked once more. */
-    bool written = !entry->forced && entry->kind != TXC_JOURNAL_FORGET;
-    uint64_t lsn = s_append (self, entry, written);
+    uint64_t lsn = s_append (self, entry, !entry->forced);
     if (entry->forced)
         s_remember (self, lsn, entry);
     else

@@ -9,6 +9,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -216,15 +217,17 @@ class Cluster:
         self.settings = settings or {}
         self.database = self.settings.get("database", "bank")
         self.processes = {}
+        self.others = []  # processes of a test's own that end with the cluster
         self.extra_environment = {}  # of the daemons
         self.postgres = self.mariadb = None
         self.endpoint = f"ipc://{self.folder}/txcoord.sock"
 
     def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))  # so that nothing is left behind then, either
         return self
 
     def __exit__(self, *unused):
-        for process in self.processes.values():
+        for process in [*self.others, *self.processes.values()]:
             process.kill()
         for server in (self.postgres, self.mariadb):
             if server and server.process:

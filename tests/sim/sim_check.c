@@ -61,6 +61,10 @@ static void s_phase2_rollback (sim_t *sim, const txc_msg_t *message, sim_tx_t *t
         /* Once it has ended and is off the record an old question may be answered so: nothing is left to roll
          * back.  (Or again what an operator had rolled back, and what a crash of its RM brought back.) */
         bool over = tx->logged_end && branch && (branch->state != SIM_BRANCH_PREPARED || branch->operated);
+        /* In another copy of its RM it may be prepared again, but there the agent does not believe an answer
+         * that could have been presumed; if it does, the branch is torn. */
+        if (branch && branch->identity_lost && branch->reappeared && !(message->flags & TXC_FLAG_RECORD_ONLY))
+            over = tx->logged_end;
         if (sim_check_is_listed (tx, message->token) && !over)
             sim_violation (sim, "rollback-sent-of-committed", "PHASE2_ROLLBACK of %s, a Commit is durable",
                            s_gtrid (&message->gtrid));

@@ -154,7 +154,6 @@ char *sim_show_done (const txc_work_done_t *d, const char *rm, char *text)
         s_add (&line, " prepare=%s", status[d->prepare_status]);
     if (d->n_found)
         s_add (&line, " found=%u", d->n_found);
-    s_add (&line, "%s%s", d->connection_lost ? " connection lost" : "",
-           d->identity_changed ? " identity changed" : "");
+    s_add (&line, "%s", d->connection_lost ? " connection lost" : "");
     return text;
 }

@@ -1,7 +1,9 @@
 /*
  * A process that forks: the child gets a session of its own, the parent goes on.
  *
- * Not for ThreadSanitizer, which does not support threads in a forked child.
+ * Not for the sanitizers: ThreadSanitizer does not support threads in a forked
+ * child, and AddressSanitizer's allocator stays locked there for ever if another
+ * thread was inside it at the fork.
  */
 #include "config.h"
 

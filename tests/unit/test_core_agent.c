@@ -262,6 +262,39 @@ static void numbers_of_branches_are_told_by_their_state (void **state)
     assert_int_equal (s_status (w).prepared, 2); /* one is being looked for */
 }
 
+/* Lists a prepared branch, in a database that says it is this copy. */
+static void s_scanned (world_t *w, const char *identity, const txc_found_t *found, uint32_t n_found)
+{
+    txc_work_done_t done = {
+        .op = TXC_WORK_SCAN, .status = TXC_WORK_OK, .found = found, .n_found = n_found, .scan = UINT64_MAX};
+    strcpy (done.identity, identity);
+    world_agent_event (w, (txc_agent_event_t){.type = TXC_AGENT_WORK_DONE, .done = &done});
+}
+
+/* A standby took over that had not seen the commit, and its agent asks.  The answer to a question from before
+ * may come only now, when the transaction is off the record and its rollback is presumed. */
+static void in_another_copy_no_presumed_rollback_counts (void **state)
+{
+    world_t *w = *state;
+    txc_found_t found = {.gtrid = s_statement (w, 200).gtrid, .token = 9};
+    txc_msg_t rollback = {.type = TXC_MSG_PHASE2_ROLLBACK,
+                          .gtrid = found.gtrid,
+                          .token = found.token,
+                          .epoch = w->last[TXC_MSG_AGENT_WELCOME].epoch,
+                          .rm = "bank_pg"};
+    s_scanned (w, "before", NULL, 0);
+    w->drop = TXC_MSG_INQUIRY;
+    s_scanned (w, "after", &found, 1);
+    world_pass (w, 1000);
+    assert_int_equal (s_status (w).prepared, 1);
+    assert_true (w->last[TXC_MSG_INQUIRY].flags & TXC_FLAG_RECORD_ONLY);
+    world_forge (w, 'A', rollback);
+    assert_int_equal (s_status (w).prepared, 1);
+    rollback.flags = TXC_FLAG_RECORD_ONLY;
+    world_forge (w, 'A', rollback);
+    assert_int_equal (s_status (w).prepared, 0);
+}
+
 /* --- time ------------------------------------------------------------------------------------- */
 
 static void what_does_not_work_is_tried_less_and_less_often (void **state)
@@ -446,6 +479,7 @@ int main (void)
         TEST (a_one_phase_commit_of_an_unknown_branch_rests_on_evidence_only),
         TEST (a_failed_branch_votes_no_even_if_asked_at_once),
         TEST (numbers_of_branches_are_told_by_their_state),
+        TEST (in_another_copy_no_presumed_rollback_counts),
         TEST (what_does_not_work_is_tried_less_and_less_often),
         TEST (a_branch_in_doubt_asks_less_and_less_often),
         TEST (an_operator_ends_only_what_is_in_doubt),
