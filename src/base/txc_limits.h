@@ -13,6 +13,7 @@ enum {
     TXC_BRANCHES_MAX = 32,   /* branches of one transaction */
     TXC_RMS_MAX = 64,        /* resource managers of one agent */
     TXC_AGENTS_MAX = 256,    /* agents of one cluster */
+    TXC_REPLICAS_MAX = 7,    /* members of a group: 5, and two on their way in or out */
     TXC_EVIDENCE_MAX = 95,   /* bytes of a vote's evidence, printable */
     TXC_TEXT_MAX = 255,      /* bytes of an error's text on its way between processes */
     TXC_SQLSTATE_MAX = 5,

@@ -8,6 +8,7 @@ CORE_SOURCES = \
 	src/core/txc_journal.h \
 	src/core/txc_message.c src/core/txc_message.h \
 	src/core/txc_mutant.h \
+	src/core/txc_paxos_values.c src/core/txc_paxos_values.h \
 	src/core/txc_record.c src/core/txc_record.h \
 	src/core/txc_registry.c src/core/txc_registry.h \
 	src/core/txc_replica.c src/core/txc_replica.h src/core/txc_replica_private.h \

@@ -22,8 +22,7 @@ uint64_t txc_agent_journal (txc_agent_t *self, const txc_jrec_t *record, bool fo
 {
     uint8_t bytes[TXC_RECORD_MAX];
     size_t size = self->config.codec->encode (record, bytes);
-    txc_update_entry (self->update, ++self->journal_slot, (txc_epoch_t){0, 0}, forced, record->kind, bytes,
-                      size);
+    txc_update_entry (self->update, ++self->journal_slot, forced, record->kind, bytes, size);
     return self->journal_slot;
 }
 

@@ -6,7 +6,8 @@
  * idempotent: it may be lost, repeated and overtaken.  The wire's encoding of
  * them is src/wire/txcoord.proto.
  *
- * C client (the library), L leader (txcoord), A agent (txagent).
+ * C client (the library), L leader (txcoord), A agent (txagent), R any replica
+ * of the coordinator.
  */
 #ifndef TXC_MESSAGE_H
 #define TXC_MESSAGE_H
@@ -78,7 +79,44 @@
                                                                                                                     \
     /* tools -> L, A  body (text)                   a command of txctl; answered by ADMIN_REPLY, body JSON */       \
     X (ADMIN, 27)                                                                                                   \
-    X (ADMIN_REPLY, 28)
+    X (ADMIN_REPLY, 28)                                                                                             \
+                                                                                                                    \
+    /* R -> C, A  replica members                   replica leads (0: not known), the receiver asked another one */  \
+    X (NOT_LEADER, 29)                                                                                              \
+                                                                                                                    \
+    /* Replicas among themselves.  Each has replica: its sender, and epoch: a ballot.  chosen_slot is the sender's */ \
+    /* commit index wherever it is given.  Values and entries are packed by core/txc_paxos_values.h.           */    \
+    /* R -> R  epoch slot                           would you promise this ballot?  (pre-vote)             */       \
+    X (PAXOS_PREVOTE, 30)                                                                                           \
+    /* R -> R  epoch code                                                                                  */       \
+    X (PAXOS_PREVOTED, 31)                                                                                          \
+    /* R -> R  epoch slot prior flags(HANDED_OVER)  phase 1a: promise, and say what you accepted from slot on  */    \
+    X (PAXOS_PREPARE, 32)                                                                                           \
+    /* R -> R  epoch slot high_slot low chosen_slot body   phase 1b: values from slot to high_slot; low: the first */ \
+    /*                                              slot that can be had value by value                    */       \
+    X (PAXOS_PROMISE, 33)                                                                                           \
+    /* R -> R  epoch chosen_slot body               phase 2a: accept these values                          */       \
+    X (PAXOS_ACCEPT, 34)                                                                                            \
+    /* R -> R  epoch slot high_slot chosen_slot     phase 2b: accepted, durably, from slot to high_slot    */       \
+    X (PAXOS_ACCEPTED, 35)                                                                                          \
+    /* R -> R  epoch(the one promised) chosen_slot  a ballot was refused                                   */       \
+    X (PAXOS_REJECT, 36)                                                                                            \
+    /* L -> R  epoch chosen_slot stamp              leads; asks for its lease                              */       \
+    X (PAXOS_HEARTBEAT, 37)                                                                                         \
+    /* R -> L  epoch chosen_slot stamp(the same)    nobody else is promised anything for a lease           */       \
+    X (PAXOS_GRANT, 38)                                                                                             \
+    /* R -> R  slot                                 what was chosen from slot on?                          */       \
+    X (PAXOS_FETCH, 39)                                                                                             \
+    /* R -> R  chosen_slot body                     chosen values                                          */       \
+    X (PAXOS_CHOSEN, 40)                                                                                            \
+    /* R -> R  slot age_ms(offset)                  the next chunk of the snapshot at slot                 */       \
+    X (PAXOS_SNAPSHOT_FETCH, 41)                                                                                    \
+    /* R -> R  slot age_ms(offset) high_slot(size) stamp(digest of the whole) body   a chunk of a snapshot */       \
+    X (PAXOS_SNAPSHOT, 42)                                                                                          \
+    /* L -> R  epoch                                lead now: I have given up my lease                     */       \
+    X (PAXOS_TRANSFER, 43)                                                                                          \
+    /* R -> L  members[0](itself) slot              a replica that wants to be a member, or has a new address */    \
+    X (PAXOS_JOIN, 44)
 /* clang-format on */
 
 #define TXC_MESSAGE_ENUM(name, value) TXC_MSG_##name = (value),
@@ -116,7 +154,8 @@ enum {
     TXC_FLAG_READ_ONLY = 8,       /* INQUIRY, PHASE2_COMMIT: the vote was read-only */
     TXC_FLAG_FINISHED = 16,       /* INQUIRY: phase 2 is done here; may it be forgotten? */
     TXC_FLAG_RESULT = 32,         /* EXEC_REPLY: the body holds a result */
-    TXC_FLAG_RECORD_ONLY = 64     /* INQUIRY: the RM is another copy of itself: nothing may be presumed */
+    TXC_FLAG_RECORD_ONLY = 64,    /* INQUIRY: the RM is another copy of itself: nothing may be presumed */
+    TXC_FLAG_HANDED_OVER = 128    /* PAXOS_PREPARE: the leader of epoch prior has given up its lease */
 };
 
 /* What went wrong at a resource manager (or in a daemon), passed through to the AP. */
@@ -157,6 +196,19 @@ typedef struct txc_guard {
     uint64_t digest;
 } txc_guard_t;
 
+/* A replica of the coordinator's group. */
+typedef struct txc_member {
+    uint32_t id;   /* from 1; never used again once it was removed */
+    uint64_t disk; /* drawn with its log: a member that lost its disk is no longer this one; 0: of the first
+                      members */
+    char endpoint[TXC_ENDPOINT_MAX + 1];
+} txc_member_t;
+
+/* Routes that mean something to every shell; all others are numbers that the shell gave. */
+#define TXC_ROUTE_LEADER      UINT64_C (0) /* clients and agents: the replica believed to lead */
+#define TXC_ROUTE_ALL         UINT64_MAX   /* clients and agents: every replica that is known */
+#define TXC_ROUTE_REPLICA(id) (UINT64_C (1) << 63 | (uint64_t) (id)) /* replicas among themselves */
+
 typedef struct txc_msg {
     uint8_t type;      /* txc_msg_type_t */
     uint8_t vote;      /* txc_vote_t */
@@ -169,7 +221,8 @@ typedef struct txc_msg {
     uint32_t count;
     uint32_t seq;
     uint32_t acked; /* EXEC: replies up to this seq of this origin may be dropped */
-    uint32_t n_branches, n_entries;
+    uint32_t n_branches, n_entries, n_members;
+    uint32_t replica;
     uint64_t route; /* where it came from or goes to, given by the shell; 0: the leader (for C and A) */
     uint64_t age_ms;
     uint64_t nonce, session, cluster;
@@ -177,8 +230,9 @@ typedef struct txc_msg {
     uint64_t token, incarnation;
     uint64_t
         origin; /* who sends a statement: drawn by each process for each transaction that it takes part in */
-    uint64_t high_slot;
-    txc_epoch_t epoch;
+    uint64_t high_slot, slot, chosen_slot;
+    uint64_t stamp;
+    txc_epoch_t epoch, prior;
     txc_gtrid_t gtrid;
     txc_guard_t guards[2];
     char rm[TXC_RM_NAME_MAX + 1];
@@ -187,6 +241,7 @@ typedef struct txc_msg {
     const txc_error_t *error;         /* borrowed; NULL: none */
     const txc_branch_ref_t *branches; /* borrowed */
     const txc_rm_entry_t *entries;    /* borrowed */
+    const txc_member_t *members;      /* borrowed */
     txc_blob_t
         *body; /* incoming: borrowed, whoever keeps it takes a reference; in an update: one reference */
 } txc_msg_t;

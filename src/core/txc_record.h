@@ -32,7 +32,11 @@
     /* gtrid rm token heur text     a heuristic outcome of one branch; text: evidence, or who resolved it  */       \
     X (HEURISTIC, 9)                                                                                                \
     /* agent guard                  the next pair of the log-loss guard offered to this agent             */        \
-    X (GUARD, 10)
+    X (GUARD, 10)                                                                                                   \
+    /* members                      who votes on the slots behind it                                      */        \
+    X (MEMBERS, 11)                                                                                                 \
+    /* -                            nothing: fills a gap that an earlier leader left                      */        \
+    X (NOOP, 12)
 /* clang-format on */
 
 #define TXC_RECORD_ENUM(name, value) TXC_REC_##name = (value),
@@ -45,7 +49,7 @@ typedef struct txc_rec {
     uint8_t type; /* txc_rec_type_t */
     uint8_t heur; /* txc_heur_t */
     uint32_t count;
-    uint32_t n_branches;
+    uint32_t n_branches, n_members;
     txc_epoch_t epoch; /* the origin epoch: under which leadership the value was first proposed */
     uint64_t
         time_ms; /* wall clock of the proposer, for operators and the horizon: no rule of safety reads it */
@@ -56,6 +60,7 @@ typedef struct txc_rec {
     char agent[TXC_AGENT_NAME_MAX + 1];
     char text[TXC_TEXT_MAX + 1];
     txc_branch_ref_t branches[TXC_BRANCHES_MAX];
+    txc_member_t members[TXC_REPLICAS_MAX];
 } txc_rec_t;
 
 /* How records become bytes.  Core is given one at birth (src/wire/txc_record_codec.h has it); both are pure.

@@ -86,7 +86,11 @@ txc_proposal_t *txc_replica_propose (txc_replica_t *self, const txc_rec_t *recor
         (txc_proposal_t){.slot = ++self->proposed_slot, .epoch = self->epoch, .size = (uint32_t) size};
     memcpy (proposal->bytes, bytes, size);
     txc_list_append (&self->proposals, &proposal->link);
-    txc_update_entry (self->update, proposal->slot, proposal->epoch, forced, record->type, bytes, size);
+    txc_entry_t *entry = txc_update_entry (self->update, ++self->entries, forced, record->type, bytes, size);
+    entry->form = TXC_ENTRY_ACCEPTED;
+    entry->slot = proposal->slot;
+    entry->epoch = proposal->epoch;
+    proposal->number = entry->number;
     return proposal;
 }
 
@@ -99,17 +103,18 @@ int txc_replica_restore (txc_replica_t *self, const void *bytes, size_t size)
     return rc;
 }
 
-int txc_replica_replay (txc_replica_t *self, uint64_t slot, txc_epoch_t epoch, const void *bytes, size_t size)
+int txc_replica_replay (txc_replica_t *self, const txc_entry_t *entry)
 {
     TXC_CHECK (self, REPLICA_MAGIC);
     txc_rec_t *record = &self->scratch;
-    if (slot <= self->registry.applied_slot)
+    if (entry->slot <= self->registry.applied_slot)
         return TXC_OK; /* the snapshot holds it */
-    if (slot != self->registry.applied_slot + 1 || !self->config.codec->decode (bytes, size, record) ||
-        txc_epoch_compare (epoch, record->epoch) < 0)
+    if (entry->slot != self->registry.applied_slot + 1 ||
+        !self->config.codec->decode (entry->bytes, entry->size, record) ||
+        txc_epoch_compare (entry->epoch, record->epoch) < 0)
         return TXC_ECORRUPT;
-    txc_registry_apply (&self->registry, slot, record, bytes, size, NULL, NULL);
-    self->proposed_slot = slot;
+    txc_registry_apply (&self->registry, entry->slot, record, entry->bytes, entry->size, NULL, NULL);
+    self->proposed_slot = entry->slot;
     return TXC_OK;
 }
 
@@ -153,11 +158,11 @@ static void s_applied (txc_replica_t *self, const txc_rec_t *record, bool valid,
 
 /* In a group of one a value is chosen when this replica holds it durably; values are applied in the order of
  * slots. */
-static void s_durable (txc_replica_t *self, txc_epoch_t epoch, uint64_t slot)
+static void s_durable (txc_replica_t *self, uint64_t number)
 {
     while (!txc_list_is_empty (&self->proposals)) {
         txc_proposal_t *proposal = TXC_CONTAINER (self->proposals.next, txc_proposal_t, link);
-        if (proposal->slot > slot || txc_epoch_compare (proposal->epoch, epoch) > 0)
+        if (proposal->number > number)
             break;
         txc_list_remove (&proposal->link);
         txc_rec_t *record = txc_malloc (sizeof *record);
@@ -278,7 +283,7 @@ int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_
         rc = s_message (self, event->message);
         break;
     case TXC_EVENT_DURABLE:
-        s_durable (self, event->epoch, event->slot);
+        s_durable (self, event->number);
         break;
     case TXC_EVENT_TICK:
         s_tick (self);

@@ -2,13 +2,21 @@
  * txc_replica.h - a replica of the coordinator: sessions, decisions, phase 2.
  *
  * A deterministic state machine (doc/protocols.md): an event goes in, an
- * update comes out.  It never reads a clock, a file or a socket.  A group of
- * one replica chooses a value when its own log holds it durably; everything
- * behind that (applied in order, valid or void, then told) is the same for
- * larger groups.
+ * update comes out.  It never reads a clock, a file or a socket.  It holds a
+ * part in the replicated log (txc_paxos.h); a value that was chosen there is
+ * applied, in the order of slots, and only then told to anybody.
  *
  * Life: new -> [restore] -> replay* -> step (START) -> step*.
  * One thread at a time.
+ *
+ * What the shell owes it:
+ *   - every entry of an update reaches the log, in order; DURABLE tells of them
+ *     by number, in order, and never earlier than the disk has them;
+ *   - now_ms counts from any point, never goes back, is read no earlier than
+ *     the event happened (a message: was received), and goes at most
+ *     clock_skew permille faster or slower than real time;
+ *   - a log that is lost or damaged is never replaced by an older copy of
+ *     itself: the replica starts on an empty one, as a new member (join).
  */
 #ifndef TXC_REPLICA_H
 #define TXC_REPLICA_H
@@ -20,7 +28,12 @@ typedef struct txc_replica txc_replica_t;
 typedef struct txc_replica_config {
     uint32_t id;          /* of this replica, from 1 */
     uint64_t seed;        /* for drawn numbers */
-    uint64_t new_cluster; /* a random id, used if the log is empty: the group is formatted */
+    uint64_t new_cluster; /* a random id: an empty log becomes a new group's.  0: an empty log is that of a
+                             replica which has yet to join: it votes only once it was made a member */
+    uint64_t new_disk;    /* a random id, used if the log is empty */
+    char endpoint[TXC_ENDPOINT_MAX + 1]; /* where it is reached by everybody */
+    uint32_t n_members;                  /* of a new group, the same at each; 0: a group of one */
+    txc_member_t members[TXC_REPLICAS_MAX];
     const txc_codec_t *codec;
     /* 0: the default, in brackets */
     uint32_t lease_ms; /* of a session [10,000] */
@@ -33,16 +46,28 @@ typedef struct txc_replica_config {
     uint32_t max_transactions; /* in flight [20,000] */
     uint32_t max_sessions;     /* open [10,000] */
     uint32_t max_outcomes;     /* on record [1,000,000] */
+    /* of the replicated log */
+    uint32_t heartbeat_ms; /* [50] */
+    uint32_t
+        election_ms; /* silence of a leader before another stands for election, and up to twice it [300] */
+    uint32_t group_lease_ms; /* for which a replica promises nobody else after a heartbeat [election_ms] */
+    uint32_t clock_skew;     /* permille by which a clock may be fast or slow [50] */
+    bool learn_direct;       /* acceptors tell every learner, instead of the leader only */
 } txc_replica_config_t;
 
 typedef enum txc_event_type {
     TXC_EVENT_START,   /* everything was replayed; lead */
     TXC_EVENT_MESSAGE, /* message */
-    TXC_EVENT_DURABLE, /* entries up to slot, proposed under epoch, are durable here */
+    TXC_EVENT_DURABLE, /* entries up to number are durable here */
     TXC_EVENT_TICK,    /* the time of txc_replica_next_ms has come */
     TXC_EVENT_SPACE,   /* low: the log is nearly full; refuse new commits until it is not */
     TXC_EVENT_RESOLVE, /* gtrid, vote (YES: commit, NO: roll back), text: who; answered through `route` */
-    TXC_EVENT_DRAIN    /* take no new transactions; end what is under way */
+    TXC_EVENT_DRAIN,   /* take no new transactions; end what is under way */
+    TXC_EVENT_CHECKPOINTED,  /* the snapshot at slot is durable */
+    TXC_EVENT_TRANSFER,      /* hand leadership over to replica (0: to any); TXC_ENOTLEADER, TXC_ENOTREADY */
+    TXC_EVENT_MEMBER_ADD,    /* member: a replica that is up, with an empty log of its own */
+    TXC_EVENT_MEMBER_REMOVE, /* replica */
+    TXC_EVENT_MEMBER_MOVE    /* member: id and its new endpoint */
 } txc_event_type_t;
 
 typedef struct txc_event {
@@ -52,8 +77,9 @@ typedef struct txc_event {
     uint64_t now_ms;  /* monotonic */
     uint64_t wall_ms; /* wall clock, only written into records for operators */
     const txc_msg_t *message;
-    txc_epoch_t epoch;
-    uint64_t slot;
+    uint64_t number, slot;
+    uint32_t replica;
+    const txc_member_t *member;
     uint64_t route;
     txc_gtrid_t gtrid;
     const char *text;
@@ -65,9 +91,9 @@ void txc_replica_destroy (txc_replica_t **self_p);
 /* Takes what txc_replica_snapshot gave.  TXC_ECORRUPT if it cannot be read. */
 int txc_replica_restore (txc_replica_t *self, const void *bytes, size_t size);
 
-/* One value of the log, in the order of slots, behind the snapshot.  TXC_ECORRUPT: a gap, or no record. */
-int txc_replica_replay (txc_replica_t *self, uint64_t slot, txc_epoch_t epoch, const void *bytes,
-                        size_t size);
+/* One entry of the log, in the order in which they were appended, behind the snapshot.  (Entries that the
+ * snapshot holds do no harm.)  TXC_ECORRUPT: not an entry; TXC_ECONFIG: the disk of another replica. */
+int txc_replica_replay (txc_replica_t *self, const txc_entry_t *entry);
 
 /* One step.  TXC_OK, or an error code for a message that was dropped (the shell counts it). */
 int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_t *update);
@@ -75,15 +101,23 @@ int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_
 /* When the next TICK is due; UINT64_MAX: never. */
 uint64_t txc_replica_next_ms (const txc_replica_t *self);
 
-/* The applied state, as bytes that restore takes; the caller frees them. *slot is the last slot they hold. */
+/* The state, as bytes that restore takes; the caller frees them.  It stands for every entry that any update
+ * gave out so far, durable or not: the log may forget those.  *slot is the last slot that is applied in it.
+ */
 void *txc_replica_snapshot (const txc_replica_t *self, size_t *size, uint64_t *slot);
 
 /* For operators and tests. */
 typedef struct txc_replica_status {
     uint32_t id;
     bool leading, draining, space_low;
-    uint64_t cluster;
-    txc_epoch_t epoch;
+    bool voter;      /* its disk belongs to a member: it may promise and accept */
+    bool has_lease;  /* as the leader */
+    uint32_t leader; /* that it knows of; 0: none */
+    uint32_t n_members;
+    txc_member_t members[TXC_REPLICAS_MAX];
+    uint64_t cluster, disk;
+    txc_epoch_t epoch; /* of the leadership that it has, or knows of */
+    txc_epoch_t promised;
     uint64_t proposed_slot, applied_slot, digest;
     uint32_t sessions, transactions, outcomes, agents;
     uint64_t commits, aborts, ends, heuristics, voids, dropped, refused;

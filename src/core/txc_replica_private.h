@@ -19,7 +19,7 @@
 /* A value that was proposed and is not applied yet. */
 typedef struct txc_proposal {
     txc_list_t link;
-    uint64_t slot;
+    uint64_t slot, number;
     uint64_t route; /* of the client that waits for a SessionOpen */
     txc_epoch_t epoch;
     uint64_t nonce;
@@ -45,7 +45,7 @@ struct txc_replica {
     uint64_t now_ms, wall_ms;
     bool leading, draining, space_low;
     txc_epoch_t epoch;
-    uint64_t proposed_slot;
+    uint64_t proposed_slot, entries;
     txc_registry_t registry;
     txc_list_t proposals;
     txc_hash_t transactions;

@@ -15,6 +15,13 @@ typedef struct arena_block {
 
 enum { ARENA_BLOCK = 16384 };
 
+const char *txc_entry_form_name (txc_entry_form_t form)
+{
+    static const char *const names[TXC_ENTRY_FORMS] = {"?",       "accepted", "promised",
+                                                       "learned", "chosen",   "disk"};
+    return form < TXC_ENTRY_FORMS ? names[form] : "?";
+}
+
 void txc_update_init (txc_update_t *self)
 {
     memset (self, 0, sizeof *self);
@@ -46,6 +53,7 @@ void txc_update_clear (txc_update_t *self)
     for (uint32_t i = 0; i < self->n_completions; i++)
         txc_blob_destroy (&self->completions[i].body);
     self->n_entries = self->n_messages = self->n_work = self->n_completions = 0;
+    self->checkpoint = false;
     arena_block_t *block = self->arena;
     while (block && block->next) {
         arena_block_t *next = block->next;
@@ -108,13 +116,20 @@ txc_completion_t *txc_update_complete (txc_update_t *self, uint64_t operation, i
     return completion;
 }
 
-void txc_update_entry (txc_update_t *self, uint64_t slot, txc_epoch_t epoch, bool forced, uint8_t kind,
-                       const void *bytes, size_t size)
+txc_entry_t *txc_update_entry (txc_update_t *self, uint64_t number, bool forced, uint8_t kind,
+                               const void *bytes, size_t size)
 {
     TXC_ASSERT (size <= TXC_RECORD_MAX);
     self->entries = s_room (self->entries, self->n_entries, &self->max_entries, sizeof *self->entries);
     uint8_t *copy = txc_update_alloc (self, size);
-    memcpy (copy, bytes, size);
-    self->entries[self->n_entries++] = (txc_entry_t){
-        .slot = slot, .epoch = epoch, .forced = forced, .kind = kind, .size = (uint32_t) size, .bytes = copy};
+    if (size)
+        memcpy (copy, bytes, size);
+    txc_entry_t *entry = &self->entries[self->n_entries++];
+    *entry = (txc_entry_t){.number = number,
+                           .slot = number,
+                           .forced = forced,
+                           .kind = kind,
+                           .size = (uint32_t) size,
+                           .bytes = copy};
+    return entry;
 }

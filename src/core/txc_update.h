@@ -20,13 +20,27 @@
 #include "core/txc_record.h"
 #include "core/txc_work.h"
 
-/* A value for the log, or an entry of an agent's journal (there epoch is not used and slot counts entries).
+/* What an entry of a replica's log says.  All of them together are the state of its acceptor. */
+typedef enum txc_entry_form {
+    TXC_ENTRY_ACCEPTED = 1, /* slot, epoch: the ballot, bytes: the value, accepted here */
+    TXC_ENTRY_PROMISED,     /* epoch: no ballot below it is accepted here any more */
+    TXC_ENTRY_LEARNED,      /* slot, bytes: the value, chosen elsewhere */
+    TXC_ENTRY_CHOSEN,       /* slot: what was accepted or learned up to it is chosen (a hint, never forced) */
+    TXC_ENTRY_DISK,         /* bytes: whose disk this is, and the first members; the first entry of a log */
+    TXC_ENTRY_FORMS
+} txc_entry_form_t;
+
+const char *txc_entry_form_name (txc_entry_form_t form);
+
+/* An entry for the log, or of an agent's journal (there form and epoch are not used, and slot is the number).
  */
 typedef struct txc_entry {
+    uint64_t number; /* counts the entries of a life, from 1; their completion carries it back */
     uint64_t slot;
-    txc_epoch_t epoch; /* under which it is proposed; its completion carries it back */
-    bool forced;       /* durable soon; otherwise with the next forced one, or when the shell has time */
-    uint8_t kind;      /* txc_rec_type_t or txc_journal_kind_t, for logs and crash points */
+    txc_epoch_t epoch;
+    uint8_t form; /* txc_entry_form_t */
+    bool forced;  /* durable soon; otherwise with the next forced one, or when the shell has time */
+    uint8_t kind; /* txc_rec_type_t or txc_journal_kind_t, for logs and crash points */
     uint32_t size;
     uint8_t *bytes; /* owned by the update */
 } txc_entry_t;
@@ -46,7 +60,8 @@ typedef struct txc_update {
     txc_completion_t *completions;
     uint32_t n_entries, n_messages, n_work, n_completions;
     uint32_t max_entries, max_messages, max_work, max_completions;
-    void *arena; /* what messages borrow */
+    bool checkpoint; /* a replica: take a snapshot (txc_replica_snapshot) as soon as the log can */
+    void *arena;     /* what messages borrow */
 } txc_update_t;
 
 void txc_update_init (txc_update_t *self);
@@ -59,8 +74,9 @@ void txc_update_fini (txc_update_t *self);
 txc_msg_t *txc_update_message (txc_update_t *self, txc_msg_type_t type, uint64_t route);
 txc_work_t *txc_update_work (txc_update_t *self, txc_work_op_t op);
 txc_completion_t *txc_update_complete (txc_update_t *self, uint64_t operation, int code);
-void txc_update_entry (txc_update_t *self, uint64_t slot, txc_epoch_t epoch, bool forced, uint8_t kind,
-                       const void *bytes, size_t size);
+/* A new entry at the end, with a copy of the bytes.  Returns it: valid until the next one is added. */
+txc_entry_t *txc_update_entry (txc_update_t *self, uint64_t number, bool forced, uint8_t kind,
+                               const void *bytes, size_t size);
 
 /* Memory that lives as long as the update's contents; zeroed. */
 void *txc_update_alloc (txc_update_t *self, size_t size);

@@ -23,15 +23,14 @@
 /* An entry that was given to the log and of which core has not been told that it is durable. */
 typedef struct coord_entry {
     uint64_t lsn; /* 0: the log has not taken it yet */
-    uint64_t slot;
-    txc_epoch_t epoch;
+    uint64_t number;
     uint8_t kind;
     bool forced;
     uint32_t size;  /* of bytes, while lsn is 0 */
     uint8_t *bytes; /* packed; NULL once the log has it */
 } coord_entry_t;
 
-/* Entries in the order of their slots: a ring that grows. */
+/* Entries in the order of their numbers: a ring that grows. */
 typedef struct coord_queue {
     coord_entry_t *entries;
     size_t head, count, room;
@@ -88,8 +87,8 @@ void coord_log_append (coord_t *self, const txc_entry_t *entry);
 /* Gives the log what it could not take before.  True if all of it was taken. */
 bool coord_log_retry (coord_t *self);
 
-/* The next run of entries of one epoch that became durable.  False: none. */
-bool coord_log_next_durable (coord_t *self, uint64_t durable, txc_epoch_t *epoch, uint64_t *slot);
+/* Takes what became durable off the queue: *number is the last one.  False: nothing did. */
+bool coord_log_next_durable (coord_t *self, uint64_t durable, uint64_t *number);
 
 /* Takes a snapshot of the applied state, so that the log before it can go.  TXC_PENDING: one is under way. */
 int coord_log_checkpoint (coord_t *self);

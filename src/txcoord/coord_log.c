@@ -1,4 +1,4 @@
-/* Core's slots in the durable log: every entry is one value, a checkpoint is one snapshot. */
+/* Core's entries in the durable log: every entry is one of core's, a checkpoint is one snapshot. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "txcoord/coord.h"
 #include "wire/txc_codec.h"
 
-enum { KIND_VALUE = 1, KIND_SNAPSHOT = 2 };
+enum { KIND_ENTRY = 1, KIND_SNAPSHOT = 2 };
 
 /* --- what the log holds and core does not know to be durable ------------------------- */
 
@@ -38,7 +38,7 @@ static coord_entry_t *s_push (coord_queue_t *queue)
 static bool s_offer (coord_t *self, coord_entry_t *entry, const uint8_t *bytes, size_t size)
 {
     static txc_report_limit_t limit;
-    int rc = txc_log_append (self->log, KIND_VALUE, bytes, size, entry->forced, &entry->lsn);
+    int rc = txc_log_append (self->log, KIND_ENTRY, bytes, size, entry->forced, &entry->lsn);
     if (rc == TXC_ENOSPACE)
         txc_report_limited (
             &limit, TXC_REPORT_ERROR, NULL,
@@ -51,11 +51,10 @@ static bool s_offer (coord_t *self, coord_entry_t *entry, const uint8_t *bytes, 
 void coord_log_append (coord_t *self, const txc_entry_t *entry)
 {
     uint8_t bytes[TXC_ENTRY_MAX];
-    size_t size = txc_entry_pack (entry->slot, entry->epoch, entry->bytes, entry->size, bytes);
+    size_t size = txc_entry_pack (entry, bytes);
     coord_queue_t *queue = &self->queue;
     coord_entry_t *queued = s_push (queue);
-    *queued = (coord_entry_t){
-        .slot = entry->slot, .epoch = entry->epoch, .kind = entry->kind, .forced = entry->forced};
+    *queued = (coord_entry_t){.number = entry->number, .kind = entry->kind, .forced = entry->forced};
     txc_crash_point ("append.before", txc_rec_name (entry->kind));
     if (!queue->waiting && s_offer (self, queued, bytes, size))
         return;
@@ -78,18 +77,17 @@ bool coord_log_retry (coord_t *self)
     return true;
 }
 
-bool coord_log_next_durable (coord_t *self, uint64_t durable, txc_epoch_t *epoch, uint64_t *slot)
+bool coord_log_next_durable (coord_t *self, uint64_t durable, uint64_t *number)
 {
     coord_queue_t *queue = &self->queue;
     bool any = false;
     while (queue->count) {
         coord_entry_t *entry = s_at (queue, 0);
-        if (entry->lsn == 0 || entry->lsn > durable || (any && txc_epoch_compare (entry->epoch, *epoch) != 0))
+        if (entry->lsn == 0 || entry->lsn > durable)
             break;
         txc_crash_point ("append.after", txc_rec_name (entry->kind));
         any = true;
-        *epoch = entry->epoch;
-        *slot = entry->slot;
+        *number = entry->number;
         queue->head = (queue->head + 1) & (queue->room - 1);
         queue->count--;
     }
@@ -105,10 +103,9 @@ int coord_log_checkpoint (coord_t *self)
     size_t size;
     uint64_t slot;
     void *bytes = txc_replica_snapshot (self->replica, &size, &slot);
-    /* A value is applied when core learns that it is durable, and then it leaves the queue: what is still
-     * queued is what the snapshot does not hold. */
+    /* The snapshot stands for everything that core gave out, but what is queued need not be on the disk yet:
+     * it is kept, since replaying it once more does no harm. */
     const coord_entry_t *first = self->queue.count ? s_at (&self->queue, 0) : NULL;
-    TXC_ASSERT (!first || first->slot == slot + 1);
     uint64_t keep = first && first->lsn ? first->lsn : txc_log_next (self->log);
     txc_crash_point ("checkpoint.before", "SNAPSHOT");
     int rc = txc_log_checkpoint (self->log, KIND_SNAPSHOT, bytes, size, keep);
@@ -134,17 +131,14 @@ static int s_replay_entry (void *arg, uint64_t lsn, uint32_t kind, const void *b
 {
     (void) lsn;
     s_replay_t *replay = arg;
-    txc_epoch_t epoch;
-    uint64_t slot;
-    const uint8_t *value;
-    size_t value_size;
+    txc_entry_t entry;
     replay->entries++;
     if (kind == KIND_SNAPSHOT)
         return txc_replica_restore (replay->replica, bytes, size);
-    if (kind != KIND_VALUE || !txc_entry_unpack (bytes, size, &slot, &epoch, &value, &value_size))
+    if (kind != KIND_ENTRY || !txc_entry_unpack (bytes, size, &entry))
         return TXC_ECORRUPT;
-    replay->slot = slot;
-    return txc_replica_replay (replay->replica, slot, epoch, value, value_size);
+    replay->slot = entry.slot;
+    return txc_replica_replay (replay->replica, &entry);
 }
 
 /* An empty log where a group is expected is a lost disk or a wrong path, and a new group would answer "rolled

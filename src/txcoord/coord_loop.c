@@ -103,10 +103,9 @@ static void s_message (void *arg, const txc_msg_t *message)
 /* Tells core what became durable. */
 static void s_durable (coord_t *self)
 {
-    uint64_t durable = txc_log_durable (self->log), slot;
-    txc_epoch_t epoch;
-    while (coord_log_next_durable (self, durable, &epoch, &slot))
-        coord_step (self, &(txc_event_t){.type = TXC_EVENT_DURABLE, .epoch = epoch, .slot = slot});
+    uint64_t durable = txc_log_durable (self->log), number;
+    if (coord_log_next_durable (self, durable, &number))
+        coord_step (self, &(txc_event_t){.type = TXC_EVENT_DURABLE, .number = number});
     coord_admin_applied (self);
 }
 

@@ -51,8 +51,10 @@ static int s_open (coord_t *self, bool init, txc_error_t *error)
     self->signal_fd = txc_signals_open();
     if (self->signal_fd < 0)
         return txc_error_set (error, TXC_EIO, "signalfd: %s", strerror (errno));
-    txc_replica_config_t config = {
-        .seed = txc_random64(), .new_cluster = txc_random64(), .codec = &txc_record_codec};
+    txc_replica_config_t config = {.seed = txc_random64(),
+                                   .new_cluster = txc_random64() | 1,
+                                   .new_disk = txc_random64() | 1,
+                                   .codec = &txc_record_codec};
     coord_config_replica (self->config, &config);
     self->replica = txc_replica_new (&config);
     int rc = coord_log_open (self, init, error);

@@ -3,6 +3,7 @@
 #include "txctl/tool_dump.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 
 #include "wire/txc_codec.h"
@@ -77,16 +78,17 @@ static void s_set_branches (json_t *line, const txc_branch_ref_t *branches, uint
 json_t *tool_dump_record (const void *bytes, size_t size)
 {
     static txc_rec_t record; /* too large for a stack; the tools have one thread */
-    uint64_t slot;
-    txc_epoch_t epoch;
-    const uint8_t *value;
-    size_t value_size;
-    if (!txc_entry_unpack (bytes, size, &slot, &epoch, &value, &value_size) ||
-        !txc_record_codec.decode (value, value_size, &record))
+    txc_entry_t entry;
+    bool whole = txc_entry_unpack (bytes, size, &entry);
+    memset (&record, 0, offsetof (txc_rec_t, branches));
+    if (!whole || (entry.size && !txc_record_codec.decode (entry.bytes, entry.size, &record)))
         return NULL;
     json_t *line = json_object();
-    json_object_set_new (line, "slot", json_integer ((json_int_t) slot));
-    s_set_epoch (line, "epoch", epoch);
+    json_object_set_new (line, "slot", json_integer ((json_int_t) entry.slot));
+    s_set_epoch (line, "epoch", entry.epoch);
+    s_set_text (line, "form", txc_entry_form_name (entry.form));
+    if (!entry.size)
+        return line;
     s_set_text (line, "type", txc_rec_name (record.type));
     s_set_epoch (line, "origin", record.epoch);
     s_set_time (line, record.time_ms);

@@ -56,8 +56,11 @@ static bool s_record_is_whole (const txc_rec_t *record)
         return !txc_gtrid_is_none (&record->gtrid) && record->rm[0];
     case TXC_REC_GUARD:
         return record->agent[0];
+    case TXC_REC_MEMBERS:
+        return record->n_members > 0 || record->nonce != 0;
     case TXC_REC_BARRIER:
     case TXC_REC_SESSION_OPEN:
+    case TXC_REC_NOOP:
         return true;
     case TXC_REC_NONE:
     case TXC_REC_TYPES:
@@ -131,26 +134,30 @@ static uint64_t s_get (const uint8_t *bytes, unsigned size)
     return value;
 }
 
-size_t txc_entry_pack (uint64_t slot, txc_epoch_t epoch, const void *value, size_t size, uint8_t *bytes)
+size_t txc_entry_pack (const txc_entry_t *entry, uint8_t *bytes)
 {
-    TXC_ASSERT (size <= TXC_RECORD_MAX);
-    s_put (bytes, slot, 8);
-    s_put (bytes + 8, epoch.round, 8);
-    s_put (bytes + 16, epoch.replica, 4);
-    if (size)
-        memcpy (bytes + TXC_ENTRY_HEADER, value, size);
-    return TXC_ENTRY_HEADER + size;
+    TXC_ASSERT (entry->size <= TXC_RECORD_MAX);
+    s_put (bytes, entry->form, 1);
+    s_put (bytes + 1, entry->kind, 1);
+    s_put (bytes + 2, entry->slot, 8);
+    s_put (bytes + 10, entry->epoch.round, 8);
+    s_put (bytes + 18, entry->epoch.replica, 4);
+    if (entry->size)
+        memcpy (bytes + TXC_ENTRY_HEADER, entry->bytes, entry->size);
+    return TXC_ENTRY_HEADER + entry->size;
 }
 
-bool txc_entry_unpack (const uint8_t *bytes, size_t size, uint64_t *slot, txc_epoch_t *epoch,
-                       const uint8_t **value, size_t *value_size)
+bool txc_entry_unpack (const uint8_t *bytes, size_t size, txc_entry_t *entry)
 {
-    if (size < TXC_ENTRY_HEADER || size > TXC_ENTRY_MAX)
+    if (size < TXC_ENTRY_HEADER || size > TXC_ENTRY_MAX || bytes[0] == 0 || bytes[0] >= TXC_ENTRY_FORMS)
         return false;
-    *slot = s_get (bytes, 8);
-    epoch->round = s_get (bytes + 8, 8);
-    epoch->replica = (uint32_t) s_get (bytes + 16, 4);
-    *value = bytes + TXC_ENTRY_HEADER;
-    *value_size = size - TXC_ENTRY_HEADER;
+    *entry = (txc_entry_t){
+        .form = bytes[0],
+        .kind = bytes[1],
+        .slot = s_get (bytes + 2, 8),
+        .epoch = {s_get (bytes + 10, 8), (uint32_t) s_get (bytes + 18, 4)},
+        .size = (uint32_t) (size - TXC_ENTRY_HEADER),
+        .bytes = (uint8_t *) (uintptr_t) (bytes + TXC_ENTRY_HEADER), /* only read */
+    };
     return true;
 }

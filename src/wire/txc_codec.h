@@ -10,18 +10,20 @@
 
 #include "core/txc_journal.h"
 #include "core/txc_record.h"
+#include "core/txc_update.h"
 
 extern const txc_codec_t txc_record_codec;
 extern const txc_journal_codec_t txc_journal_codec;
 
-/* What a replica's log holds for one slot: a header of fixed size, then the value as opaque bytes. */
-enum { TXC_ENTRY_HEADER = 20, TXC_ENTRY_MAX = TXC_ENTRY_HEADER + TXC_RECORD_MAX };
+/* An entry of a replica's log: a header of fixed size, then the value as opaque bytes. */
+enum { TXC_ENTRY_HEADER = 22, TXC_ENTRY_MAX = TXC_ENTRY_HEADER + TXC_RECORD_MAX };
 
-/* Writes header and value; bytes has room for TXC_ENTRY_HEADER + size.  Returns the size written. */
-size_t txc_entry_pack (uint64_t slot, txc_epoch_t epoch, const void *value, size_t size, uint8_t *bytes);
+/* Writes form, slot, epoch, kind and value; bytes has room for TXC_ENTRY_HEADER + entry->size.  Returns the
+ * size written. */
+size_t txc_entry_pack (const txc_entry_t *entry, uint8_t *bytes);
 
-/* Reads it back; *value borrows from bytes.  False if it is too short or too long. */
-bool txc_entry_unpack (const uint8_t *bytes, size_t size, uint64_t *slot, txc_epoch_t *epoch,
-                       const uint8_t **value, size_t *value_size);
+/* Reads it back, the other fields zero; entry->bytes borrows from bytes.  False if it is too short or too
+ * long, or of no known form. */
+bool txc_entry_unpack (const uint8_t *bytes, size_t size, txc_entry_t *entry);
 
 #endif

@@ -41,6 +41,9 @@
                          .shape = &s_##type, .borrowed = (loan)}
 #define BRANCHES        LIST (branches, TXC_BRANCHES_MAX, txc_branch_ref_t, true, sizeof (void *))
 #define ENTRIES         LIST (entries, TXC_AGENTS_MAX * TXC_RMS_MAX, txc_rm_entry_t, true, sizeof (void *))
+#define REPLICA         {.kind = TXC_FIELD_U32, .wire = OFFSET (WIRE, replica, 4),                                \
+                         .core = OFFSET (CORE, replica, 4), .required = true}
+#define MEMBERS         LIST (members, TXC_REPLICAS_MAX, txc_member_t, true, sizeof (void *))
 #define BODY(most)      {.kind = TXC_FIELD_BODY, .wire = OFFSET (WIRE, body, BYTES),                              \
                          .core = OFFSET (CORE, body, sizeof (void *)), .max = (most)}
 #define EVIDENCE        CHARS (evidence, TXC_EVIDENCE_MAX, PRINTABLE, false)
@@ -98,6 +101,14 @@ SHAPE (s_txc_branch_ref_t, branch_ref, NAME (rm), U64 (token), U32 (count), VOTE
 #define CORE txc_rm_entry_t
 SHAPE (s_txc_rm_entry_t, rm_entry, NAME (rm), NO_NAME (agent),
        CHARS (endpoint, TXC_ENDPOINT_MAX, ENDPOINT, false), U64 (incarnation), BOOL (up))
+#undef WIRE
+#undef CORE
+
+#define WIRE Txcoord__Member
+#define CORE txc_member_t
+SHAPE (s_txc_member_t, member,
+       {.kind = TXC_FIELD_U32, .wire = OFFSET (WIRE, id, 4), .core = OFFSET (CORE, id, 4), .required = true},
+       U64 (disk), CHARS (endpoint, TXC_ENDPOINT_MAX, ENDPOINT, false))
 #undef WIRE
 #undef CORE
 
@@ -196,6 +207,17 @@ SHAPE (s_admin, admin, BODY (TXC_STATEMENT_MAX))
 #define WIRE Txcoord__AdminReply
 SHAPE (s_admin_reply, admin_reply, I32 (code), ERROR, BODY (TXC_BODY_MAX))
 #undef WIRE
+
+#define WIRE Txcoord__NotLeader
+SHAPE (s_not_leader, not_leader, U32 (replica), MEMBERS)
+#undef WIRE
+#define WIRE Txcoord__Paxos
+SHAPE (s_paxos, paxos, REPLICA, EPOCH, I32 (code), U64 (low), U32 (flags), BODY (TXC_BODY_MAX), U64 (age_ms),
+       U64 (high_slot), U64 (slot), U64 (chosen_slot), U64 (stamp), SUB (prior, prior, txc_epoch_t, false))
+#undef WIRE
+#define WIRE Txcoord__Join
+SHAPE (s_paxos_join, join, REPLICA, U64 (slot), MEMBERS)
+#undef WIRE
 #undef CORE
 
 static const txc_shape_t *const s_messages[] = {
@@ -227,6 +249,22 @@ static const txc_shape_t *const s_messages[] = {
     [TXC_MSG_ENDED] = &s_ended,
     [TXC_MSG_ADMIN] = &s_admin,
     [TXC_MSG_ADMIN_REPLY] = &s_admin_reply,
+    [TXC_MSG_NOT_LEADER] = &s_not_leader,
+    [TXC_MSG_PAXOS_PREVOTE] = &s_paxos,
+    [TXC_MSG_PAXOS_PREVOTED] = &s_paxos,
+    [TXC_MSG_PAXOS_PREPARE] = &s_paxos,
+    [TXC_MSG_PAXOS_PROMISE] = &s_paxos,
+    [TXC_MSG_PAXOS_ACCEPT] = &s_paxos,
+    [TXC_MSG_PAXOS_ACCEPTED] = &s_paxos,
+    [TXC_MSG_PAXOS_REJECT] = &s_paxos,
+    [TXC_MSG_PAXOS_HEARTBEAT] = &s_paxos,
+    [TXC_MSG_PAXOS_GRANT] = &s_paxos,
+    [TXC_MSG_PAXOS_FETCH] = &s_paxos,
+    [TXC_MSG_PAXOS_CHOSEN] = &s_paxos,
+    [TXC_MSG_PAXOS_SNAPSHOT_FETCH] = &s_paxos,
+    [TXC_MSG_PAXOS_SNAPSHOT] = &s_paxos,
+    [TXC_MSG_PAXOS_TRANSFER] = &s_paxos,
+    [TXC_MSG_PAXOS_JOIN] = &s_paxos_join,
 };
 _Static_assert(sizeof s_messages / sizeof *s_messages == TXC_MSG_TYPES,
                "every message of the map has its shape");
@@ -245,7 +283,8 @@ SHAPE (s_record, record, ENUM (type, 1, TXC_REC_TYPES - 1), HEUR, U32 (count), U
        SUB (gtrid, gtrid, txc_gtrid_t, false), SUB (guard, guard, txc_guard_t, false), NO_NAME (rm),
        NO_NAME (agent), TEXT (text, TXC_TEXT_MAX),
        LIST (branches, TXC_BRANCHES_MAX, txc_branch_ref_t, false,
-             sizeof (txc_branch_ref_t[TXC_BRANCHES_MAX])))
+             sizeof (txc_branch_ref_t[TXC_BRANCHES_MAX])),
+       LIST (members, TXC_REPLICAS_MAX, txc_member_t, false, sizeof (txc_member_t[TXC_REPLICAS_MAX])))
 #undef WIRE
 #undef CORE
 

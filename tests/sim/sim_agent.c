@@ -115,22 +115,20 @@ void sim_agent_work_done (sim_t *sim, sim_agent_t *self, txc_work_done_t *done)
 
 /* --- the journal -------------------------------------------------------------------- */
 
-static void s_told (sim_t *sim, sim_proc_t *owner, uint64_t slot, txc_epoch_t epoch)
+static void s_told (sim_t *sim, sim_proc_t *owner, uint64_t number)
 {
-    (void) epoch;
     sim_agent_t *self = sim->agents[owner->index];
-    txc_agent_event_t event = {.type = TXC_AGENT_JOURNALED, .slot = slot};
+    txc_agent_event_t event = {.type = TXC_AGENT_JOURNALED, .slot = number};
     s_step (sim, self, &event);
     if (owner->up && sim_log_wants_checkpoint (self->log))
         sim_agent_checkpoint (sim, self);
 }
 
-static void s_seen (sim_t *sim, sim_proc_t *owner, uint64_t slot, const void *bytes, size_t size)
+static void s_seen (sim_t *sim, sim_proc_t *owner, const txc_entry_t *entry)
 {
-    (void) slot;
     txc_jrec_t record;
     sim_agent_t *self = sim->agents[owner->index];
-    if (!txc_journal_codec.decode (bytes, size, &record))
+    if (!txc_journal_codec.decode (entry->bytes, entry->size, &record))
         return;
     if (record.kind == TXC_JOURNAL_GUARD)
         self->guard_slot = record.guard.slot;
@@ -205,13 +203,10 @@ void sim_agent_destroy (sim_t *sim, uint32_t index)
     free (self);
 }
 
-static int s_replay (void *arg, bool checkpoint, uint64_t slot, txc_epoch_t epoch, const void *bytes,
-                     size_t size)
+static int s_replay (void *arg, bool checkpoint, const txc_entry_t *entry)
 {
     (void) checkpoint;
-    (void) slot;
-    (void) epoch;
-    return txc_agent_replay (((sim_agent_t *) arg)->core, bytes, size);
+    return txc_agent_replay (((sim_agent_t *) arg)->core, entry->bytes, entry->size);
 }
 
 void sim_agent_start (sim_t *sim, sim_agent_t *self)

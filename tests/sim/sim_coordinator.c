@@ -25,11 +25,12 @@ static bool s_dies (sim_t *sim, sim_coordinator_t *self, sim_fault_t fault)
     return true;
 }
 
-/* Entries are put in the order of their slots whether forced or not: a log has no gaps. */
+/* Entries are put in the order of their numbers, whether forced or not: the order is part of what they say.
+ */
 static void s_put (sim_t *sim, sim_coordinator_t *self)
 {
-    for (uint32_t i = 0; i < self->update.n_entries; i++)
-        TXC_ASSERT (i == 0 || self->update.entries[i].slot == self->update.entries[i - 1].slot + 1);
+    for (uint32_t i = 1; i < self->update.n_entries; i++)
+        TXC_ASSERT (self->update.entries[i].number == self->update.entries[i - 1].number + 1);
     for (uint32_t i = 0; i < self->update.n_entries; i++) {
         const txc_entry_t *entry = &self->update.entries[i];
         if (sim->trace) {
@@ -101,26 +102,28 @@ void sim_coordinator_receive (sim_t *sim, sim_coordinator_t *self, const txc_msg
 
 /* --- the log ------------------------------------------------------------------------ */
 
-static void s_told (sim_t *sim, sim_proc_t *owner, uint64_t slot, txc_epoch_t epoch)
+static void s_told (sim_t *sim, sim_proc_t *owner, uint64_t number)
 {
     sim_coordinator_t *self = sim->coordinator;
-    sim_trace (sim, owner->name, "has slot %" PRIu64 " durable", slot);
-    txc_event_t event = {.type = TXC_EVENT_DURABLE, .slot = slot, .epoch = epoch};
+    sim_trace (sim, owner->name, "has entry %" PRIu64 " durable", number);
+    txc_event_t event = {.type = TXC_EVENT_DURABLE, .number = number};
     s_step (sim, self, &event);
     if (owner->up)
         sim_coordinator_watch_space (sim, self);
 }
 
-static void s_seen (sim_t *sim, sim_proc_t *owner, uint64_t slot, const void *bytes, size_t size)
+static void s_seen (sim_t *sim, sim_proc_t *owner, const txc_entry_t *entry)
 {
     (void) owner;
     txc_rec_t record;
-    if (!txc_record_codec.decode (bytes, size, &record)) {
-        sim_violation (sim, "record-damaged", "slot %" PRIu64 " cannot be read", slot);
+    if (entry->form != TXC_ENTRY_ACCEPTED || entry->slot <= sim->reflog->last_slot)
+        return;
+    if (!txc_record_codec.decode (entry->bytes, entry->size, &record)) {
+        sim_violation (sim, "record-damaged", "slot %" PRIu64 " cannot be read", entry->slot);
         return;
     }
     sim->stats->records++;
-    sim_reflog_add (sim->reflog, sim, slot, &record);
+    sim_reflog_add (sim->reflog, sim, entry->slot, &record);
 }
 
 static void s_die (sim_t *sim, sim_proc_t *owner)
@@ -163,12 +166,11 @@ void sim_coordinator_destroy (sim_t *sim)
     free (self);
 }
 
-static int s_replay (void *arg, bool checkpoint, uint64_t slot, txc_epoch_t epoch, const void *bytes,
-                     size_t size)
+static int s_replay (void *arg, bool checkpoint, const txc_entry_t *entry)
 {
     sim_coordinator_t *self = arg;
-    return checkpoint ? txc_replica_restore (self->core, bytes, size)
-                      : txc_replica_replay (self->core, slot, epoch, bytes, size);
+    return checkpoint ? txc_replica_restore (self->core, entry->bytes, entry->size)
+                      : txc_replica_replay (self->core, entry);
 }
 
 void sim_coordinator_start (sim_t *sim, sim_coordinator_t *self)
@@ -179,6 +181,7 @@ void sim_coordinator_start (sim_t *sim, sim_coordinator_t *self)
     sim_trace (sim, self->proc.name, "starts");
     self->config.seed = sim_random (sim);
     self->config.new_cluster = sim_random (sim) | 1;
+    self->config.new_disk = sim_random (sim) | 1;
     self->core = txc_replica_new (&self->config);
     self->low = false;
     if (!sim_log_open (self->log, s_replay, self))
@@ -206,7 +209,7 @@ void sim_coordinator_checkpoint (sim_t *sim, sim_coordinator_t *self)
     size_t size;
     uint64_t slot;
     void *bytes = txc_replica_snapshot (self->core, &size, &slot);
-    sim_log_checkpoint (self->log, bytes, size, slot);
+    sim_log_checkpoint (self->log, bytes, size);
 }
 
 void sim_coordinator_resolve (sim_t *sim, sim_coordinator_t *self, const txc_gtrid_t *gtrid, bool commit)

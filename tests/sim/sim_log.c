@@ -13,11 +13,9 @@ enum { SIM_KIND_CHECKPOINT = 99, SEGMENT = 131072, SEGMENTS_FEW = 4, SEGMENTS_MA
 
 /* An entry on its way, or on the disk behind the last checkpoint. */
 typedef struct s_place {
-    uint64_t slot, lsn; /* lsn 0: not handed to the engine yet */
-    txc_epoch_t epoch;
-    bool forced, durable;
-    uint32_t size;
-    uint8_t *bytes;
+    txc_entry_t entry; /* its bytes are owned here */
+    uint64_t lsn;      /* 0: not handed to the engine yet */
+    bool durable;
 } s_place_t;
 
 struct sim_log {
@@ -29,7 +27,7 @@ struct sim_log {
     txc_store_t *store;
     uint32_t max_segments;
     uint64_t formats;  /* folders that were made */
-    s_place_t *places; /* in the order of slots */
+    s_place_t *places; /* in the order of numbers */
     size_t n_places, max_places;
     size_t n_appended; /* handed to the engine */
     size_t n_durable;  /* known to be durable */
@@ -59,7 +57,7 @@ sim_log_t *sim_log_new (sim_t *sim, sim_proc_t *owner, bool write_through, const
 static void s_forget_places (sim_log_t *self, size_t from)
 {
     for (size_t i = from; i < self->n_places; i++)
-        free (self->places[i].bytes);
+        free (self->places[i].entry.bytes);
     self->n_places = from;
 }
 
@@ -78,17 +76,17 @@ void sim_log_destroy (sim_log_t **self_p)
     free (self);
 }
 
-static s_place_t *s_add_place (sim_log_t *self, uint64_t slot, txc_epoch_t epoch, bool forced,
-                               const void *bytes, size_t size)
+static s_place_t *s_add_place (sim_log_t *self, const txc_entry_t *entry)
 {
     if (self->n_places == self->max_places) {
         self->max_places = self->max_places ? self->max_places * 2 : 64;
         self->places = txc_realloc (self->places, self->max_places * sizeof *self->places);
     }
     s_place_t *place = &self->places[self->n_places++];
-    *place = (s_place_t){.slot = slot, .epoch = epoch, .forced = forced, .size = (uint32_t) size};
-    place->bytes = txc_malloc (size + 1);
-    memcpy (place->bytes, bytes, size);
+    *place = (s_place_t){.entry = *entry};
+    place->entry.bytes = txc_malloc (entry->size + 1u);
+    if (entry->size)
+        memcpy (place->entry.bytes, entry->bytes, entry->size);
     return place;
 }
 
@@ -105,11 +103,10 @@ static void s_durable_now (sim_log_t *self, s_place_t *place)
     if (place->durable)
         return;
     place->durable = true;
-    if (!self->write_through && place->slot <= self->durable_slot)
-        return; /* a journal's entries are counted anew in every life */
-    self->durable_slot = place->slot;
+    if (place->entry.slot > self->durable_slot)
+        self->durable_slot = place->entry.slot;
     if (self->hooks.seen)
-        self->hooks.seen (self->sim, self->owner, place->slot, place->bytes, place->size);
+        self->hooks.seen (self->sim, self->owner, &place->entry);
 }
 
 static int s_on_replay (void *arg, uint64_t lsn, uint32_t kind, const void *bytes, size_t size)
@@ -117,17 +114,16 @@ static int s_on_replay (void *arg, uint64_t lsn, uint32_t kind, const void *byte
     s_replay_t *replay = arg;
     sim_log_t *self = replay->log;
     if (kind == SIM_KIND_CHECKPOINT)
-        return replay->visit (replay->arg, true, 0, (txc_epoch_t){0, 0}, bytes, size);
-    uint64_t slot;
-    txc_epoch_t epoch;
-    const uint8_t *value;
-    size_t value_size;
-    if (!txc_entry_unpack (bytes, size, &slot, &epoch, &value, &value_size))
+        return replay->visit (
+            replay->arg, true,
+            &(txc_entry_t){.bytes = (uint8_t *) (uintptr_t) bytes, .size = (uint32_t) size});
+    txc_entry_t entry;
+    if (!txc_entry_unpack (bytes, size, &entry))
         return TXC_ECORRUPT;
-    s_place_t *place = s_add_place (self, slot, epoch, false, value, value_size);
+    s_place_t *place = s_add_place (self, &entry);
     place->lsn = lsn;
     s_durable_now (self, place);
-    return replay->visit (replay->arg, false, slot, epoch, value, value_size);
+    return replay->visit (replay->arg, false, &entry);
 }
 
 static bool s_open_store (sim_log_t *self)
@@ -163,7 +159,10 @@ bool sim_log_open (sim_log_t *self, sim_log_replay_t *replay, void *arg)
         return false;
     }
     self->n_appended = self->n_durable = self->n_told = self->n_places;
-    uint64_t last = self->n_places ? self->places[self->n_places - 1].slot : 0;
+    uint64_t last = 0;
+    for (size_t i = 0; i < self->n_places; i++)
+        if (self->places[i].entry.slot > last)
+            last = self->places[i].entry.slot;
     if (self->n_places && last < expected && !self->write_through)
         sim_violation (self->sim, "durable-record-lost", "%s finds slot %u, slot %u was durable",
                        self->owner->name, (unsigned) last, (unsigned) expected);
@@ -177,7 +176,7 @@ static bool s_append (sim_log_t *self)
     uint8_t packed[TXC_ENTRY_MAX];
     for (; self->n_appended < self->n_places; self->n_appended++) {
         s_place_t *place = &self->places[self->n_appended];
-        size_t size = txc_entry_pack (place->slot, place->epoch, place->bytes, place->size, packed);
+        size_t size = txc_entry_pack (&place->entry, packed);
         if (txc_store_append (self->store, 1, packed, size, &place->lsn) != TXC_OK)
             return false; /* no space: it stays in the queue */
     }
@@ -187,7 +186,7 @@ static bool s_append (sim_log_t *self)
 static bool s_has_forced (const sim_log_t *self)
 {
     for (size_t i = self->n_durable; i < self->n_places; i++)
-        if (self->places[i].forced)
+        if (self->places[i].entry.forced)
             return true;
     return false;
 }
@@ -200,15 +199,10 @@ static void s_on_told (sim_t *sim, sim_event_t *event)
         self->hooks.die (self->sim, self->owner);
         return;
     }
-    uint64_t life = self->owner->life;
-    while (self->n_told < self->n_durable && self->owner->life == life) {
-        size_t last = self->n_told;
-        while (last + 1 < self->n_durable &&
-               txc_epoch_compare (self->places[last + 1].epoch, self->places[last].epoch) == 0)
-            last++;
-        self->n_told = last + 1;
-        self->hooks.told (self->sim, self->owner, self->places[last].slot, self->places[last].epoch);
-    }
+    if (self->n_told == self->n_durable)
+        return;
+    self->n_told = self->n_durable;
+    self->hooks.told (self->sim, self->owner, self->places[self->n_told - 1].entry.number);
 }
 
 static void s_note_durable (sim_log_t *self)
@@ -259,7 +253,7 @@ static void s_on_write (sim_t *sim, sim_event_t *event)
     if (TXC_MUTANT (DURABLE_TOLD_EARLY) && self->n_told < self->n_appended) {
         const s_place_t *last = &self->places[self->n_appended - 1];
         self->n_told = self->n_appended;
-        self->hooks.told (sim, self->owner, last->slot, last->epoch);
+        self->hooks.told (sim, self->owner, last->entry.number);
         if (!self->store)
             return;
     }
@@ -270,7 +264,9 @@ static void s_on_write (sim_t *sim, sim_event_t *event)
 
 void sim_log_put (sim_log_t *self, const txc_entry_t *entry)
 {
-    s_add_place (self, entry->slot, entry->epoch, entry->forced, entry->bytes, entry->size);
+    s_place_t *place = s_add_place (self, entry);
+    if (!place->entry.form)
+        place->entry.form = TXC_ENTRY_ACCEPTED; /* a journal knows no forms */
     if (entry->forced)
         s_wake (self, sim_between (self->sim, 1, 50));
     else if (self->write_through && s_append (self))
@@ -314,12 +310,9 @@ static void s_checkpoint (sim_log_t *self, void *bytes, size_t size, size_t plac
         s_checkpoint_on (self);
 }
 
-void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size, uint64_t slot)
+void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size)
 {
-    size_t place = 0;
-    while (place < self->n_places && self->places[place].slot <= slot)
-        place++;
-    s_checkpoint (self, bytes, size, place);
+    s_checkpoint (self, bytes, size, self->n_told < self->n_places ? self->n_told : self->n_places);
 }
 
 void sim_log_cut (sim_log_t *self, size_t place)
@@ -385,16 +378,14 @@ void sim_log_restore (sim_log_t *self, uint64_t slot)
     self->durable_slot = slot;
     if (s_open_store (self)) {
         uint8_t packed[TXC_ENTRY_MAX];
-        for (size_t i = 0; i < n_places && places[i].slot <= slot; i++)
-            txc_store_append (
-                self->store, 1, packed,
-                txc_entry_pack (places[i].slot, places[i].epoch, places[i].bytes, places[i].size, packed),
-                NULL);
+        for (size_t i = 0; i < n_places; i++)
+            if (places[i].entry.slot <= slot)
+                txc_store_append (self->store, 1, packed, txc_entry_pack (&places[i].entry, packed), NULL);
         txc_store_close (&self->store);
     }
     txc_fake_disk_destroy (&old);
     for (size_t i = 0; i < n_places; i++)
-        free (places[i].bytes);
+        free (places[i].entry.bytes);
     free (places);
 }
 

@@ -13,11 +13,11 @@
 
 typedef struct sim_log sim_log_t;
 
-/* Entries up to slot, asked for under epoch, are durable; the owner is alive. */
-typedef void (sim_log_told_t) (sim_t *sim, sim_proc_t *owner, uint64_t slot, txc_epoch_t epoch);
+/* Entries up to number are durable; the owner is alive. */
+typedef void (sim_log_told_t) (sim_t *sim, sim_proc_t *owner, uint64_t number);
 
 /* An entry has become durable, whether or not anybody lives to hear it. */
-typedef void (sim_log_seen_t) (sim_t *sim, sim_proc_t *owner, uint64_t slot, const void *bytes, size_t size);
+typedef void (sim_log_seen_t) (sim_t *sim, sim_proc_t *owner, const txc_entry_t *entry);
 
 /* The process dies at this point of its log's work. */
 typedef void (sim_log_die_t) (sim_t *sim, sim_proc_t *owner);
@@ -32,10 +32,9 @@ typedef struct sim_log_hooks {
 sim_log_t *sim_log_new (sim_t *sim, sim_proc_t *owner, bool write_through, const sim_log_hooks_t *hooks);
 void sim_log_destroy (sim_log_t **self_p);
 
-/* Opens the engine on what the disk holds and replays it: first a checkpoint (slot 0), then entries.  False:
- * the engine refused its disk, which is a violation. */
-typedef int (sim_log_replay_t) (void *arg, bool checkpoint, uint64_t slot, txc_epoch_t epoch,
-                                const void *bytes, size_t size);
+/* Opens the engine on what the disk holds and replays it: first a checkpoint (its bytes only), then entries.
+ * False: the engine refused its disk, which is a violation. */
+typedef int (sim_log_replay_t) (void *arg, bool checkpoint, const txc_entry_t *entry);
 bool sim_log_open (sim_log_t *self, sim_log_replay_t *replay, void *arg);
 
 /* Takes an entry of an update. */
@@ -44,9 +43,9 @@ void sim_log_put (sim_log_t *self, const txc_entry_t *entry);
 /* Entries put or replayed in this life. */
 size_t sim_log_count (const sim_log_t *self);
 
-/* A checkpoint: bytes (freed by the log) hold everything up to slot; or a cut: what was put from the entry at
- * place on (counted as by sim_log_count) is the whole state. */
-void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size, uint64_t slot);
+/* A checkpoint: bytes (freed by the log) hold everything that was put so far; or a cut: what was put from the
+ * entry at place on (counted as by sim_log_count) is the whole state. */
+void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size);
 void sim_log_cut (sim_log_t *self, size_t place);
 
 /* True when it is time for a checkpoint, as the daemons see it. */

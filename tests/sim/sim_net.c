@@ -26,6 +26,7 @@ static txc_msg_t *s_copy (const txc_msg_t *message)
     copy->error = message->error ? s_copy_array (message->error, 1, sizeof *message->error) : NULL;
     copy->branches = s_copy_array (message->branches, message->n_branches, sizeof *message->branches);
     copy->entries = s_copy_array (message->entries, message->n_entries, sizeof *message->entries);
+    copy->members = s_copy_array (message->members, message->n_members, sizeof *message->members);
     copy->body = txc_blob_ref (message->body);
     return copy;
 }
@@ -36,6 +37,7 @@ static void s_free_message (sim_event_t *event)
     free ((void *) (uintptr_t) message->error);
     free ((void *) (uintptr_t) message->branches);
     free ((void *) (uintptr_t) message->entries);
+    free ((void *) (uintptr_t) message->members);
     txc_blob_destroy (&message->body);
     free (message);
 }

@@ -11,9 +11,7 @@
 
 /* The durable log: everything that was ever handed to it. */
 static struct {
-    uint64_t slot;
-    txc_epoch_t epoch;
-    size_t size;
+    txc_entry_t entry;
     uint8_t bytes[TXC_RECORD_MAX];
 } s_log[512];
 static unsigned s_log_size;
@@ -63,21 +61,21 @@ static void s_replica_step (world_t *self, txc_event_t event)
     txc_update_init (&update);
     event.now_ms = event.wall_ms = self->now_ms;
     txc_replica_step (self->replica, &event, &update);
-    uint64_t slot = 0;
-    txc_epoch_t epoch = {0, 0};
+    uint64_t number = 0;
     for (uint32_t i = 0; i < update.n_entries; i++) {
         const txc_entry_t *entry = &update.entries[i];
         s_trace (self, "+", txc_rec_name (entry->kind));
-        s_log[s_log_size].slot = slot = entry->slot;
-        s_log[s_log_size].epoch = epoch = entry->epoch;
-        s_log[s_log_size].size = entry->size;
-        memcpy (s_log[s_log_size++].bytes, entry->bytes, entry->size);
+        number = entry->number;
+        s_log[s_log_size].entry = *entry;
+        memcpy (s_log[s_log_size].bytes, entry->bytes, entry->size);
+        s_log[s_log_size].entry.bytes = s_log[s_log_size].bytes;
+        s_log_size++;
     }
     for (uint32_t i = 0; i < update.n_messages; i++)
         s_post (self, update.messages[i].route == 1 ? 'C' : 'A', &update.messages[i]);
     txc_update_fini (&update);
-    if (slot)
-        s_replica_step (self, (txc_event_t){.type = TXC_EVENT_DURABLE, .slot = slot, .epoch = epoch});
+    if (number)
+        s_replica_step (self, (txc_event_t){.type = TXC_EVENT_DURABLE, .number = number});
 }
 
 static void s_replica_new (world_t *self)
@@ -86,11 +84,11 @@ static void s_replica_new (world_t *self)
     config.id = 1;
     config.seed = 7;
     config.new_cluster = 0xc1u;
+    config.new_disk = 0xd1u;
     config.codec = &txc_record_codec;
     self->replica = txc_replica_new (&config);
     for (unsigned i = 0; i < s_log_size; i++) {
-        int rc =
-            txc_replica_replay (self->replica, s_log[i].slot, s_log[i].epoch, s_log[i].bytes, s_log[i].size);
+        int rc = txc_replica_replay (self->replica, &s_log[i].entry);
         TXC_ASSERT (rc == TXC_OK);
     }
     s_replica_step (self, (txc_event_t){.type = TXC_EVENT_START});

@@ -26,6 +26,9 @@ static void s_record (txc_rec_t *record, txc_rec_type_t type)
     record->n_branches = txc_test_below (TXC_BRANCHES_MAX + 1);
     for (uint32_t i = 0; i < record->n_branches; i++)
         wire_sample_branch (&record->branches[i]);
+    record->n_members = 1 + txc_test_below (TXC_REPLICAS_MAX);
+    for (uint32_t i = 0; i < record->n_members; i++)
+        wire_sample_member (&record->members[i]);
 }
 
 static void s_entry (txc_jrec_t *entry, txc_journal_kind_t kind)
@@ -92,6 +95,12 @@ static void s_equal_records_have_equal_bytes (void **state)
         copy.heur = record.heur;
         copy.count = record.count;
         copy.n_branches = record.n_branches;
+        copy.n_members = record.n_members;
+        for (uint32_t k = 0; k < record.n_members; k++) {
+            copy.members[k].id = record.members[k].id;
+            copy.members[k].disk = record.members[k].disk;
+            memcpy (copy.members[k].endpoint, record.members[k].endpoint, sizeof copy.members[k].endpoint);
+        }
         copy.epoch.round = record.epoch.round;
         copy.epoch.replica = record.epoch.replica;
         copy.time_ms = record.time_ms;
@@ -145,7 +154,7 @@ static void s_incomplete_records_are_refused (void **state)
         wire.type = (Txcoord__RecordType) type;
         size_t size = txcoord__record__pack (&wire, bytes);
         assert_int_equal (txc_record_codec.decode (bytes, size, &record),
-                          type == TXC_REC_BARRIER || type == TXC_REC_SESSION_OPEN);
+                          type == TXC_REC_BARRIER || type == TXC_REC_SESSION_OPEN || type == TXC_REC_NOOP);
     }
     txc_jrec_t entry;
     for (int kind = 0; kind <= TXC_JOURNAL_KINDS; kind++) {
@@ -213,27 +222,35 @@ static void s_damaged_records_are_survived (void **state)
 static void s_entry_header_survives_the_round_trip (void **state)
 {
     (void) state;
-    static const uint8_t expected[] = {0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 2, 1,  0,
-                                       0,    0,    0,    0,    0,    4,    3,    0,    0, 'v'};
-    uint8_t bytes[TXC_ENTRY_MAX];
-    txc_epoch_t epoch = {.round = 0x102, .replica = 0x304}, back;
-    uint64_t slot;
-    const uint8_t *value;
-    size_t size;
-    assert_int_equal (txc_entry_pack (0x1122334455667788, epoch, "v", 1, bytes), sizeof expected);
+    static const uint8_t expected[] = {3, 5, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 2,  1,
+                                       0, 0, 0,    0,    0,    0,    4,    3,    0,    0,    'v'};
+    uint8_t bytes[TXC_ENTRY_MAX], value[] = "v";
+    txc_entry_t entry = {.form = TXC_ENTRY_LEARNED,
+                         .kind = TXC_REC_COMMIT,
+                         .slot = 0x1122334455667788,
+                         .epoch = {.round = 0x102, .replica = 0x304},
+                         .bytes = value,
+                         .size = 1},
+                back;
+    assert_int_equal (txc_entry_pack (&entry, bytes), sizeof expected);
     assert_memory_equal (bytes, expected, sizeof expected);
-    assert_true (txc_entry_unpack (bytes, sizeof expected, &slot, &back, &value, &size));
-    assert_true (slot == 0x1122334455667788);
-    assert_int_equal (txc_epoch_compare (epoch, back), 0);
-    assert_int_equal (size, 1);
-    assert_memory_equal (value, "v", 1);
+    assert_true (txc_entry_unpack (bytes, sizeof expected, &back));
+    assert_true (back.slot == 0x1122334455667788);
+    assert_int_equal (txc_epoch_compare (entry.epoch, back.epoch), 0);
+    assert_int_equal (back.form, TXC_ENTRY_LEARNED);
+    assert_int_equal (back.kind, TXC_REC_COMMIT);
+    assert_int_equal (back.size, 1);
+    assert_memory_equal (back.bytes, "v", 1);
 
-    assert_int_equal (txc_entry_pack (1, epoch, NULL, 0, bytes), TXC_ENTRY_HEADER);
-    assert_true (txc_entry_unpack (bytes, TXC_ENTRY_HEADER, &slot, &back, &value, &size));
-    assert_int_equal (size, 0);
+    entry.size = 0;
+    assert_int_equal (txc_entry_pack (&entry, bytes), TXC_ENTRY_HEADER);
+    assert_true (txc_entry_unpack (bytes, TXC_ENTRY_HEADER, &back));
+    assert_int_equal (back.size, 0);
     for (size_t cut = 0; cut < TXC_ENTRY_HEADER; cut++)
-        assert_false (txc_entry_unpack (bytes, cut, &slot, &back, &value, &size));
-    assert_false (txc_entry_unpack (bytes, TXC_ENTRY_MAX + 1, &slot, &back, &value, &size));
+        assert_false (txc_entry_unpack (bytes, cut, &back));
+    assert_false (txc_entry_unpack (bytes, TXC_ENTRY_MAX + 1, &back));
+    bytes[0] = TXC_ENTRY_FORMS;
+    assert_false (txc_entry_unpack (bytes, TXC_ENTRY_HEADER, &back));
 }
 
 int main (void)

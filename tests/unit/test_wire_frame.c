@@ -124,6 +124,7 @@ static void s_full_frames_can_be_read (void **state)
         sample->message.gtrid = (txc_gtrid_t){1, 1, 1, TXC_MODE_2PC};
         memcpy (sample->message.rm, "r", 2);
         memcpy (sample->message.agent, "a", 2);
+        sample->message.replica = 1;
         txc_frame_reset (frame);
         while (txc_frame_add (frame, &sample->message) == TXC_OK)
             count++;

@@ -33,6 +33,22 @@ static const char *const s_fields[TXC_MSG_TYPES] = {
     [TXC_MSG_ENDED] = "epoch gtrid rm token",
     [TXC_MSG_ADMIN] = "body",
     [TXC_MSG_ADMIN_REPLY] = "body code error",
+    [TXC_MSG_NOT_LEADER] = "replica members",
+    [TXC_MSG_PAXOS_PREVOTE] = "replica epoch slot",
+    [TXC_MSG_PAXOS_PREVOTED] = "replica epoch code",
+    [TXC_MSG_PAXOS_PREPARE] = "replica epoch slot prior flags",
+    [TXC_MSG_PAXOS_PROMISE] = "replica epoch slot high_slot low chosen_slot body",
+    [TXC_MSG_PAXOS_ACCEPT] = "replica epoch chosen_slot body",
+    [TXC_MSG_PAXOS_ACCEPTED] = "replica epoch slot high_slot chosen_slot",
+    [TXC_MSG_PAXOS_REJECT] = "replica epoch chosen_slot",
+    [TXC_MSG_PAXOS_HEARTBEAT] = "replica epoch chosen_slot stamp",
+    [TXC_MSG_PAXOS_GRANT] = "replica epoch chosen_slot stamp",
+    [TXC_MSG_PAXOS_FETCH] = "replica slot",
+    [TXC_MSG_PAXOS_CHOSEN] = "replica chosen_slot body",
+    [TXC_MSG_PAXOS_SNAPSHOT_FETCH] = "replica slot age_ms",
+    [TXC_MSG_PAXOS_SNAPSHOT] = "replica slot age_ms high_slot stamp body",
+    [TXC_MSG_PAXOS_TRANSFER] = "replica epoch",
+    [TXC_MSG_PAXOS_JOIN] = "replica members slot",
 };
 
 /* --- values ------------------------------------------------------------------ */
@@ -119,6 +135,14 @@ static void s_entry (txc_rm_entry_t *entry)
     entry->up = txc_test_below (2);
 }
 
+void wire_sample_member (txc_member_t *member)
+{
+    static const char letters[] = "tcp://[]0123456789abcdef.:*";
+    member->id = s_u32() | 1;
+    member->disk = wire_sample_u64();
+    s_letters (member->endpoint, 0, TXC_ENDPOINT_MAX, letters, sizeof letters - 1);
+}
+
 static void s_error (txc_error_t *error)
 {
     static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -185,9 +209,15 @@ static void s_fill_numbers (txc_msg_t *message, txc_msg_type_t type)
     DRAW (incarnation, wire_sample_u64())
     DRAW (origin, wire_sample_u64())
     DRAW (high_slot, wire_sample_u64())
+    DRAW (slot, wire_sample_u64())
+    DRAW (chosen_slot, wire_sample_u64())
+    DRAW (stamp, wire_sample_u64())
+    DRAW (replica, s_u32() | 1)
 #undef DRAW
     if (s_has (type, "epoch"))
         wire_sample_epoch (&message->epoch);
+    if (s_has (type, "prior"))
+        wire_sample_epoch (&message->prior);
     if (s_has (type, "gtrid"))
         wire_sample_gtrid (&message->gtrid);
 }
@@ -206,6 +236,12 @@ static void s_fill_lists (wire_sample_t *self, txc_msg_type_t type)
         message->entries = self->entries;
         for (uint32_t i = 0; i < message->n_entries; i++)
             s_entry (&self->entries[i]);
+    }
+    if (s_has (type, "members") && txc_test_below (4)) {
+        message->n_members = 1 + txc_test_below (TXC_REPLICAS_MAX);
+        message->members = self->members;
+        for (uint32_t i = 0; i < message->n_members; i++)
+            wire_sample_member (&self->members[i]);
     }
     if (s_has (type, "error") && txc_test_below (4)) {
         s_error (&self->error);
@@ -275,6 +311,16 @@ static void s_assert_entries_equal (const txc_msg_t *a, const txc_msg_t *b)
     }
 }
 
+static void s_assert_members_equal (const txc_msg_t *a, const txc_msg_t *b)
+{
+    assert_int_equal (a->n_members, b->n_members);
+    for (uint32_t i = 0; i < a->n_members; i++) {
+        const txc_member_t *x = &a->members[i], *y = &b->members[i];
+        assert_string_equal (x->endpoint, y->endpoint);
+        assert_true (x->id == y->id && x->disk == y->disk);
+    }
+}
+
 void wire_sample_assert_equal (const txc_msg_t *a, const txc_msg_t *b)
 {
     assert_int_equal (txc_blob_size (a->body), txc_blob_size (b->body));
@@ -283,6 +329,7 @@ void wire_sample_assert_equal (const txc_msg_t *a, const txc_msg_t *b)
     s_assert_errors_equal (a->error, b->error);
     s_assert_branches_equal (a, b);
     s_assert_entries_equal (a, b);
+    s_assert_members_equal (a, b);
     assert_string_equal (a->rm, b->rm);
     assert_string_equal (a->agent, b->agent);
     assert_string_equal (a->evidence, b->evidence);
@@ -294,6 +341,7 @@ void wire_sample_assert_equal (const txc_msg_t *a, const txc_msg_t *b)
     x.error = y.error = NULL;
     x.branches = y.branches = NULL;
     x.entries = y.entries = NULL;
+    x.members = y.members = NULL;
     x.body = y.body = NULL;
     memset (x.rm, 0, sizeof x.rm);
     memset (y.rm, 0, sizeof y.rm);

@@ -13,6 +13,7 @@ typedef struct wire_sample {
     txc_error_t error;
     txc_branch_ref_t branches[TXC_BRANCHES_MAX];
     txc_rm_entry_t entries[TXC_RMS_MAX];
+    txc_member_t members[TXC_REPLICAS_MAX];
 } wire_sample_t;
 
 /* A random message of a type: the fields that its line in TXC_MESSAGE_MAP names have random values (at the
@@ -28,6 +29,7 @@ void wire_sample_assert_equal (const txc_msg_t *a, const txc_msg_t *b);
 void wire_sample_gtrid (txc_gtrid_t *gtrid);
 void wire_sample_epoch (txc_epoch_t *epoch);
 void wire_sample_branch (txc_branch_ref_t *branch);
+void wire_sample_member (txc_member_t *member);
 uint64_t wire_sample_u64 (void);
 void wire_sample_name (char *name);             /* TXC_RM_NAME_MAX */
 void wire_sample_text (char *text, size_t max); /* anything but NUL */
