@@ -8,6 +8,10 @@ CORE_SOURCES = \
 	src/core/txc_journal.h \
 	src/core/txc_message.c src/core/txc_message.h \
 	src/core/txc_mutant.h \
+	src/core/txc_paxos.c src/core/txc_paxos.h src/core/txc_paxos_private.h \
+	src/core/txc_paxos_acceptor.c src/core/txc_paxos_catchup.c src/core/txc_paxos_election.c \
+	src/core/txc_paxos_learner.c src/core/txc_paxos_members.c src/core/txc_paxos_proposer.c \
+	src/core/txc_paxos_snapshot.c \
 	src/core/txc_paxos_values.c src/core/txc_paxos_values.h \
 	src/core/txc_record.c src/core/txc_record.h \
 	src/core/txc_registry.c src/core/txc_registry.h \

@@ -63,6 +63,19 @@
     X (SHARED_ONE_PHASE, "a transaction of several branches commits its first in one phase")                         \
     X (ORIGIN_IS_SESSION, "statements carry the number of the session that is open now")                             \
     X (COMMIT_GIVEN_UP, "a commit that was not answered is given up after a while and rolled back")              \
+    X (PROMISE_NOT_FORCED, "a promise is sent before it is durable")                                                 \
+    X (ACCEPT_BELOW_PROMISE, "a value is accepted below the promise")                                                \
+    X (LEADER_COUNTS_EARLY, "acceptances are counted before they are durable")                                      \
+    X (LOWEST_BALLOT_WINS, "a gap is filled with the value of the lowest ballot")                                    \
+    X (FOUND_IGNORED, "values that only others accepted are not proposed again")                                     \
+    X (LEARNER_IGNORES_BALLOT, "a commit index is taken for values that were accepted under another ballot")        \
+    X (LEASE_RESTART_SKIPPED, "a replica that was restarted promises at once")                                       \
+    X (LEASE_NOT_KEPT, "a replica promises although it granted somebody a lease")                                    \
+    X (LEASE_WITHOUT_MARGIN, "the leader counts on its lease for longer than it was granted")                        \
+    X (LEASE_PRESUMED, "a leader answers without a lease")                                                           \
+    X (AMNESIA_VOTES, "a member whose disk is a new one votes")                                                      \
+    X (OLD_ORIGIN_VALID, "a value of an earlier leadership behind a barrier is valid")                               \
+    X (SERVES_BEFORE_BARRIER, "a new leader serves before its barrier is applied")                                   \
     X (SYNC_SKIPPED, "shell: what was only written is reported durable")                                             \
     X (DURABLE_TOLD_EARLY, "shell: entries are reported durable when they are written")                              \
     X (WORK_BEFORE_JOURNAL, "shell: work begins before entries are written to the journal")                          \

@@ -8,6 +8,9 @@
 
 #define REPLICA_MAGIC 0x7c03e911u
 
+static txc_paxos_t *s_paxos_new (txc_replica_t *self);
+static void s_forget_openings (txc_replica_t *self);
+
 static uint32_t s_or (uint32_t value, uint32_t otherwise)
 {
     return value ? value : otherwise;
@@ -30,11 +33,12 @@ txc_replica_t *txc_replica_new (const txc_replica_config_t *config)
     c->max_sessions = s_or (c->max_sessions, 10000);
     c->max_outcomes = s_or (c->max_outcomes, 1000000);
     txc_registry_init (&self->registry, c->codec, c->horizon_ms);
-    txc_list_init (&self->proposals);
+    txc_list_init (&self->openings);
     txc_hash_init (&self->transactions);
     txc_heap_init (&self->timers);
     txc_list_init (&self->agents);
     self->lease_due_ms = TXC_NEVER_MS;
+    self->paxos = s_paxos_new (self);
     return self;
 }
 
@@ -45,21 +49,14 @@ void txc_replica_destroy (txc_replica_t **self_p)
     if (!self)
         return;
     TXC_CHECK (self, REPLICA_MAGIC);
-    txc_hash_cursor_t cursor;
-    for (txc_hash_node_t *node = txc_hash_begin (&self->transactions, &cursor); node;
-         node = txc_hash_step (&self->transactions, &cursor)) {
-        txc_gtx_t *gtx = TXC_CONTAINER (node, txc_gtx_t, node);
-        txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
-        txc_list_remove (&gtx->link);
-        txc_gtx_destroy (&gtx);
-    }
+    txc_replica_transactions_forget (self);
     txc_hash_fini (&self->transactions);
     txc_heap_fini (&self->timers);
-    TXC_LIST_EACH (&self->proposals, proposal)
-    free (TXC_CONTAINER (proposal, txc_proposal_t, link));
+    s_forget_openings (self);
     TXC_LIST_EACH (&self->agents, agent)
     free (TXC_CONTAINER (agent, txc_replica_agent_t, link));
     txc_registry_fini (&self->registry);
+    txc_paxos_destroy (&self->paxos);
     TXC_UNMAGIC (self, REPLICA_MAGIC);
     free (self);
 }
@@ -74,65 +71,65 @@ txc_rec_t *txc_replica_record (txc_replica_t *self, txc_rec_type_t type)
     return record;
 }
 
-txc_proposal_t *txc_replica_propose (txc_replica_t *self, const txc_rec_t *record, bool forced)
+uint64_t txc_replica_propose (txc_replica_t *self, const txc_rec_t *record, bool forced)
 {
-    uint8_t bytes[TXC_RECORD_MAX];
+    TXC_ASSERT (record == &self->scratch);
     self->scratch.epoch = self->epoch;
     self->scratch.time_ms = self->wall_ms;
-    TXC_ASSERT (record == &self->scratch);
-    size_t size = self->config.codec->encode (record, bytes);
-    txc_proposal_t *proposal = txc_malloc (sizeof *proposal + size);
-    *proposal =
-        (txc_proposal_t){.slot = ++self->proposed_slot, .epoch = self->epoch, .size = (uint32_t) size};
-    memcpy (proposal->bytes, bytes, size);
-    txc_list_append (&self->proposals, &proposal->link);
-    txc_entry_t *entry = txc_update_entry (self->update, ++self->entries, forced, record->type, bytes, size);
-    entry->form = TXC_ENTRY_ACCEPTED;
-    entry->slot = proposal->slot;
-    entry->epoch = proposal->epoch;
-    proposal->number = entry->number;
-    return proposal;
+    return txc_paxos_propose (self->paxos, record, forced);
 }
 
 int txc_replica_restore (txc_replica_t *self, const void *bytes, size_t size)
 {
     TXC_CHECK (self, REPLICA_MAGIC);
-    TXC_ASSERT (self->proposed_slot == 0);
-    int rc = txc_registry_restore (&self->registry, bytes, size);
-    self->proposed_slot = self->registry.applied_slot;
-    return rc;
+    return txc_paxos_restore (self->paxos, bytes, size);
 }
 
 int txc_replica_replay (txc_replica_t *self, const txc_entry_t *entry)
 {
     TXC_CHECK (self, REPLICA_MAGIC);
-    txc_rec_t *record = &self->scratch;
-    if (entry->slot <= self->registry.applied_slot)
-        return TXC_OK; /* the snapshot holds it */
-    if (entry->slot != self->registry.applied_slot + 1 ||
-        !self->config.codec->decode (entry->bytes, entry->size, record) ||
-        txc_epoch_compare (entry->epoch, record->epoch) < 0)
-        return TXC_ECORRUPT;
-    txc_registry_apply (&self->registry, entry->slot, record, entry->bytes, entry->size, NULL, NULL);
-    self->proposed_slot = entry->slot;
-    return TXC_OK;
+    return txc_paxos_replay (self->paxos, entry);
+}
+
+static uint64_t s_opening_route (txc_replica_t *self, uint64_t slot)
+{
+    uint64_t route = 0;
+    while (!txc_list_is_empty (&self->openings)) {
+        txc_opening_t *opening = TXC_CONTAINER (self->openings.next, txc_opening_t, link);
+        if (opening->slot > slot)
+            break;
+        if (opening->slot == slot)
+            route = opening->route;
+        txc_list_remove (&opening->link);
+        free (opening);
+    }
+    return route;
+}
+
+/* The barrier of this replica's own leadership is applied: everything that any earlier leader told anybody is
+ * applied before it. */
+static void s_lead (txc_replica_t *self)
+{
+    self->leading = true;
+    txc_replica_session_renew_all (self);
+    txc_replica_agents_welcome (self);
+    if (!TXC_MUTANT (NOT_RESUMED))
+        txc_replica_resume_all (self);
 }
 
 /* What an applied value sets off.  Nothing that rests on a value happens anywhere else. */
-static void s_applied (txc_replica_t *self, const txc_rec_t *record, bool valid, txc_reg_session_t *session,
-                       txc_outcome_t *outcome, const txc_proposal_t *proposal)
+static void s_applied (txc_replica_t *self, uint64_t slot, const txc_rec_t *record, bool valid,
+                       txc_reg_session_t *session, txc_outcome_t *outcome)
 {
     switch (record->type) {
     case TXC_REC_BARRIER:
-        if (valid && txc_epoch_compare (record->epoch, self->epoch) == 0) {
-            self->leading = true;
-            txc_replica_session_renew_all (self);
-            txc_replica_votes_anew (self);
-        }
+        if (valid && !self->leading && txc_paxos_leads (self->paxos) &&
+            txc_epoch_compare (record->epoch, self->epoch) == 0)
+            s_lead (self);
         break;
     case TXC_REC_SESSION_OPEN:
         if (valid)
-            txc_replica_session_opened (self, session, proposal->route);
+            txc_replica_session_opened (self, session, s_opening_route (self, slot));
         break;
     case TXC_REC_SESSION_CLOSE:
         if (valid)
@@ -156,66 +153,135 @@ static void s_applied (txc_replica_t *self, const txc_rec_t *record, bool valid,
     }
 }
 
-/* In a group of one a value is chosen when this replica holds it durably; values are applied in the order of
- * slots. */
-static void s_durable (txc_replica_t *self, uint64_t number)
+/* --- what the log says -------------------------------------------------------- */
+
+static bool s_on_chosen (void *arg, uint64_t slot, uint8_t kind, const uint8_t *bytes, size_t size)
 {
-    while (!txc_list_is_empty (&self->proposals)) {
-        txc_proposal_t *proposal = TXC_CONTAINER (self->proposals.next, txc_proposal_t, link);
-        if (proposal->number > number)
-            break;
-        txc_list_remove (&proposal->link);
-        txc_rec_t *record = txc_malloc (sizeof *record);
-        bool decoded = self->config.codec->decode (proposal->bytes, proposal->size, record);
-        TXC_ASSERT (decoded);
-        txc_reg_session_t *session;
-        txc_outcome_t *outcome;
-        bool valid = txc_registry_apply (&self->registry, proposal->slot, record, proposal->bytes,
-                                         proposal->size, &session, &outcome);
-        s_applied (self, record, valid, session, outcome, proposal);
-        free (record);
-        free (proposal);
-    }
+    txc_replica_t *self = arg;
+    txc_rec_t *record = txc_malloc (sizeof *record);
+    (void) kind;
+    bool decoded = self->config.codec->decode (bytes, size, record);
+    TXC_ASSERT (decoded);
+    txc_reg_session_t *session;
+    txc_outcome_t *outcome;
+    bool valid = txc_registry_apply (&self->registry, slot, record, bytes, size, &session, &outcome);
+    if (self->update) /* replaying sets nothing off */
+        s_applied (self, slot, record, valid, session, outcome);
+    free (record);
+    return valid;
 }
 
-void txc_replica_lead (txc_replica_t *self, uint64_t round)
+static void s_on_elected (void *arg, txc_epoch_t ballot)
 {
-    if (round < self->registry.barrier.round)
-        round = self->registry.barrier.round;
-    if (round < self->epoch.round)
-        round = self->epoch.round;
-    /* A drawn step: a group that was restored from an old copy must not come to lead under an epoch that its
-     * agents obey already. */
-    round += 1 + (txc_mix64 (self->config.seed ^ round) & 0xffff);
-    self->epoch = (txc_epoch_t){round, self->config.id};
-    self->leading = false;
-    if (!self->registry.cluster && self->proposed_slot == 0) {
+    txc_replica_t *self = arg;
+    self->epoch = ballot;
+    if (!self->registry.cluster) {
         txc_rec_t *format = txc_replica_record (self, TXC_REC_FORMAT);
         format->cluster = self->config.new_cluster;
+        if (!format->cluster)
+            format->cluster = txc_mix64 (self->config.seed) | 1;
         txc_replica_propose (self, format, true);
     }
     txc_replica_propose (self, txc_replica_record (self, TXC_REC_BARRIER), true);
+    if (TXC_MUTANT (SERVES_BEFORE_BARRIER))
+        s_lead (self);
 }
 
-/* Every committed transaction that has not ended goes on with phase 2. */
-static void s_start (txc_replica_t *self)
+static void s_forget_openings (txc_replica_t *self)
 {
-    txc_replica_lead (self, 0);
-    txc_hash_cursor_t cursor;
-    for (txc_hash_node_t *node = txc_hash_begin (&self->registry.outcomes, &cursor); node;
-         node = txc_hash_step (&self->registry.outcomes, &cursor)) {
-        txc_outcome_t *outcome = TXC_CONTAINER (node, txc_outcome_t, node);
-        if (outcome->commit && !outcome->ended && !TXC_MUTANT (NOT_RESUMED))
-            txc_replica_resume (self, outcome);
-    }
+    for (txc_list_t *link; (link = txc_list_pop (&self->openings)) != NULL;)
+        free (TXC_CONTAINER (link, txc_opening_t, link));
+}
+
+/* What a leader knows beside the log means nothing any more. */
+static void s_on_deposed (void *arg)
+{
+    txc_replica_t *self = arg;
+    self->leading = false;
+    self->lease_due_ms = TXC_NEVER_MS;
+    txc_replica_transactions_forget (self);
+    txc_replica_session_reset_all (self);
+    txc_replica_agents_reset (self);
+    s_forget_openings (self);
+}
+
+static void *s_on_save (void *arg, size_t *size)
+{
+    const txc_replica_t *self = arg;
+    return txc_registry_snapshot (&self->registry, size);
+}
+
+/* First beside the state that is there: bytes that cannot be read must not cost it. */
+static int s_on_load (void *arg, const void *bytes, size_t size)
+{
+    txc_replica_t *self = arg;
+    txc_registry_t *trial = txc_malloc (sizeof *trial);
+    txc_registry_init (trial, self->config.codec, self->config.horizon_ms);
+    int rc = txc_registry_restore (trial, bytes, size);
+    txc_registry_fini (trial);
+    free (trial);
+    if (rc)
+        return rc;
+    txc_registry_fini (&self->registry);
+    txc_registry_init (&self->registry, self->config.codec, self->config.horizon_ms);
+    return txc_registry_restore (&self->registry, bytes, size);
+}
+
+static txc_paxos_t *s_paxos_new (txc_replica_t *self)
+{
+    const txc_replica_config_t *c = &self->config;
+    txc_paxos_config_t config = {
+        .id = c->id,
+        .seed = c->seed,
+        .new_disk = c->new_disk ? c->new_disk : txc_mix64 (c->seed) | 1,
+        .format = c->new_cluster != 0,
+        .n_members = c->n_members,
+        .heartbeat_ms = s_or (c->heartbeat_ms, 50),
+        .election_ms = s_or (c->election_ms, 300),
+        .clock_skew = s_or (c->clock_skew, 50),
+        .learn_direct = c->learn_direct,
+        .codec = c->codec,
+    };
+    config.lease_ms = s_or (c->group_lease_ms, config.election_ms);
+    memcpy (config.members, c->members, sizeof config.members);
+    memcpy (config.endpoint, c->endpoint, sizeof config.endpoint);
+    txc_paxos_hooks_t hooks = {self, s_on_chosen, s_on_elected, s_on_deposed, s_on_save, s_on_load};
+    return txc_paxos_new (&config, &hooks);
 }
 
 /* --- events ------------------------------------------------------------------- */
 
+/* Somebody who asks the wrong replica is told the right one, if it is known. */
+static void s_redirect (txc_replica_t *self, const txc_msg_t *message)
+{
+    uint32_t leader = txc_paxos_leader (self->paxos);
+    if (leader == self->config.id)
+        return; /* it will lead in a moment */
+    txc_msg_t *reply = txc_update_message (self->update, TXC_MSG_NOT_LEADER, message->route);
+    const txc_member_t *members = txc_paxos_members (self->paxos, &reply->n_members);
+    txc_member_t *copy = txc_update_alloc (self->update, (reply->n_members + 1) * sizeof *copy);
+    memcpy (copy, members, reply->n_members * sizeof *copy);
+    reply->members = copy;
+    reply->replica = leader;
+}
+
 static int s_message (txc_replica_t *self, const txc_msg_t *message)
 {
+    if (txc_paxos_is_message (message->type))
+        return txc_paxos_message (self->paxos, message);
+    if (!self->leading && !txc_paxos_leads (self->paxos)) {
+        if (message->type == TXC_MSG_AGENT_HELLO)
+            txc_replica_agent_noted (self, message);
+        s_redirect (self, message);
+        return TXC_ENOTLEADER;
+    }
     if (!self->leading)
         return TXC_ENOTREADY; /* the barrier is not applied: nobody is served; they ask again */
+    /* Whether or not this replica still leads, its proposals are safe.  Its answers rest on nobody else
+     * leading. */
+    bool answer = message->type != TXC_MSG_VOTE && message->type != TXC_MSG_PHASE2_DONE;
+    if (answer && !txc_paxos_has_lease (self->paxos))
+        return TXC_ENOTREADY;
     switch (message->type) {
     case TXC_MSG_SESSION_OPEN:
         txc_replica_session_open (self, message);
@@ -258,6 +324,7 @@ static int s_message (txc_replica_t *self, const txc_msg_t *message)
 
 static void s_tick (txc_replica_t *self)
 {
+    txc_paxos_tick (self->paxos);
     if (!self->leading)
         return;
     for (txc_heap_node_t *node; (node = txc_heap_pop (&self->timers, self->now_ms)) != NULL;)
@@ -275,15 +342,16 @@ int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_
         self->now_ms = event->now_ms;
     if (event->wall_ms > self->wall_ms)
         self->wall_ms = event->wall_ms;
+    txc_paxos_begin (self->paxos, update, self->now_ms);
     switch (event->type) {
     case TXC_EVENT_START:
-        s_start (self);
+        txc_paxos_start (self->paxos);
         break;
     case TXC_EVENT_MESSAGE:
         rc = s_message (self, event->message);
         break;
     case TXC_EVENT_DURABLE:
-        s_durable (self, event->number);
+        txc_paxos_durable (self->paxos, event->number);
         break;
     case TXC_EVENT_TICK:
         s_tick (self);
@@ -297,19 +365,37 @@ int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_
     case TXC_EVENT_DRAIN:
         self->draining = true;
         break;
+    case TXC_EVENT_CHECKPOINTED:
+        txc_paxos_checkpointed (self->paxos, event->slot);
+        break;
+    case TXC_EVENT_TRANSFER:
+        rc = txc_paxos_transfer (self->paxos, event->replica);
+        break;
+    case TXC_EVENT_MEMBER_ADD:
+        rc = txc_paxos_add (self->paxos, event->member);
+        break;
+    case TXC_EVENT_MEMBER_REMOVE:
+        rc = txc_paxos_remove (self->paxos, event->replica);
+        break;
+    case TXC_EVENT_MEMBER_MOVE:
+        rc = txc_paxos_move (self->paxos, event->member);
+        break;
     default:
         rc = TXC_EINVAL;
     }
-    TXC_INVARIANT (self->registry.applied_slot <= self->proposed_slot);
+    txc_paxos_end (self->paxos);
+    TXC_INVARIANT (self->registry.applied_slot == txc_paxos_chosen (self->paxos));
+    TXC_INVARIANT (!self->leading || txc_paxos_leads (self->paxos));
     self->update = NULL;
     return rc;
 }
 
 uint64_t txc_replica_next_ms (const txc_replica_t *self)
 {
-    uint64_t next = txc_heap_next_ms (&self->timers);
+    uint64_t next = txc_paxos_next_ms (self->paxos), due = txc_heap_next_ms (&self->timers);
     if (!self->leading)
-        return TXC_NEVER_MS;
+        return next;
+    next = due < next ? due : next;
     return next < self->lease_due_ms ? next : self->lease_due_ms;
 }
 
@@ -317,5 +403,5 @@ void *txc_replica_snapshot (const txc_replica_t *self, size_t *size, uint64_t *s
 {
     TXC_CHECK (self, REPLICA_MAGIC);
     *slot = self->registry.applied_slot;
-    return txc_registry_snapshot (&self->registry, size);
+    return txc_paxos_snapshot (self->paxos, size);
 }

@@ -129,6 +129,37 @@ static txc_replica_agent_t *s_register (txc_replica_t *self, txc_replica_agent_t
     return agent;
 }
 
+static void s_take (txc_replica_t *self, txc_replica_agent_t *agent, const txc_msg_t *message)
+{
+    agent->incarnation = message->incarnation;
+    agent->route = message->route;
+    agent->heard_ms = self->now_ms;
+    agent->shown = message->guards[0];
+    agent->refuses = message->code == TXC_ELOGLOSS;
+}
+
+void txc_replica_agent_noted (txc_replica_t *self, const txc_msg_t *message)
+{
+    txc_replica_agent_t *agent = s_find (self, message->agent);
+    if (message->agent[0] && message->n_entries <= TXC_RMS_MAX && (agent || s_count (self) < TXC_AGENTS_MAX))
+        s_take (self, s_register (self, agent, message), message);
+}
+
+void txc_replica_agents_welcome (txc_replica_t *self)
+{
+    TXC_LIST_EACH (&self->agents, link)
+    {
+        const txc_replica_agent_t *agent = TXC_CONTAINER (link, txc_replica_agent_t, link);
+        s_welcome (self, agent->name, agent->route, TXC_OK);
+    }
+}
+
+void txc_replica_agents_reset (txc_replica_t *self)
+{
+    TXC_LIST_EACH (&self->agents, link)
+    TXC_CONTAINER (link, txc_replica_agent_t, link)->guard_proposed = false;
+}
+
 void txc_replica_agent_hello (txc_replica_t *self, const txc_msg_t *message)
 {
     txc_replica_agent_t *agent = s_find (self, message->agent);
@@ -145,17 +176,13 @@ void txc_replica_agent_hello (txc_replica_t *self, const txc_msg_t *message)
     /* An agent that obeys a higher epoch has seen a leadership that this log does not know: lead above it.
      * (Whether this log may lead at all is the guard's question, and the agent's to answer.) */
     if (txc_epoch_compare (message->epoch, self->epoch) > 0) {
-        txc_replica_lead (self, message->epoch.round);
+        txc_paxos_campaign (self->paxos, message->epoch.round);
         return;
     }
     bool anew = !agent || agent->incarnation != message->incarnation || agent->route != message->route;
     bool back = agent && agent->refuses && message->code == TXC_OK;
     agent = s_register (self, agent, message);
-    agent->incarnation = message->incarnation;
-    agent->route = message->route;
-    agent->heard_ms = self->now_ms;
-    agent->shown = message->guards[0];
-    agent->refuses = message->code == TXC_ELOGLOSS;
+    s_take (self, agent, message);
     s_welcome (self, agent->name, agent->route, TXC_OK);
     s_offer_guard (self, agent);
     if (anew || back)

@@ -254,7 +254,7 @@ void txc_replica_outcome_applied (txc_replica_t *self, const txc_rec_t *record, 
     txc_replica_rolled_back (self, gtx);
 }
 
-void txc_replica_resume (txc_replica_t *self, txc_outcome_t *outcome)
+static void s_resume (txc_replica_t *self, txc_outcome_t *outcome)
 {
     txc_reg_session_t *session = txc_registry_session (&self->registry, outcome->gtrid.session);
     TXC_ASSERT (session != NULL);
@@ -266,6 +266,30 @@ void txc_replica_resume (txc_replica_t *self, txc_outcome_t *outcome)
     }
     txc_replica_transaction_add (self, session, gtx);
     txc_replica_committed (self, gtx);
+}
+
+void txc_replica_resume_all (txc_replica_t *self)
+{
+    txc_hash_cursor_t cursor;
+    for (txc_hash_node_t *node = txc_hash_begin (&self->registry.outcomes, &cursor); node;
+         node = txc_hash_step (&self->registry.outcomes, &cursor)) {
+        txc_outcome_t *outcome = TXC_CONTAINER (node, txc_outcome_t, node);
+        if (outcome->commit && !outcome->ended)
+            s_resume (self, outcome);
+    }
+}
+
+void txc_replica_transactions_forget (txc_replica_t *self)
+{
+    txc_hash_cursor_t cursor;
+    for (txc_hash_node_t *node = txc_hash_begin (&self->transactions, &cursor); node;
+         node = txc_hash_step (&self->transactions, &cursor)) {
+        txc_gtx_t *gtx = TXC_CONTAINER (node, txc_gtx_t, node);
+        txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
+        txc_hash_remove (&self->transactions, node);
+        txc_list_remove (&gtx->link);
+        txc_gtx_destroy (&gtx);
+    }
 }
 
 void txc_replica_ended (txc_replica_t *self, const txc_gtrid_t *gtrid)
@@ -420,22 +444,6 @@ void txc_replica_vote (txc_replica_t *self, const txc_msg_t *message)
     default:
         branch->vote = TXC_VOTE_NONE;
         self->dropped++;
-    }
-}
-
-void txc_replica_votes_anew (txc_replica_t *self)
-{
-    txc_hash_cursor_t cursor;
-    for (txc_hash_node_t *node = txc_hash_begin (&self->transactions, &cursor); node;
-         node = txc_hash_step (&self->transactions, &cursor)) {
-        txc_gtx_t *gtx = TXC_CONTAINER (node, txc_gtx_t, node);
-        if (gtx->state != TXC_GTX_PREPARING)
-            continue;
-        for (uint32_t i = 0; i < gtx->n_branches; i++) {
-            gtx->branches[i].vote = TXC_VOTE_NONE;
-            gtx->branches[i].due_ms = 0;
-        }
-        s_pump (self, gtx);
     }
 }
 

@@ -1,7 +1,7 @@
 /*
  * txc_replica_private.h - the inside of a replica, shared by its files.
  *
- *   txc_replica.c           life, log pipeline, dispatch
+ *   txc_replica.c           life, leadership, dispatch
  *   txc_replica_session.c   sessions and their leases
  *   txc_replica_commit.c    commit requests, votes, phase 2
  *   txc_replica_inquiry.c   what became of it: agents, applications, operators
@@ -13,19 +13,17 @@
 
 #include "core/txc_gtx.h"
 #include "core/txc_mutant.h"
+#include "core/txc_paxos.h"
 #include "core/txc_registry.h"
 #include "core/txc_replica.h"
 
-/* A value that was proposed and is not applied yet. */
-typedef struct txc_proposal {
+/* A SessionOpen that was proposed and is not applied yet. */
+typedef struct txc_opening {
     txc_list_t link;
-    uint64_t slot, number;
-    uint64_t route; /* of the client that waits for a SessionOpen */
-    txc_epoch_t epoch;
+    uint64_t slot;
+    uint64_t route; /* of the client that waits for it */
     uint64_t nonce;
-    uint32_t size;
-    uint8_t bytes[];
-} txc_proposal_t;
+} txc_opening_t;
 
 /* An agent that has registered; volatile. */
 typedef struct txc_replica_agent {
@@ -43,11 +41,12 @@ struct txc_replica {
     uint32_t magic;
     txc_replica_config_t config;
     uint64_t now_ms, wall_ms;
-    bool leading, draining, space_low;
-    txc_epoch_t epoch;
-    uint64_t proposed_slot, entries;
+    txc_paxos_t *paxos;
+    bool leading; /* the barrier is applied: clients and agents are served */
+    bool draining, space_low;
+    txc_epoch_t epoch; /* of its leadership */
     txc_registry_t registry;
-    txc_list_t proposals;
+    txc_list_t openings;
     txc_hash_t transactions;
     txc_heap_t timers;
     txc_list_t agents;
@@ -59,11 +58,8 @@ struct txc_replica {
 
 /* The record to fill in before s_propose; zeroed. */
 txc_rec_t *txc_replica_record (txc_replica_t *self, txc_rec_type_t type);
-/* Proposes the record; what rests on it happens when it is applied. */
-txc_proposal_t *txc_replica_propose (txc_replica_t *self, const txc_rec_t *record, bool forced);
-
-/* Leads under a ballot above round. */
-void txc_replica_lead (txc_replica_t *self, uint64_t round);
+/* Proposes the record; what rests on it happens when it is applied.  Returns its slot. */
+uint64_t txc_replica_propose (txc_replica_t *self, const txc_rec_t *record, bool forced);
 
 /* --- sessions */
 void txc_replica_session_open (txc_replica_t *self, const txc_msg_t *message);
@@ -72,7 +68,10 @@ void txc_replica_session_close (txc_replica_t *self, const txc_msg_t *message);
 void txc_replica_session_opened (txc_replica_t *self, txc_reg_session_t *session, uint64_t route);
 void txc_replica_session_closed (txc_replica_t *self, txc_reg_session_t *session);
 void txc_replica_session_leases (txc_replica_t *self); /* closes those that lapsed */
+/* A new leader gives every open session one fresh lease. */
 void txc_replica_session_renew_all (txc_replica_t *self);
+/* Forgets what only a leader knows of them. */
+void txc_replica_session_reset_all (txc_replica_t *self);
 /* Takes the client's word on its mark; forgets answers below it and proposes a Mark when it is worth one. */
 void txc_replica_session_low (txc_replica_t *self, txc_reg_session_t *session, uint64_t low, bool eager);
 
@@ -83,8 +82,6 @@ void txc_replica_transaction_remove (txc_replica_t *self, txc_gtx_t *gtx);
 void txc_replica_commit (txc_replica_t *self, const txc_msg_t *message);
 void txc_replica_vote (txc_replica_t *self, const txc_msg_t *message);
 void txc_replica_phase2_done (txc_replica_t *self, const txc_msg_t *message);
-/* Votes cast to an earlier epoch count for nothing: every branch that has not been decided is asked again. */
-void txc_replica_votes_anew (txc_replica_t *self);
 void txc_replica_timer (txc_replica_t *self, txc_gtx_t *gtx);
 /* Proposes Abort for it; the answer waits until it is applied. */
 void txc_replica_abort (txc_replica_t *self, txc_gtx_t *gtx);
@@ -95,8 +92,10 @@ void txc_replica_committed (txc_replica_t *self, txc_gtx_t *gtx);
 void txc_replica_outcome_applied (txc_replica_t *self, const txc_rec_t *record, txc_outcome_t *outcome);
 void txc_replica_ended (txc_replica_t *self, const txc_gtrid_t *gtrid);
 void txc_replica_heuristic_applied (txc_replica_t *self, const txc_rec_t *record);
-/* A transaction that is committed on record and has not ended: phase 2 goes on. */
-void txc_replica_resume (txc_replica_t *self, txc_outcome_t *outcome);
+/* Phase 2 goes on for every transaction that is committed on record and has not ended. */
+void txc_replica_resume_all (txc_replica_t *self);
+/* Forgets all of them: a new leader knows what the log says, and asks for the rest. */
+void txc_replica_transactions_forget (txc_replica_t *self);
 /* Sends what is due again at once, e.g. when its agent has come. */
 void txc_replica_transaction_wake (txc_replica_t *self, txc_gtx_t *gtx, const txc_replica_agent_t *agent);
 void txc_replica_answer (txc_replica_t *self, uint64_t route, const txc_gtrid_t *gtrid, int code,
@@ -112,6 +111,10 @@ void txc_replica_resolve (txc_replica_t *self, const txc_event_t *event);
 
 /* --- agents */
 void txc_replica_agent_hello (txc_replica_t *self, const txc_msg_t *message);
+/* This replica follows: it remembers the agent, so that it could lead it at once. */
+void txc_replica_agent_noted (txc_replica_t *self, const txc_msg_t *message);
+void txc_replica_agents_welcome (txc_replica_t *self); /* it leads now */
+void txc_replica_agents_reset (txc_replica_t *self);
 void txc_replica_agent_guard_applied (txc_replica_t *self, const char *name);
 void txc_replica_send_directory (txc_replica_t *self, uint64_t route);
 const txc_replica_agent_t *txc_replica_agent_of (const txc_replica_t *self, const char *rm);

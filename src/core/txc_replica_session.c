@@ -2,6 +2,7 @@
 #include "core/txc_replica_private.h"
 
 #include "base/txc_assert.h"
+#include "base/txc_mem.h"
 
 enum { MARK_STEP = 1024 }; /* a Mark is worth a record when it passes so many, or at a keepalive */
 
@@ -58,12 +59,12 @@ void txc_replica_session_open (txc_replica_t *self, const txc_msg_t *message)
         return;
     }
     uint32_t pending = 0;
-    TXC_LIST_EACH (&self->proposals, link)
+    TXC_LIST_EACH (&self->openings, link)
     {
-        txc_proposal_t *proposal = TXC_CONTAINER (link, txc_proposal_t, link);
-        pending += proposal->nonce != 0;
-        if (proposal->nonce == message->nonce) {
-            proposal->route = message->route;
+        txc_opening_t *opening = TXC_CONTAINER (link, txc_opening_t, link);
+        pending++;
+        if (opening->nonce == message->nonce) {
+            opening->route = message->route;
             return;
         }
     }
@@ -73,11 +74,13 @@ void txc_replica_session_open (txc_replica_t *self, const txc_msg_t *message)
     }
     txc_rec_t *record = txc_replica_record (self, TXC_REC_SESSION_OPEN);
     record->nonce = message->nonce;
-    txc_proposal_t *proposal = txc_replica_propose (self, record, true);
-    proposal->nonce = message->nonce;
-    proposal->route = message->route;
+    txc_opening_t *opening = txc_calloc (1, sizeof *opening);
+    opening->slot = txc_replica_propose (self, record, true);
+    opening->nonce = message->nonce;
+    opening->route = message->route;
+    txc_list_append (&self->openings, &opening->link);
     if (TXC_MUTANT (SESSION_NOT_LOGGED)) {
-        txc_reg_session_t early = {.number = proposal->slot, .nonce = message->nonce, .low = 1};
+        txc_reg_session_t early = {.number = opening->slot, .nonce = message->nonce, .low = 1};
         s_say_opened (self, &early, message->route);
     }
 }
@@ -171,6 +174,19 @@ void txc_replica_session_renew_all (txc_replica_t *self)
         txc_reg_session_t *session = TXC_CONTAINER (node, txc_reg_session_t, node);
         if (!session->closed)
             s_renew (self, session);
+    }
+}
+
+void txc_replica_session_reset_all (txc_replica_t *self)
+{
+    txc_hash_cursor_t cursor;
+    for (txc_hash_node_t *node = txc_hash_begin (&self->registry.sessions, &cursor); node;
+         node = txc_hash_step (&self->registry.sessions, &cursor)) {
+        txc_reg_session_t *session = TXC_CONTAINER (node, txc_reg_session_t, node);
+        session->closing = false;
+        session->told_low = session->low;
+        session->proposed_low = 0;
+        session->route = 0;
     }
 }
 

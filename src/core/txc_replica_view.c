@@ -12,8 +12,13 @@ void txc_replica_status (const txc_replica_t *self, txc_replica_status_t *status
         .draining = self->draining,
         .space_low = self->space_low,
         .cluster = registry->cluster,
-        .epoch = self->epoch,
-        .proposed_slot = self->proposed_slot,
+        .voter = txc_paxos_is_voter (self->paxos),
+        .has_lease = txc_paxos_has_lease (self->paxos),
+        .leader = txc_paxos_leader (self->paxos),
+        .disk = txc_paxos_disk (self->paxos),
+        .epoch = txc_paxos_ballot (self->paxos),
+        .promised = txc_paxos_promised (self->paxos),
+        .proposed_slot = txc_paxos_last (self->paxos),
         .applied_slot = registry->applied_slot,
         .digest = registry->digest,
         .sessions = registry->n_open,
@@ -26,6 +31,8 @@ void txc_replica_status (const txc_replica_t *self, txc_replica_status_t *status
         .dropped = self->dropped,
         .refused = self->refused,
     };
+    const txc_member_t *members = txc_paxos_members (self->paxos, &status->n_members);
+    memcpy (status->members, members, status->n_members * sizeof *members);
     txc_hash_cursor_t cursor;
     for (txc_hash_node_t *node = txc_hash_begin (&self->transactions, &cursor); node;
          node = txc_hash_step (&self->transactions, &cursor))

@@ -1,0 +1,335 @@
+#include "core/txc_paxos_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/txc_assert.h"
+#include "base/txc_mem.h"
+
+#define PAXOS_MAGIC 0x7c09a405u
+
+/* --- life --------------------------------------------------------------------- */
+
+txc_paxos_t *txc_paxos_new (const txc_paxos_config_t *config, const txc_paxos_hooks_t *hooks)
+{
+    txc_paxos_t *self = txc_calloc (1, sizeof *self);
+    TXC_MAGIC (self, PAXOS_MAGIC);
+    self->config = *config;
+    self->hooks = *hooks;
+    self->random = config->seed ^ config->id;
+    self->first = self->next_slot = 1;
+    self->room = 64;
+    self->slots = txc_calloc (self->room, sizeof *self->slots);
+    self->election_due_ms = self->heartbeat_due_ms = TXC_NEVER_MS;
+    self->fetch_due_ms = self->join_due_ms = self->transfer_due_ms = TXC_NEVER_MS;
+    txc_list_init (&self->held);
+    txc_paxos_peer_add (self, config->id);
+    return self;
+}
+
+void txc_paxos_destroy (txc_paxos_t **self_p)
+{
+    txc_paxos_t *self = *self_p;
+    *self_p = NULL;
+    if (!self)
+        return;
+    TXC_CHECK (self, PAXOS_MAGIC);
+    txc_paxos_forget_found (self);
+    txc_paxos_forget_held (self);
+    txc_paxos_slots_drop (self, self->last);
+    free (self->slots);
+    free (self->pending);
+    free (self->incoming.bytes);
+    free (self->outgoing.bytes);
+    TXC_UNMAGIC (self, PAXOS_MAGIC);
+    free (self);
+}
+
+void txc_paxos_begin (txc_paxos_t *self, txc_update_t *update, uint64_t now_ms)
+{
+    TXC_CHECK (self, PAXOS_MAGIC);
+    self->update = update;
+    self->now_ms = now_ms;
+}
+
+void txc_paxos_end (txc_paxos_t *self)
+{
+    if (self->role >= TXC_PAXOS_RECOVERING)
+        txc_paxos_flush (self);
+    TXC_INVARIANT (self->first <= self->chosen + 1);
+    TXC_INVARIANT (self->role < TXC_PAXOS_PREPARING || txc_epoch_compare (self->ballot, self->promised) <= 0);
+    self->update = NULL;
+}
+
+/* --- slots ---------------------------------------------------------------------- */
+
+static txc_paxos_slot_t *s_at (const txc_paxos_t *self, uint64_t slot)
+{
+    return &self->slots[slot & (self->room - 1)];
+}
+
+txc_paxos_slot_t *txc_paxos_slot (const txc_paxos_t *self, uint64_t slot)
+{
+    if (slot < self->first || slot > self->last)
+        return NULL;
+    txc_paxos_slot_t *at = s_at (self, slot);
+    return at->size ? at : NULL;
+}
+
+static void s_make_room (txc_paxos_t *self, uint64_t slot)
+{
+    uint64_t room = self->room;
+    while (slot - self->first >= room)
+        room *= 2;
+    if (room == self->room)
+        return;
+    txc_paxos_slot_t *slots = txc_calloc (room, sizeof *slots);
+    for (uint64_t s = self->first; s <= self->last; s++)
+        slots[s & (room - 1)] = *s_at (self, s);
+    free (self->slots);
+    self->slots = slots;
+    self->room = room;
+}
+
+txc_paxos_slot_t *txc_paxos_slot_set (txc_paxos_t *self, uint64_t slot, uint8_t kind, const uint8_t *bytes,
+                                      uint32_t size)
+{
+    TXC_ASSERT (slot >= self->first && size > 0);
+    s_make_room (self, slot);
+    txc_paxos_slot_t *at = s_at (self, slot);
+    if (slot > self->last)
+        self->last = slot;
+    if (at->size != size || memcmp (at->bytes, bytes, size) != 0) {
+        uint8_t *copy = memcpy (txc_malloc (size), bytes, size);
+        free (at->bytes);
+        at->bytes = copy;
+        at->size = size;
+    }
+    at->kind = kind;
+    return at;
+}
+
+void txc_paxos_slots_drop (txc_paxos_t *self, uint64_t slot)
+{
+    for (; self->first <= slot; self->first++) {
+        if (self->first > self->last)
+            continue;
+        txc_paxos_slot_t *at = s_at (self, self->first);
+        if (self->first <= self->chosen)
+            self->kept_bytes -= at->size < self->kept_bytes ? at->size : self->kept_bytes;
+        free (at->bytes);
+        memset (at, 0, sizeof *at);
+    }
+    if (self->last < slot)
+        self->last = slot;
+}
+
+/* --- peers ------------------------------------------------------------------------ */
+
+uint32_t txc_paxos_bit (const txc_paxos_t *self, const txc_paxos_peer_t *peer)
+{
+    return UINT32_C (1) << (peer - self->peers);
+}
+
+txc_paxos_peer_t *txc_paxos_peer (txc_paxos_t *self, uint32_t id)
+{
+    for (uint32_t i = 0; i < self->n_peers; i++)
+        if (self->peers[i].id == id)
+            return &self->peers[i];
+    return NULL;
+}
+
+/* A place that no member needs any more is used again; what it acknowledged is forgotten with it. */
+static txc_paxos_peer_t *s_reuse (txc_paxos_t *self)
+{
+    for (uint32_t i = 1; i < self->n_peers; i++) {
+        if (self->voters & UINT32_C (1) << i)
+            continue;
+        for (uint64_t slot = self->chosen + 1; slot <= self->last; slot++)
+            s_at (self, slot)->acks &= ~(UINT32_C (1) << i);
+        return &self->peers[i];
+    }
+    return NULL;
+}
+
+txc_paxos_peer_t *txc_paxos_peer_add (txc_paxos_t *self, uint32_t id)
+{
+    txc_paxos_peer_t *peer = txc_paxos_peer (self, id);
+    if (peer)
+        return peer;
+    peer = self->n_peers < TXC_PAXOS_PEERS_MAX ? &self->peers[self->n_peers++] : s_reuse (self);
+    if (!peer)
+        return NULL;
+    memset (peer, 0, sizeof *peer);
+    peer->id = id;
+    peer->next = self->chosen + 1;
+    return peer;
+}
+
+bool txc_paxos_is_quorum (const txc_paxos_t *self, uint32_t bits)
+{
+    uint32_t count = (uint32_t) __builtin_popcount (bits & self->voters);
+    return count > self->n_members / 2;
+}
+
+bool txc_paxos_is_alone (const txc_paxos_t *self)
+{
+    return self->n_members == 1 && self->voter;
+}
+
+txc_msg_t *txc_paxos_send (txc_paxos_t *self, const txc_paxos_peer_t *to, txc_msg_type_t type)
+{
+    TXC_ASSERT (to != self->peers);
+    txc_msg_t *message = txc_update_message (self->update, type, TXC_ROUTE_REPLICA (to->id));
+    message->replica = self->config.id;
+    message->chosen_slot = self->chosen;
+    return message;
+}
+
+/* --- events --------------------------------------------------------------------------- */
+
+void txc_paxos_start (txc_paxos_t *self)
+{
+    self->started = true;
+    if (!self->disk)
+        txc_paxos_disk_entry (self);
+    txc_paxos_advance (self);
+    if (txc_paxos_is_alone (self)) {
+        txc_paxos_campaign (self, 0);
+        return;
+    }
+    /* What it granted in an earlier life it does not know: it waits as long as the longest grant. */
+    if (!TXC_MUTANT (LEASE_RESTART_SKIPPED))
+        self->granted_until_ms = self->now_ms + self->config.lease_ms;
+    txc_paxos_election_reset (self);
+    self->join_due_ms = self->now_ms;
+}
+
+void txc_paxos_tick (txc_paxos_t *self)
+{
+    txc_paxos_election_tick (self);
+    txc_paxos_catchup_tick (self);
+    txc_paxos_join_tick (self);
+}
+
+static uint64_t s_min (uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t txc_paxos_next_ms (const txc_paxos_t *self)
+{
+    if (!self->started)
+        return TXC_NEVER_MS;
+    uint64_t next = s_min (self->election_due_ms, self->heartbeat_due_ms);
+    next = s_min (next, self->fetch_due_ms);
+    next = s_min (next, self->join_due_ms);
+    return s_min (next, self->transfer_due_ms);
+}
+
+bool txc_paxos_is_message (unsigned type)
+{
+    return type >= TXC_MSG_PAXOS_PREVOTE && type <= TXC_MSG_PAXOS_JOIN;
+}
+
+/* Whose messages count: those of members, and of replicas that want to join. */
+static txc_paxos_peer_t *s_sender (txc_paxos_t *self, const txc_msg_t *message)
+{
+    if (message->replica == 0 || message->replica == self->config.id)
+        return NULL;
+    txc_paxos_peer_t *peer = txc_paxos_peer_add (self, message->replica);
+    if (peer)
+        peer->heard_ms = self->now_ms;
+    return peer;
+}
+
+int txc_paxos_message (txc_paxos_t *self, const txc_msg_t *message)
+{
+    txc_paxos_peer_t *from = s_sender (self, message);
+    if (!from || !self->started)
+        return TXC_EPROTO;
+    if (message->epoch.round > self->max_round)
+        self->max_round = message->epoch.round;
+    switch (message->type) {
+    case TXC_MSG_PAXOS_PREVOTE:
+        return txc_paxos_on_prevote (self, from, message);
+    case TXC_MSG_PAXOS_PREVOTED:
+        return txc_paxos_on_prevoted (self, from, message);
+    case TXC_MSG_PAXOS_PREPARE:
+        return txc_paxos_on_prepare (self, from, message);
+    case TXC_MSG_PAXOS_PROMISE:
+        return txc_paxos_on_promise (self, from, message);
+    case TXC_MSG_PAXOS_ACCEPT:
+        return txc_paxos_on_accept (self, from, message);
+    case TXC_MSG_PAXOS_ACCEPTED:
+        return txc_paxos_on_accepted (self, from, message);
+    case TXC_MSG_PAXOS_REJECT:
+        return txc_paxos_on_reject (self, from, message);
+    case TXC_MSG_PAXOS_HEARTBEAT:
+        return txc_paxos_on_heartbeat (self, from, message);
+    case TXC_MSG_PAXOS_GRANT:
+        return txc_paxos_on_grant (self, from, message);
+    case TXC_MSG_PAXOS_FETCH:
+        return txc_paxos_on_fetch (self, from, message);
+    case TXC_MSG_PAXOS_CHOSEN:
+        return txc_paxos_on_chosen (self, from, message);
+    case TXC_MSG_PAXOS_SNAPSHOT_FETCH:
+        return txc_paxos_on_snapshot_fetch (self, from, message);
+    case TXC_MSG_PAXOS_SNAPSHOT:
+        return txc_paxos_on_snapshot (self, from, message);
+    case TXC_MSG_PAXOS_TRANSFER:
+        return txc_paxos_on_transfer (self, from, message);
+    case TXC_MSG_PAXOS_JOIN:
+        return txc_paxos_on_join (self, from, message);
+    default:
+        return TXC_EPROTO;
+    }
+}
+
+/* --- what is known ---------------------------------------------------------------------- */
+
+bool txc_paxos_leads (const txc_paxos_t *self)
+{
+    return self->role == TXC_PAXOS_LEADING;
+}
+
+bool txc_paxos_is_voter (const txc_paxos_t *self)
+{
+    return self->voter;
+}
+
+txc_epoch_t txc_paxos_ballot (const txc_paxos_t *self)
+{
+    return self->role >= TXC_PAXOS_RECOVERING ? self->ballot : self->noted_ballot;
+}
+
+txc_epoch_t txc_paxos_promised (const txc_paxos_t *self)
+{
+    return self->promised;
+}
+
+uint32_t txc_paxos_leader (const txc_paxos_t *self)
+{
+    return self->leader;
+}
+
+uint64_t txc_paxos_disk (const txc_paxos_t *self)
+{
+    return self->disk;
+}
+
+uint64_t txc_paxos_chosen (const txc_paxos_t *self)
+{
+    return self->chosen;
+}
+
+uint64_t txc_paxos_last (const txc_paxos_t *self)
+{
+    return self->role >= TXC_PAXOS_RECOVERING ? self->next_slot - 1 : self->last;
+}
+
+const txc_member_t *txc_paxos_members (const txc_paxos_t *self, uint32_t *n)
+{
+    *n = self->n_members;
+    return self->members;
+}

@@ -1,0 +1,101 @@
+/*
+ * txc_paxos.h - a replica's part in the replicated log: Multi-Paxos.
+ *
+ * After Lamport, "Paxos Made Simple": a proposer, an acceptor and a learner in
+ * one deterministic machine.  Phase 1 (prepare, promise) runs once for each
+ * leadership, over every slot that is not known to be chosen; phase 2 (accept,
+ * accepted) runs for each batch of values, pipelined.  doc/protocols.md has
+ * the rules, and why each is there.
+ *
+ * It belongs to a txc_replica_t, which gives it events and gets chosen values
+ * through the hooks, in the order of slots.
+ */
+#ifndef TXC_PAXOS_H
+#define TXC_PAXOS_H
+
+#include "core/txc_record.h"
+#include "core/txc_update.h"
+
+typedef struct txc_paxos txc_paxos_t;
+
+typedef struct txc_paxos_config {
+    uint32_t id;
+    uint64_t seed;
+    uint64_t new_disk; /* for an empty log */
+    bool format;       /* an empty log is that of a new group's member */
+    char endpoint[TXC_ENDPOINT_MAX + 1];
+    uint32_t n_members; /* of a new group */
+    txc_member_t members[TXC_REPLICAS_MAX];
+    uint32_t heartbeat_ms, election_ms, lease_ms, clock_skew;
+    bool learn_direct;
+    const txc_codec_t *codec;
+} txc_paxos_config_t;
+
+/* What the log does to its owner.  arg is the owner. */
+typedef struct txc_paxos_hooks {
+    void *arg;
+    /* The value of the next slot is chosen.  Returns whether it is valid (not void). */
+    bool (*chosen) (void *arg, uint64_t slot, uint8_t kind, const uint8_t *bytes, size_t size);
+    /* This replica leads under ballot; everything that an earlier leader may have had chosen is proposed
+     * again: time for the barrier. */
+    void (*elected) (void *arg, txc_epoch_t ballot);
+    /* It does not lead any more. */
+    void (*deposed) (void *arg);
+    /* The applied state as bytes (the caller frees them), and the other way round. */
+    void *(*save) (void *arg, size_t *size);
+    int (*load) (void *arg, const void *bytes, size_t size);
+} txc_paxos_hooks_t;
+
+txc_paxos_t *txc_paxos_new (const txc_paxos_config_t *config, const txc_paxos_hooks_t *hooks);
+void txc_paxos_destroy (txc_paxos_t **self_p);
+
+/* --- life: restore, replay, start; then every step of the owner is between begin and end. */
+void *txc_paxos_snapshot (const txc_paxos_t *self, size_t *size);
+int txc_paxos_restore (txc_paxos_t *self, const void *bytes, size_t size);
+int txc_paxos_replay (txc_paxos_t *self, const txc_entry_t *entry);
+void txc_paxos_begin (txc_paxos_t *self, txc_update_t *update, uint64_t now_ms);
+void txc_paxos_end (txc_paxos_t *self);
+
+/* --- events */
+void txc_paxos_start (txc_paxos_t *self);
+void txc_paxos_durable (txc_paxos_t *self, uint64_t number);
+void txc_paxos_tick (txc_paxos_t *self);
+uint64_t txc_paxos_next_ms (const txc_paxos_t *self);
+void txc_paxos_checkpointed (txc_paxos_t *self, uint64_t slot);
+
+/* A message of another replica.  TXC_OK, or why it was dropped. */
+int txc_paxos_message (txc_paxos_t *self, const txc_msg_t *message);
+bool txc_paxos_is_message (unsigned type);
+
+/* --- the leader */
+
+/* Proposes a value for the next slot, which is returned.  Only between elected and deposed. */
+uint64_t txc_paxos_propose (txc_paxos_t *self, const txc_rec_t *record, bool forced);
+
+/* Stands for election with a ballot above round, whoever leads now. */
+void txc_paxos_campaign (txc_paxos_t *self, uint64_t round);
+
+/* Hands leadership over; 0: to whom has come furthest.  TXC_OK: under way. */
+int txc_paxos_transfer (txc_paxos_t *self, uint32_t to);
+
+/* Proposes other members.  TXC_OK; TXC_ENOTLEADER; TXC_ENOTREADY: a change is under way, or the new member
+ * has not caught up; TXC_EINVAL: no such change. */
+int txc_paxos_add (txc_paxos_t *self, const txc_member_t *member);
+int txc_paxos_remove (txc_paxos_t *self, uint32_t id);
+int txc_paxos_move (txc_paxos_t *self, const txc_member_t *member);
+
+/* --- what is known */
+bool txc_paxos_leads (const txc_paxos_t *self);
+/* Nobody else can have been elected by now: what this leader has applied is everything that anybody was told.
+ */
+bool txc_paxos_has_lease (const txc_paxos_t *self);
+bool txc_paxos_is_voter (const txc_paxos_t *self);
+txc_epoch_t txc_paxos_ballot (const txc_paxos_t *self); /* of the leader that is known, or its own */
+txc_epoch_t txc_paxos_promised (const txc_paxos_t *self);
+uint32_t txc_paxos_leader (const txc_paxos_t *self); /* 0: not known */
+uint64_t txc_paxos_disk (const txc_paxos_t *self);
+uint64_t txc_paxos_chosen (const txc_paxos_t *self); /* every slot up to it is applied */
+uint64_t txc_paxos_last (const txc_paxos_t *self);   /* the highest slot in use */
+const txc_member_t *txc_paxos_members (const txc_paxos_t *self, uint32_t *n);
+
+#endif
