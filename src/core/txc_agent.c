@@ -40,6 +40,8 @@ txc_agent_t *txc_agent_new (const txc_agent_config_t *config)
     txc_heap_init (&self->timers);
     txc_heap_init (&self->proof_timers);
     self->hello_due_ms = TXC_NEVER_MS;
+    txc_leader_init (&self->leader, (const char (*)[TXC_ENDPOINT_MAX + 1]) c->coordinators,
+                     c->n_coordinators);
     for (uint32_t i = 0; i < TXC_RMS_MAX; i++)
         self->rms[i].due_ms = TXC_NEVER_MS;
     return self;
@@ -198,6 +200,9 @@ static int s_message (txc_agent_t *self, const txc_msg_t *message)
         return TXC_OK;
     case TXC_MSG_AGENT_WELCOME:
         txc_agent_welcome (self, message);
+        return TXC_OK;
+    case TXC_MSG_NOT_LEADER:
+        txc_agent_not_leader (self, message);
         return TXC_OK;
     case TXC_MSG_PREPARE:
     case TXC_MSG_PHASE2_COMMIT:

@@ -27,6 +27,8 @@ typedef struct txc_agent_config {
     char endpoint[TXC_ENDPOINT_MAX + 1]; /* where clients reach it */
     uint64_t incarnation;                /* random, not 0, new at every start */
     uint64_t seed;
+    uint32_t n_coordinators; /* replicas of the coordinator; 0: the shell knows one */
+    char coordinators[TXC_REPLICAS_MAX][TXC_ENDPOINT_MAX + 1];
     const txc_journal_codec_t *codec;
     uint32_t n_rms;
     txc_agent_rm_t rms[TXC_RMS_MAX];
@@ -71,6 +73,11 @@ int txc_agent_replay (txc_agent_t *self, const void *bytes, size_t size);
 
 /* One step.  TXC_OK, or an error for a message that was dropped (the shell counts it). */
 int txc_agent_step (txc_agent_t *self, const txc_agent_event_t *event, txc_update_t *update);
+
+/* Where messages with TXC_ROUTE_LEADER go; NULL: to the only one.  TXC_ROUTE_ALL: to all that _nth gives,
+ * until NULL. Valid until the next step. */
+const char *txc_agent_leader (const txc_agent_t *self);
+const char *txc_agent_coordinator_nth (const txc_agent_t *self, uint32_t i);
 
 uint64_t txc_agent_next_ms (const txc_agent_t *self);
 

@@ -24,7 +24,9 @@ void txc_agent_hello (txc_agent_t *self)
         entries[i].incarnation = self->config.incarnation;
         entries[i].up = txc_agent_rm_is_up (self, i) && !self->draining;
     }
-    txc_msg_t *message = txc_update_message (self->update, TXC_MSG_AGENT_HELLO, 0);
+    /* Every replica hears it, so that whichever comes to lead knows its agents at once. */
+    txc_msg_t *message = txc_update_message (self->update, TXC_MSG_AGENT_HELLO,
+                                             self->leader.n > 1 ? TXC_ROUTE_ALL : TXC_ROUTE_LEADER);
     memcpy (message->agent, self->config.name, sizeof message->agent);
     message->incarnation = self->config.incarnation;
     message->entries = entries;
@@ -33,6 +35,32 @@ void txc_agent_hello (txc_agent_t *self)
     message->guards[0] = self->guard;
     message->high_slot = self->high_slot;
     message->code = self->latched ? TXC_ELOGLOSS : TXC_OK;
+}
+
+/* A replica that does not lead names the one that does.  Who has been welcomed knows better. */
+void txc_agent_not_leader (txc_agent_t *self, const txc_msg_t *message)
+{
+    txc_leader_learn (&self->leader, message);
+    if (self->registered)
+        txc_leader_is (&self->leader, self->epoch.replica);
+    else {
+        txc_leader_is (&self->leader, message->replica);
+        /* The leader heard the last hello, too, unless it was lost, or came before it led.  Nothing is sent
+         * here: every hello gets one such answer from each replica. */
+        uint64_t soon_ms = self->now_ms + self->config.hello_ms / 4 + 1;
+        if (self->hello_due_ms > soon_ms)
+            self->hello_due_ms = soon_ms;
+    }
+}
+
+const char *txc_agent_leader (const txc_agent_t *self)
+{
+    return txc_leader_endpoint (&self->leader);
+}
+
+const char *txc_agent_coordinator_nth (const txc_agent_t *self, uint32_t i)
+{
+    return txc_leader_nth (&self->leader, i);
 }
 
 bool txc_agent_obeys (txc_agent_t *self, const txc_msg_t *message)
@@ -119,6 +147,7 @@ void txc_agent_welcome (txc_agent_t *self, const txc_msg_t *message)
         s_latch (self);
         return;
     }
+    txc_leader_is (&self->leader, message->epoch.replica);
     if (order > 0)
         s_take_epoch (self, message);
     else if (!self->epoch_slot) {

@@ -16,6 +16,7 @@
 #include "base/txc_hash.h"
 #include "base/txc_heap.h"
 #include "base/txc_list.h"
+#include "core/txc_leader.h"
 #include "core/txc_agent.h"
 #include "core/txc_mutant.h"
 #include "core/txc_transitions.h"
@@ -142,6 +143,7 @@ struct txc_agent {
     uint64_t offered_cluster, epoch_slot;
     txc_guard_t guard, guard_offered;
     uint64_t guard_slot, high_slot;
+    txc_leader_t leader;
     bool registered, latched, draining;
     uint64_t hello_due_ms;
     uint64_t numbers, scans, journal_slot;
@@ -219,6 +221,7 @@ void txc_agent_branch_done (txc_agent_t *self, txc_branch_t *branch, txc_work_do
 
 /* --- leader */
 void txc_agent_hello (txc_agent_t *self);
+void txc_agent_not_leader (txc_agent_t *self, const txc_msg_t *message);
 void txc_agent_welcome (txc_agent_t *self, const txc_msg_t *message);
 void txc_agent_journaled (txc_agent_t *self, uint64_t slot);
 void txc_agent_accept_log (txc_agent_t *self);

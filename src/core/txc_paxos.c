@@ -328,6 +328,18 @@ uint64_t txc_paxos_last (const txc_paxos_t *self)
     return self->role >= TXC_PAXOS_RECOVERING ? self->next_slot - 1 : self->last;
 }
 
+bool txc_paxos_accepted (const txc_paxos_t *self, txc_entry_t *entry)
+{
+    const txc_paxos_slot_t *at = txc_paxos_slot (self, entry->slot);
+    if (!at || !at->ballot.round)
+        return false;
+    entry->epoch = at->ballot;
+    entry->kind = at->kind;
+    entry->size = at->size;
+    entry->bytes = at->bytes;
+    return true;
+}
+
 const txc_member_t *txc_paxos_members (const txc_paxos_t *self, uint32_t *n)
 {
     *n = self->n_members;

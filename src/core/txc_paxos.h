@@ -27,6 +27,7 @@ typedef struct txc_paxos_config {
     uint32_t n_members; /* of a new group */
     txc_member_t members[TXC_REPLICAS_MAX];
     uint32_t heartbeat_ms, election_ms, lease_ms, clock_skew;
+    uint32_t keep_values, snapshot_chunk;
     bool learn_direct;
     const txc_codec_t *codec;
 } txc_paxos_config_t;
@@ -89,13 +90,15 @@ bool txc_paxos_leads (const txc_paxos_t *self);
 /* Nobody else can have been elected by now: what this leader has applied is everything that anybody was told.
  */
 bool txc_paxos_has_lease (const txc_paxos_t *self);
+bool txc_paxos_has_lease_at (const txc_paxos_t *self, uint64_t now_ms);
 bool txc_paxos_is_voter (const txc_paxos_t *self);
 txc_epoch_t txc_paxos_ballot (const txc_paxos_t *self); /* of the leader that is known, or its own */
 txc_epoch_t txc_paxos_promised (const txc_paxos_t *self);
 uint32_t txc_paxos_leader (const txc_paxos_t *self); /* 0: not known */
 uint64_t txc_paxos_disk (const txc_paxos_t *self);
-uint64_t txc_paxos_chosen (const txc_paxos_t *self); /* every slot up to it is applied */
-uint64_t txc_paxos_last (const txc_paxos_t *self);   /* the highest slot in use */
+uint64_t txc_paxos_chosen (const txc_paxos_t *self);                   /* every slot up to it is applied */
+uint64_t txc_paxos_last (const txc_paxos_t *self);                     /* the highest slot in use */
+bool txc_paxos_accepted (const txc_paxos_t *self, txc_entry_t *entry); /* see txc_replica_accepted */
 const txc_member_t *txc_paxos_members (const txc_paxos_t *self, uint32_t *n);
 
 #endif

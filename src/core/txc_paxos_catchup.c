@@ -70,8 +70,8 @@ void txc_paxos_fetch (txc_paxos_t *self, uint32_t from)
 static void s_send_chunk (txc_paxos_t *self, const txc_paxos_peer_t *to, uint64_t offset)
 {
     uint64_t size = self->outgoing.size - offset;
-    if (size > TXC_PAXOS_CHUNK)
-        size = TXC_PAXOS_CHUNK;
+    if (size > self->config.snapshot_chunk)
+        size = self->config.snapshot_chunk;
     txc_msg_t *message = txc_paxos_send (self, to, TXC_MSG_PAXOS_SNAPSHOT);
     message->slot = self->outgoing.slot;
     message->age_ms = offset;

@@ -45,14 +45,14 @@ void txc_paxos_follow (txc_paxos_t *self, uint32_t leader)
 /* --- the lease --------------------------------------------------------------------------- */
 
 /* The latest time such that a majority has granted what was asked for then. */
-static uint64_t s_granted_by_majority (const txc_paxos_t *self)
+static uint64_t s_granted_by_majority (const txc_paxos_t *self, uint64_t now_ms)
 {
     uint64_t stamps[TXC_PAXOS_PEERS_MAX];
     uint32_t n = 0;
     for (uint32_t i = 0; i < self->n_peers; i++) {
         if (!(self->voters & UINT32_C (1) << i))
             continue;
-        uint64_t stamp = i == 0 ? self->now_ms : self->peers[i].granted;
+        uint64_t stamp = i == 0 ? now_ms : self->peers[i].granted;
         uint32_t k = n++;
         for (; k > 0 && stamps[k - 1] < stamp; k--)
             stamps[k] = stamps[k - 1];
@@ -62,18 +62,23 @@ static uint64_t s_granted_by_majority (const txc_paxos_t *self)
     return majority < n ? stamps[majority] : 0;
 }
 
-bool txc_paxos_has_lease (const txc_paxos_t *self)
+bool txc_paxos_has_lease_at (const txc_paxos_t *self, uint64_t now_ms)
 {
     if (self->role != TXC_PAXOS_LEADING)
         return false;
     if (txc_paxos_is_alone (self) || TXC_MUTANT (LEASE_PRESUMED))
         return true;
-    uint64_t stamp = s_granted_by_majority (self);
+    uint64_t stamp = s_granted_by_majority (self, now_ms);
     uint64_t skew = self->config.clock_skew;
     uint64_t lease_ms = (uint64_t) self->config.lease_ms * (1000 - skew) / (1000 + skew);
     if (TXC_MUTANT (LEASE_WITHOUT_MARGIN))
         lease_ms = (uint64_t) self->config.lease_ms * 2;
-    return stamp && stamp + lease_ms > self->now_ms + 2; /* 2: what rounding to milliseconds may hide */
+    return stamp && stamp + lease_ms > now_ms + 2; /* 2: what rounding to milliseconds may hide */
+}
+
+bool txc_paxos_has_lease (const txc_paxos_t *self)
+{
+    return txc_paxos_has_lease_at (self, self->now_ms);
 }
 
 bool txc_paxos_lease_allows (const txc_paxos_t *self, const txc_msg_t *message)
@@ -184,7 +189,7 @@ int txc_paxos_on_prevoted (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_
 /* A leader that hears of no majority for so long is none: it makes room. */
 static bool s_has_majority (const txc_paxos_t *self)
 {
-    uint64_t heard_ms = s_granted_by_majority (self);
+    uint64_t heard_ms = s_granted_by_majority (self, self->now_ms);
     if (heard_ms < self->won_ms)
         heard_ms = self->won_ms;
     return heard_ms + 2 * (uint64_t) self->config.election_ms > self->now_ms;

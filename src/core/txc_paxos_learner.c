@@ -86,7 +86,7 @@ static void s_trim (txc_paxos_t *self)
         txc_paxos_slots_drop (self, self->chosen);
         return;
     }
-    while (self->chosen - self->first >= TXC_PAXOS_KEEP ||
+    while (self->chosen - self->first >= self->config.keep_values ||
            (self->kept_bytes > TXC_PAXOS_KEEP_BYTES && self->first <= self->chosen))
         txc_paxos_slots_drop (self, self->first);
 }

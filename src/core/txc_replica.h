@@ -52,6 +52,8 @@ typedef struct txc_replica_config {
         election_ms; /* silence of a leader before another stands for election, and up to twice it [300] */
     uint32_t group_lease_ms; /* for which a replica promises nobody else after a heartbeat [election_ms] */
     uint32_t clock_skew;     /* permille by which a clock may be fast or slow [50] */
+    uint32_t keep_values;    /* applied ones, for replicas that are a little behind [16,384] */
+    uint32_t snapshot_chunk; /* bytes of a snapshot in one message [262,144] */
     bool learn_direct;       /* acceptors tell every learner, instead of the leader only */
 } txc_replica_config_t;
 
@@ -123,6 +125,14 @@ typedef struct txc_replica_status {
     uint64_t commits, aborts, ends, heuristics, voids, dropped, refused;
 } txc_replica_status_t;
 void txc_replica_status (const txc_replica_t *self, txc_replica_status_t *status);
+
+/* The applied slot, with the digest of all values up to it. */
+uint64_t txc_replica_applied (const txc_replica_t *self, uint64_t *digest);
+/* Whether it would answer at this time of its clock, and under which epoch. */
+bool txc_replica_serves (const txc_replica_t *self, uint64_t now_ms, txc_epoch_t *epoch);
+
+/* For tests: what its acceptor holds of entry->slot; fills in epoch, kind, size and bytes (borrowed). */
+bool txc_replica_accepted (const txc_replica_t *self, txc_entry_t *entry);
 
 /* A transaction as operators see it. */
 typedef struct txc_tx_view {

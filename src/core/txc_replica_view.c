@@ -41,6 +41,23 @@ void txc_replica_status (const txc_replica_t *self, txc_replica_status_t *status
     status->agents++;
 }
 
+uint64_t txc_replica_applied (const txc_replica_t *self, uint64_t *digest)
+{
+    *digest = self->registry.digest;
+    return self->registry.applied_slot;
+}
+
+bool txc_replica_serves (const txc_replica_t *self, uint64_t now_ms, txc_epoch_t *epoch)
+{
+    *epoch = self->epoch;
+    return self->leading && txc_paxos_has_lease_at (self->paxos, now_ms);
+}
+
+bool txc_replica_accepted (const txc_replica_t *self, txc_entry_t *entry)
+{
+    return txc_paxos_accepted (self->paxos, entry);
+}
+
 static const char *s_branch_state (const txc_gtx_t *gtx, const txc_gtx_branch_t *branch)
 {
     if (branch->heur)

@@ -30,6 +30,8 @@ txc_session_t *txc_session_new (const txc_session_config_t *config)
     txc_list_init (&self->transactions);
     txc_heap_init (&self->timers);
     txc_list_init (&self->queries);
+    txc_leader_init (&self->leader, (const char (*)[TXC_ENDPOINT_MAX + 1]) c->coordinators,
+                     c->n_coordinators);
     return self;
 }
 
@@ -78,6 +80,43 @@ uint64_t txc_session_low (const txc_session_t *self)
     return self->next_n;
 }
 
+/* --- the leader ------------------------------------------------------------------- */
+
+const char *txc_session_leader (const txc_session_t *self)
+{
+    return txc_leader_endpoint (&self->leader);
+}
+
+void txc_session_doubt (txc_session_t *self)
+{
+    uint64_t patience = self->config.retry_ms;
+    if (self->now_ms < self->leader_heard_ms + patience || self->now_ms < self->doubted_ms + patience)
+        return;
+    self->doubted_ms = self->now_ms;
+    txc_leader_next (&self->leader);
+}
+
+static void s_not_leader (txc_session_t *self, const txc_msg_t *message)
+{
+    uint64_t after_ms = 0;
+    txc_leader_learn (&self->leader, message);
+    if (message->replica == 0) { /* an election is under way */
+        after_ms = self->config.retry_ms / 4 + 1;
+        txc_session_doubt (self);
+    } else if (!txc_leader_is (&self->leader, message->replica))
+        return; /* asked already */
+    else if (self->now_ms < self->redirected_ms + self->config.retry_ms)
+        after_ms = self->config.retry_ms / 4 + 1; /* two that point at each other */
+    self->redirected_ms = self->now_ms;
+    self->doubted_ms = self->now_ms; /* whoever was named gets its chance first */
+    if (self->tries > 0 && self->request_ms > self->now_ms + after_ms)
+        self->request_ms = self->now_ms + after_ms;
+    if (self->directory_wanted && self->directory_ms > self->now_ms + after_ms)
+        self->directory_ms = self->now_ms + after_ms;
+    txc_tx_hurry (self, after_ms);
+    txc_session_query_hurry (self, after_ms);
+}
+
 /* --- the session ----------------------------------------------------------------- */
 
 /* SESSION_OPEN until it is open, KEEPALIVE while it is, CLOSE until it is closed. */
@@ -86,6 +125,8 @@ static void s_request (txc_session_t *self)
     txc_msg_type_t type = !self->open     ? TXC_MSG_SESSION_OPEN
                           : self->closing ? TXC_MSG_SESSION_CLOSE
                                           : TXC_MSG_SESSION_KEEPALIVE;
+    if (self->tries > 0)
+        txc_session_doubt (self);
     txc_msg_t *message = txc_update_message (self->update, type, 0);
     message->nonce = self->nonce;
     message->session = self->number;
@@ -273,7 +314,13 @@ static void s_directory (txc_session_t *self, const txc_msg_t *message)
 
 static int s_message (txc_session_t *self, const txc_msg_t *message)
 {
+    if (message->type == TXC_MSG_SESSION_OPENED || message->type == TXC_MSG_SESSION_ALIVE ||
+        message->type == TXC_MSG_DIRECTORY_REPLY || message->type == TXC_MSG_OUTCOME)
+        self->leader_heard_ms = self->now_ms;
     switch (message->type) {
+    case TXC_MSG_NOT_LEADER:
+        s_not_leader (self, message);
+        return TXC_OK;
     case TXC_MSG_SESSION_OPENED:
         s_opened (self, message);
         return TXC_OK;
@@ -324,6 +371,7 @@ static void s_tick (txc_session_t *self)
     }
     if (self->directory_ms <= self->now_ms) {
         self->directory_wanted = false;
+        txc_session_doubt (self);
         txc_session_want_directory (self);
     }
     for (txc_heap_node_t *node; (node = txc_heap_pop (&self->timers, self->now_ms)) != NULL;)

@@ -19,6 +19,8 @@ typedef struct txc_session txc_session_t;
 typedef struct txc_session_config {
     uint64_t nonce; /* random, not 0 */
     uint64_t seed;
+    uint32_t n_coordinators; /* replicas of the coordinator; 0: the shell knows one */
+    char coordinators[TXC_REPLICAS_MAX][TXC_ENDPOINT_MAX + 1];
     /* 0: the default, in brackets */
     uint32_t retry_ms; /* first repetition of a request [200], doubling up to retry_max_ms [5,000] */
     uint32_t retry_max_ms;
@@ -26,7 +28,9 @@ typedef struct txc_session_config {
     uint32_t max_transactions; /* open at once [10,000] */
 } txc_session_config_t;
 
-/* Routes of messages: 0 is the leader; a number from 1 is an agent, see txc_session_endpoint. */
+/* Routes of messages: 0 is the leader (txc_session_leader); a number from 1 is an agent, see
+ * txc_session_endpoint.
+ */
 
 typedef enum txc_op {
     TXC_OP_NONE,
@@ -72,6 +76,9 @@ int txc_session_step (txc_session_t *self, const txc_session_event_t *event, uin
                       txc_update_t *update);
 
 uint64_t txc_session_next_ms (const txc_session_t *self);
+
+/* Where messages with TXC_ROUTE_LEADER go; NULL: to the only replica.  Valid until the next step. */
+const char *txc_session_leader (const txc_session_t *self);
 
 /* The endpoint behind a route >= 1; NULL if there is none.  Valid until the next step. */
 const char *txc_session_endpoint (const txc_session_t *self, uint64_t route);

@@ -73,13 +73,28 @@ static void s_list_branches (txc_session_t *self, const txc_tx_record_t *tx, txc
 
 static void s_send_commit (txc_session_t *self, txc_tx_record_t *tx, txc_msg_type_t type)
 {
+    if (tx->tries > 0)
+        txc_session_doubt (self);
     tx->due_ms = self->now_ms + txc_session_backoff (self, tx->tries++);
-    txc_msg_t *message = txc_update_message (self->update, type, 0);
+    txc_msg_t *message = txc_update_message (self->update, type, TXC_ROUTE_LEADER);
     message->gtrid = tx->gtrid;
     message->flags = tx->flags;
     message->low = txc_session_low (self);
     message->timeout_ms = tx->deadline_ms > self->now_ms ? (uint32_t) (tx->deadline_ms - self->now_ms) : 1;
     s_list_branches (self, tx, message);
+}
+
+void txc_tx_hurry (txc_session_t *self, uint64_t after_ms)
+{
+    TXC_LIST_EACH (&self->transactions, link)
+    {
+        txc_tx_record_t *tx = TXC_CONTAINER (link, txc_tx_record_t, link);
+        bool waits = tx->state == TXC_TX_COMMITTING || (tx->state == TXC_TX_ROLLING_BACK && tx->by_leader);
+        if (!waits || tx->due_ms <= self->now_ms + after_ms)
+            continue;
+        tx->due_ms = self->now_ms + after_ms;
+        txc_heap_set (&self->timers, &tx->timer, tx->due_ms);
+    }
 }
 
 static void s_send_branch (txc_session_t *self, const txc_tx_record_t *tx, txc_tx_branch_t *branch,
@@ -333,8 +348,20 @@ void txc_tx_branch_ended (txc_session_t *self, const txc_msg_t *message)
 
 /* --- what became of it? ----------------------------------------------------------------------- */
 
+void txc_session_query_hurry (txc_session_t *self, uint64_t after_ms)
+{
+    TXC_LIST_EACH (&self->queries, link)
+    {
+        txc_query_t *query = TXC_CONTAINER (link, txc_query_t, link);
+        if (query->due_ms > self->now_ms + after_ms)
+            query->due_ms = self->now_ms + after_ms;
+    }
+}
+
 static void s_ask (txc_session_t *self, txc_query_t *query)
 {
+    if (query->tries > 0)
+        txc_session_doubt (self);
     query->due_ms = self->now_ms + txc_session_backoff (self, query->tries++);
     const txc_tx_record_t *tx = txc_tx_by_gtrid (self, &query->gtrid);
     if (tx)

@@ -12,6 +12,7 @@
 #include "base/txc_hash.h"
 #include "base/txc_heap.h"
 #include "base/txc_list.h"
+#include "core/txc_leader.h"
 #include "core/txc_session.h"
 #include "core/txc_mutant.h"
 #include "core/txc_transitions.h"
@@ -97,6 +98,10 @@ struct txc_session {
     uint32_t magic;
     txc_session_config_t config;
     uint64_t now_ms, random;
+    txc_leader_t leader;
+    uint64_t leader_heard_ms; /* of any replica that leads */
+    uint64_t doubted_ms;      /* when another one was tried last */
+    uint64_t redirected_ms;   /* when a replica pointed at another one */
     /* the session */
     uint64_t nonce, number, cluster;
     uint32_t lease_ms;
@@ -129,6 +134,12 @@ struct txc_session {
     uint32_t n_remembered;
     txc_update_t *update;
 };
+
+/* A request to the leader is about to be repeated: perhaps it is not there any more. */
+void txc_session_doubt (txc_session_t *self);
+/* Whatever waits for the leader goes again after so long, if it was not sooner. */
+void txc_tx_hurry (txc_session_t *self, uint64_t after_ms);
+void txc_session_query_hurry (txc_session_t *self, uint64_t after_ms);
 
 /* The wait before the next repetition. */
 uint64_t txc_session_backoff (const txc_session_t *self, uint32_t tries);

@@ -29,10 +29,11 @@ typedef struct sim_tx sim_tx_t;
 typedef struct sim_branch sim_branch_t;
 
 enum {
+    SIM_REPLICAS_MAX = 5,
     SIM_AGENTS_MAX = 3,
     SIM_RMS_MAX = 4,
     SIM_CLIENTS_MAX = 5,
-    SIM_PROCS_MAX = 1 + SIM_AGENTS_MAX + SIM_RMS_MAX + SIM_CLIENTS_MAX,
+    SIM_PROCS_MAX = SIM_REPLICAS_MAX + SIM_AGENTS_MAX + SIM_RMS_MAX + SIM_CLIENTS_MAX,
     SIM_EPOCHS_MAX = 32,
     SIM_MS = 1000, /* virtual time runs in microseconds */
     SIM_S = 1000 * 1000,
@@ -57,6 +58,13 @@ enum {
     X (WRITE_TORN, 0, "crashes that tore a write")                                        \
     X (PROCESS_PAUSED, 0, "process stopped, woken up late")                               \
     X (CLOCK_JUMPED, 0, "clock jumped forward")                                           \
+    X (CLOCK_DRIFT, 0, "clock ran fast or slow")                                          \
+    X (DISK_LOST, 0, "replica came back with an empty disk")                              \
+    X (GROUP_SPLIT, 0, "replicas split into two parts")                                   \
+    X (LEADER_CRASH, 0, "leader killed")                                                  \
+    X (LEADER_ISOLATED, 0, "leader cut off from the group, its successor killed")         \
+    X (GRANTOR_RESTARTED, 0, "replica restarted within the lease that it had granted")    \
+    X (TRANSFER, 0, "leadership handed over")                                             \
     X (DISK_FULL, 0, "log nearly full for a while")                                       \
     X (CHECKPOINT, 0, "log or journal checkpointed and cut")                              \
     X (RESTORED_BACKUP, 0, "coordinator restored from an old copy of its disk")           \
@@ -101,6 +109,8 @@ struct sim_proc {
     uint64_t life;
     uint64_t paused_until; /* us; 0: runs */
     uint64_t clock_ms;     /* its monotonic clock shows virtual time plus this */
+    int32_t drift;         /* and is so many permille fast */
+    uint64_t drift_since;  /* us, from then on */
     uint64_t tick_at;      /* us of the tick that is scheduled; UINT64_MAX: none */
 };
 
@@ -147,14 +157,16 @@ struct sim {
 
     uint32_t n_procs, n_agents, n_rms, n_clients;
     sim_proc_t *procs[SIM_PROCS_MAX];
-    sim_coordinator_t *coordinator;
+    uint32_t n_replicas;
+    sim_coordinator_t *coordinators[SIM_REPLICAS_MAX];
     sim_agent_t *agents[SIM_AGENTS_MAX];
     sim_rm_t *rms[SIM_RMS_MAX];
     sim_client_t *clients[SIM_CLIENTS_MAX];
 
     txc_hash_t txs;            /* sim_tx_t: everything known about each gtrid (sim_truth.h) */
     txc_list_t tx_list;        /* the same, in order of birth */
-    struct sim_reflog *reflog; /* the harness's reading of the durable log */
+    struct sim_group *group;   /* what the replicas' disks say together (sim_group.h) */
+    struct sim_reflog *reflog; /* the harness's reading of the chosen log */
     uint64_t cluster;          /* what the coordinator's log says; 0: not formatted yet */
     uint64_t statements;       /* numbers of statements, unique in the world */
 
@@ -197,6 +209,7 @@ void sim_proc_begin (sim_t *sim, sim_proc_t *proc);
 /* --- a run ------------------------------------------------------------------ */
 
 /* Runs one seed to its end.  True: no invariant was broken. */
+extern uint32_t sim_replicas; /* of every seed's group; 0: drawn */
 bool sim_run (uint64_t seed, bool trace, sim_stats_t *stats, char *text, size_t size);
 
 /* Records the first broken invariant and ends the run after this event. */

@@ -67,10 +67,13 @@ static void s_carry_out (sim_t *sim, sim_agent_t *self)
         if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_SEND))
             return;
         sim_check_from_agent (sim, self, message);
-        if (message->route)
+        if (message->route == TXC_ROUTE_ALL)
+            for (uint32_t k = 0; k < sim->n_replicas; k++)
+                sim_net_send (sim, &self->proc, &sim->coordinators[k]->proc, message);
+        else if (message->route)
             sim_net_answer (sim, &self->proc, message->route, message);
         else
-            sim_net_send (sim, &self->proc, &sim->coordinator->proc, message);
+            sim_net_send (sim, &self->proc, sim_coordinator_at (sim, txc_agent_leader (self->core)), message);
     }
 }
 
@@ -180,6 +183,10 @@ void sim_agent_new (sim_t *sim, uint32_t index)
     };
     txc_copy_text (self->config.name, sizeof self->config.name, self->proc.name);
     snprintf (self->config.endpoint, sizeof self->config.endpoint, "sim://%u", index);
+    self->config.n_coordinators = sim->n_replicas;
+    for (uint32_t i = 0; i < sim->n_replicas; i++)
+        txc_copy_text (self->config.coordinators[i], sizeof self->config.coordinators[i],
+                       sim->coordinators[i]->proc.name);
     for (uint32_t i = 0; i < sim->n_rms; i++) {
         sim_rm_t *rm = sim->rms[i];
         if (rm->agent != index)

@@ -41,7 +41,7 @@ static void s_send (sim_t *sim, sim_client_t *self, const txc_msg_t *message)
 {
     sim_check_from_client (sim, message);
     s_remember_statement (sim, message);
-    sim_proc_t *to = &sim->coordinator->proc;
+    sim_proc_t *to = sim_coordinator_at (sim, txc_session_leader (self->core));
     if (message->route) {
         unsigned agent;
         const char *endpoint = txc_session_endpoint (self->core, message->route);
@@ -161,6 +161,10 @@ void sim_client_new (sim_t *sim, uint32_t index, bool auditor)
     sim->clients[index] = self;
     self->auditor = auditor;
     txc_update_init (&self->spare);
+    self->config.n_coordinators = sim->n_replicas;
+    for (uint32_t i = 0; i < sim->n_replicas; i++)
+        txc_copy_text (self->config.coordinators[i], sizeof self->config.coordinators[i],
+                       sim->coordinators[i]->proc.name);
     self->config.retry_ms = (uint32_t) sim_between (sim, 20, 300);
     self->config.retry_max_ms = (uint32_t) sim_between (sim, 500, 3000);
     self->config.timeout_ms = (uint32_t) sim_between (sim, 2000, 15000);

@@ -8,8 +8,8 @@
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
 #include "sim_check.h"
+#include "sim_group.h"
 #include "sim_net.h"
-#include "sim_reflog.h"
 #include "sim_trace.h"
 #include "wire/txc_codec.h"
 
@@ -36,9 +36,12 @@ static void s_put (sim_t *sim, sim_coordinator_t *self)
         if (sim->trace) {
             char text[SIM_TEXT_MAX];
             txc_rec_t record;
-            txc_record_codec.decode (entry->bytes, entry->size, &record);
-            sim_trace (sim, self->proc.name, "logs %s%s", sim_show_record (&record, entry->slot, text),
-                       entry->forced ? "" : " (lazily)");
+            text[0] = '\0';
+            if (entry->size && txc_record_codec.decode (entry->bytes, entry->size, &record))
+                sim_show_record (&record, entry->slot, text);
+            sim_trace (sim, self->proc.name, "logs %s %" PRIu64 " %" PRIu64 ".%u %s%s",
+                       txc_entry_form_name (entry->form), entry->slot, entry->epoch.round,
+                       entry->epoch.replica, text, entry->forced ? "" : " (lazily)");
         }
         sim_log_put (self->log, entry);
     }
@@ -56,7 +59,13 @@ static void s_carry_out (sim_t *sim, sim_coordinator_t *self)
         if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_SEND))
             return;
         sim_check_from_coordinator (sim, message);
-        sim_net_answer (sim, &self->proc, message->route, message);
+        sim_group_sent (sim, self, message);
+        if (message->route >> 63 && message->route != TXC_ROUTE_ALL) {
+            uint32_t id = (uint32_t) message->route;
+            if (id >= 1 && id <= sim->n_replicas)
+                sim_net_send (sim, &self->proc, &sim->coordinators[id - 1]->proc, message);
+        } else
+            sim_net_answer (sim, &self->proc, message->route, message);
     }
 }
 
@@ -65,10 +74,47 @@ static void s_step (sim_t *sim, sim_coordinator_t *self, txc_event_t *event)
     event->now_ms = sim_proc_ms (sim, &self->proc);
     event->wall_ms = 1700000000000 + sim->now / SIM_MS;
     txc_replica_step (self->core, event, &self->update);
+    sim_group_stepped (sim, self);
+    bool checkpoint = self->update.checkpoint;
     s_carry_out (sim, self);
     txc_update_clear (&self->update);
+    if (self->proc.up && checkpoint)
+        sim_coordinator_checkpoint (sim, self);
     if (self->proc.up)
         sim_proc_tick_at (sim, &self->proc, txc_replica_next_ms (self->core), s_on_tick);
+}
+
+sim_proc_t *sim_coordinator_at (const sim_t *sim, const char *endpoint)
+{
+    for (uint32_t i = 0; endpoint && i < sim->n_replicas; i++)
+        if (strcmp (sim->coordinators[i]->proc.name, endpoint) == 0)
+            return &sim->coordinators[i]->proc;
+    return &sim->coordinators[0]->proc;
+}
+
+sim_coordinator_t *sim_coordinator_leader (const sim_t *sim)
+{
+    sim_coordinator_t *any = NULL;
+    for (uint32_t i = 0; i < sim->n_replicas; i++) {
+        sim_coordinator_t *self = sim->coordinators[i];
+        txc_epoch_t epoch;
+        if (!self->proc.up)
+            continue;
+        any = self;
+        if (txc_replica_serves (self->core, sim_proc_ms (sim, &self->proc), &epoch))
+            return self;
+    }
+    return any;
+}
+
+void sim_coordinator_transfer (sim_t *sim)
+{
+    sim_coordinator_t *self = sim_coordinator_leader (sim);
+    if (!self || sim->n_replicas == 1)
+        return;
+    txc_event_t event = {.type = TXC_EVENT_TRANSFER};
+    sim_count (sim, SIM_FAULT_TRANSFER);
+    s_step (sim, self, &event);
 }
 
 void sim_coordinator_watch_space (sim_t *sim, sim_coordinator_t *self)
@@ -86,7 +132,7 @@ void sim_coordinator_watch_space (sim_t *sim, sim_coordinator_t *self)
 
 static void s_on_tick (sim_t *sim, sim_event_t *event)
 {
-    sim_coordinator_t *self = sim->coordinator;
+    sim_coordinator_t *self = sim->coordinators[event->owner->index];
     if (self->proc.tick_at != event->a)
         return;
     self->proc.tick_at = UINT64_MAX;
@@ -104,7 +150,7 @@ void sim_coordinator_receive (sim_t *sim, sim_coordinator_t *self, const txc_msg
 
 static void s_told (sim_t *sim, sim_proc_t *owner, uint64_t number)
 {
-    sim_coordinator_t *self = sim->coordinator;
+    sim_coordinator_t *self = sim->coordinators[owner->index];
     sim_trace (sim, owner->name, "has entry %" PRIu64 " durable", number);
     txc_event_t event = {.type = TXC_EVENT_DURABLE, .number = number};
     s_step (sim, self, &event);
@@ -114,37 +160,33 @@ static void s_told (sim_t *sim, sim_proc_t *owner, uint64_t number)
 
 static void s_seen (sim_t *sim, sim_proc_t *owner, const txc_entry_t *entry)
 {
-    (void) owner;
-    txc_rec_t record;
-    if (entry->form != TXC_ENTRY_ACCEPTED || entry->slot <= sim->reflog->last_slot)
-        return;
-    if (!txc_record_codec.decode (entry->bytes, entry->size, &record)) {
-        sim_violation (sim, "record-damaged", "slot %" PRIu64 " cannot be read", entry->slot);
-        return;
-    }
-    sim->stats->records++;
-    sim_reflog_add (sim->reflog, sim, entry->slot, &record);
+    sim_group_durable (sim, sim->coordinators[owner->index], entry);
 }
 
 static void s_die (sim_t *sim, sim_proc_t *owner)
 {
-    (void) owner;
-    sim_coordinator_crash (sim, sim->coordinator, sim_strikes (sim, SIM_FAULT_MACHINE_CRASH));
+    sim_coordinator_crash (sim, sim->coordinators[owner->index], sim_strikes (sim, SIM_FAULT_MACHINE_CRASH));
 }
 
 /* --- life ------------------------------------------------------------------------------ */
 
-void sim_coordinator_new (sim_t *sim)
+void sim_coordinator_new (sim_t *sim, uint32_t index)
 {
     static const sim_log_hooks_t hooks = {s_told, s_seen, s_die};
     sim_coordinator_t *self = txc_calloc (1, sizeof *self);
-    self->proc = (sim_proc_t){.kind = SIM_COORDINATOR, .number = (uint8_t) sim->n_procs};
-    snprintf (self->proc.name, sizeof self->proc.name, "coordinator");
+    self->proc =
+        (sim_proc_t){.kind = SIM_COORDINATOR, .index = (uint8_t) index, .number = (uint8_t) sim->n_procs};
+    snprintf (self->proc.name, sizeof self->proc.name, "replica-%u", index + 1);
     sim->procs[sim->n_procs++] = &self->proc;
-    sim->coordinator = self;
-    sim->reflog = txc_calloc (1, sizeof *sim->reflog);
+    sim->coordinators[index] = self;
     self->log = sim_log_new (sim, &self->proc, false, &hooks);
     txc_update_init (&self->update);
+    if (index > 0) { /* one configuration for all */
+        self->config = sim->coordinators[0]->config;
+        self->config.id = index + 1;
+        memcpy (self->config.endpoint, self->proc.name, sizeof self->proc.name);
+        return;
+    }
     self->config = (txc_replica_config_t){
         .id = 1,
         .codec = &txc_record_codec,
@@ -153,16 +195,27 @@ void sim_coordinator_new (sim_t *sim)
         .retry_max_ms = (uint32_t) sim_between (sim, 500, 3000),
         .horizon_ms = sim_percent (sim, 30) ? (uint32_t) sim_between (sim, 1000, 30000) : 0,
         .guard_ms = (uint32_t) sim_between (sim, 200, 3000),
+        .heartbeat_ms = (uint32_t) sim_between (sim, 40, 150),
+        .keep_values = sim_percent (sim, 50) ? (uint32_t) sim_between (sim, 2, 60) : 0,
+        .snapshot_chunk = (uint32_t) sim_between (sim, 300, 5000),
+        .learn_direct = sim_percent (sim, 30),
+        .n_members = sim->n_replicas,
     };
+    self->config.election_ms = self->config.heartbeat_ms * (uint32_t) sim_between (sim, 4, 8);
+    memcpy (self->config.endpoint, self->proc.name, sizeof self->proc.name);
+    for (uint32_t i = 0; i < sim->n_replicas; i++) {
+        self->config.members[i].id = i + 1;
+        snprintf (self->config.members[i].endpoint, sizeof self->config.members[i].endpoint, "replica-%u",
+                  i + 1);
+    }
 }
 
-void sim_coordinator_destroy (sim_t *sim)
+void sim_coordinator_destroy (sim_t *sim, uint32_t index)
 {
-    sim_coordinator_t *self = sim->coordinator;
+    sim_coordinator_t *self = sim->coordinators[index];
     txc_replica_destroy (&self->core);
     sim_log_destroy (&self->log);
     txc_update_fini (&self->update);
-    free (sim->reflog);
     free (self);
 }
 
@@ -180,12 +233,17 @@ void sim_coordinator_start (sim_t *sim, sim_coordinator_t *self)
     sim_proc_begin (sim, &self->proc);
     sim_trace (sim, self->proc.name, "starts");
     self->config.seed = sim_random (sim);
-    self->config.new_cluster = sim_random (sim) | 1;
+    /* Whoever has lost its disk does not claim to be a new group's member. */
+    self->config.new_cluster = self->disk_lost ? 0 : sim_random (sim) | 1;
     self->config.new_disk = sim_random (sim) | 1;
     self->core = txc_replica_new (&self->config);
     self->low = false;
-    if (!sim_log_open (self->log, s_replay, self))
+    self->opening = true;
+    bool opened = sim_log_open (self->log, s_replay, self);
+    self->opening = false;
+    if (!opened)
         return;
+    sim_group_opened (sim, self);
     txc_event_t event = {.type = TXC_EVENT_START};
     s_step (sim, self, &event);
     if (self->proc.up)
@@ -200,6 +258,16 @@ void sim_coordinator_crash (sim_t *sim, sim_coordinator_t *self, bool machine)
     self->proc.up = false;
     txc_replica_destroy (&self->core);
     sim_log_crash (self->log, machine);
+}
+
+void sim_coordinator_lose_disk (sim_t *sim, sim_coordinator_t *self)
+{
+    sim_coordinator_crash (sim, self, true);
+    sim_trace (sim, self->proc.name, "has lost its disk");
+    sim_count (sim, SIM_FAULT_DISK_LOST);
+    self->disk_lost = true;
+    sim_log_format (self->log);
+    sim_group_disk_lost (sim, self);
 }
 
 void sim_coordinator_checkpoint (sim_t *sim, sim_coordinator_t *self)
@@ -239,6 +307,5 @@ void sim_coordinator_restore (sim_t *sim, sim_coordinator_t *self, uint64_t slot
     sim_log_restore (self->log, slot);
     sim->restored = true;
     sim->restored_slot = slot;
-    sim_reflog_init (sim->reflog);
-    sim->reflog->last_slot = slot;
+    sim_group_restored (sim, slot);
 }

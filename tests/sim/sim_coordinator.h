@@ -15,11 +15,21 @@ struct sim_coordinator {
     sim_log_t *log;
     txc_replica_config_t config;
     txc_update_t update;
-    bool low; /* what core was told of the log's space */
+    bool low;       /* what core was told of the log's space */
+    bool opening;   /* its log is being replayed */
+    bool disk_lost; /* it will never vote again */
 };
 
-void sim_coordinator_new (sim_t *sim);
-void sim_coordinator_destroy (sim_t *sim);
+/* The replica with this endpoint (its name); NULL: the first one. */
+sim_proc_t *sim_coordinator_at (const sim_t *sim, const char *endpoint);
+/* One that leads, or any that is up; NULL: none is up. */
+sim_coordinator_t *sim_coordinator_leader (const sim_t *sim);
+void sim_coordinator_transfer (sim_t *sim);
+/* Its disk is gone; it is down afterwards. */
+void sim_coordinator_lose_disk (sim_t *sim, sim_coordinator_t *self);
+
+void sim_coordinator_new (sim_t *sim, uint32_t index);
+void sim_coordinator_destroy (sim_t *sim, uint32_t index);
 void sim_coordinator_start (sim_t *sim, sim_coordinator_t *self);
 void sim_coordinator_crash (sim_t *sim, sim_coordinator_t *self, bool machine);
 void sim_coordinator_receive (sim_t *sim, sim_coordinator_t *self, const txc_msg_t *message);

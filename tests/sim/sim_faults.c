@@ -26,7 +26,7 @@ void sim_faults_draw (sim_t *sim)
                                          SIM_FAULT_OPERATOR_TRANSACTION, SIM_FAULT_OPERATOR_BRANCH};
     for (uint32_t i = 0; i < sizeof seldom / sizeof *seldom; i++)
         sim->enabled[seldom[i]] &= sim_percent (sim, 30);
-    if (sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED])
+    if (sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED] || sim->n_replicas > 1)
         sim->enabled[SIM_FAULT_RESTORED_BACKUP] = false;
 }
 
@@ -36,7 +36,7 @@ static void s_start (sim_t *sim, sim_proc_t *proc)
 {
     switch (proc->kind) {
     case SIM_COORDINATOR:
-        sim_coordinator_start (sim, sim->coordinator);
+        sim_coordinator_start (sim, sim->coordinators[proc->index]);
         break;
     case SIM_AGENT:
         sim_agent_start (sim, sim->agents[proc->index]);
@@ -57,7 +57,7 @@ static void s_crash (sim_t *sim, sim_proc_t *proc)
         return;
     switch (proc->kind) {
     case SIM_COORDINATOR:
-        sim_coordinator_crash (sim, sim->coordinator, machine);
+        sim_coordinator_crash (sim, sim->coordinators[proc->index], machine);
         break;
     case SIM_AGENT:
         sim_agent_crash (sim, sim->agents[proc->index], machine);
@@ -85,8 +85,9 @@ void sim_faults_watch (sim_t *sim)
             !(proc->kind == SIM_CLIENT && sim->clients[proc->index]->auditor))
             s_start (sim, proc);
     }
-    if (sim->coordinator->proc.up)
-        sim_coordinator_watch_space (sim, sim->coordinator);
+    for (uint32_t i = 0; i < sim->n_replicas; i++)
+        if (sim->coordinators[i]->proc.up)
+            sim_coordinator_watch_space (sim, sim->coordinators[i]);
     sim_after (sim, sim_between (sim, 20, 600) * SIM_MS, NULL, 0, s_on_watch);
 }
 
@@ -131,32 +132,34 @@ static void s_pause (sim_t *sim, sim_proc_t *proc, uint64_t us)
 
 static void s_on_room (sim_t *sim, sim_event_t *event)
 {
-    (void) event;
-    sim_trace (sim, "world", "the coordinator's disk has room again");
-    sim_coordinator_full (sim, sim->coordinator, false);
+    sim_coordinator_t *replica = sim->coordinators[event->a];
+    sim_trace (sim, replica->proc.name, "its disk has room again");
+    sim_coordinator_full (sim, replica, false);
 }
 
 static void s_disk_full (sim_t *sim)
 {
     sim_count (sim, SIM_FAULT_DISK_FULL);
-    sim_trace (sim, "world", "the coordinator's disk is full");
-    sim_coordinator_full (sim, sim->coordinator, true);
-    sim_after (sim, sim_between (sim, 100, 3000) * SIM_MS, NULL, 0, s_on_room);
+    sim_coordinator_t *replica = sim->coordinators[sim_below (sim, sim->n_replicas)];
+    sim_trace (sim, replica->proc.name, "its disk is full");
+    sim_coordinator_full (sim, replica, true);
+    sim_after (sim, sim_between (sim, 100, 3000) * SIM_MS, NULL, 0, s_on_room)->a = replica->proc.index;
 }
 
 static void s_checkpoint (sim_t *sim)
 {
-    uint32_t i = sim_below (sim, sim->n_agents + 1);
-    if (i == sim->n_agents && sim->coordinator->proc.up && !sim->enabled[SIM_FAULT_RESTORED_BACKUP])
-        sim_coordinator_checkpoint (sim, sim->coordinator);
+    uint32_t i = sim_below (sim, sim->n_agents + sim->n_replicas);
+    sim_coordinator_t *replica = i >= sim->n_agents ? sim->coordinators[i - sim->n_agents] : NULL;
+    if (replica && replica->proc.up && !sim->enabled[SIM_FAULT_RESTORED_BACKUP])
+        sim_coordinator_checkpoint (sim, replica);
     else if (i < sim->n_agents && sim->agents[i]->proc.up)
         sim_agent_checkpoint (sim, sim->agents[i]);
 }
 
 static void s_restore (sim_t *sim)
 {
-    uint64_t last = sim_log_durable (sim->coordinator->log);
-    if (sim->restored || last < 6 || !sim->coordinator->proc.up)
+    sim_coordinator_t *replica = sim->coordinators[0];
+    if (sim->restored || sim->n_replicas > 1 || sim_log_durable (replica->log) < 6 || !replica->proc.up)
         return;
     /* An agent that has journaled a guard behind the copy's end will know. */
     uint64_t known = UINT64_MAX;
@@ -165,16 +168,16 @@ static void s_restore (sim_t *sim)
             known = sim->agents[i]->guard_slot;
     if (known < 4)
         return;
-    sim_coordinator_restore (sim, sim->coordinator, sim_between (sim, 2, known - 1));
+    sim_coordinator_restore (sim, replica, sim_between (sim, 2, known - 1));
 }
 
 static void s_resolve_transaction (sim_t *sim)
 {
+    sim_coordinator_t *leader = sim_coordinator_leader (sim);
     TXC_LIST_EACH (&sim->tx_list, link)
     {
         sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
-        if (tx->planted || tx->logged != SIM_OUTCOME_NONE || !sim_percent (sim, 20) ||
-            !sim->coordinator->proc.up)
+        if (tx->planted || tx->logged != SIM_OUTCOME_NONE || !sim_percent (sim, 20) || !leader)
             continue;
         bool any = false;
         TXC_LIST_EACH (&tx->branches, node)
@@ -188,7 +191,7 @@ static void s_resolve_transaction (sim_t *sim)
         tx->operated = true;
         TXC_LIST_EACH (&tx->branches, node)
         TXC_CONTAINER (node, sim_branch_t, node)->operated = true;
-        sim_coordinator_resolve (sim, sim->coordinator, &tx->gtrid, sim_percent (sim, 50));
+        sim_coordinator_resolve (sim, leader, &tx->gtrid, sim_percent (sim, 50));
         return;
     }
 }
@@ -216,6 +219,126 @@ static void s_resolve_branch (sim_t *sim, sim_agent_t *agent, bool all)
                 return;
         }
     }
+}
+
+/* --- faults of a group ------------------------------------------------------------------ */
+
+/* Within the bound that the group was told of. */
+static void s_drift (sim_t *sim, sim_proc_t *proc)
+{
+    if (sim->n_replicas == 1 || proc->drift)
+        return;
+    sim_count (sim, SIM_FAULT_CLOCK_DRIFT);
+    proc->drift = (int32_t) sim_below (sim, 91) - 45;
+    proc->drift_since = sim->now;
+    sim_trace (sim, proc->name, "its clock runs %d permille fast", proc->drift);
+}
+
+static void s_lose_disk (sim_t *sim)
+{
+    uint32_t lost = 0;
+    for (uint32_t i = 0; i < sim->n_replicas; i++)
+        lost += sim->coordinators[i]->disk_lost;
+    sim_coordinator_t *replica = sim->coordinators[sim_below (sim, sim->n_replicas)];
+    if (lost < (sim->n_replicas - 1) / 2 && !replica->disk_lost)
+        sim_coordinator_lose_disk (sim, replica);
+}
+
+static void s_crash_leader (sim_t *sim)
+{
+    sim_coordinator_t *leader = sim_coordinator_leader (sim);
+    if (!leader || sim->n_replicas == 1)
+        return;
+    sim_count (sim, SIM_FAULT_LEADER_CRASH);
+    sim_coordinator_crash (sim, leader, sim_strikes (sim, SIM_FAULT_MACHINE_CRASH));
+}
+
+static void s_cut (sim_t *sim, const sim_proc_t *a, const sim_proc_t *b, uint64_t duration)
+{
+    sim->cut[a->number][b->number] = 1;
+    sim_event_t *event = sim_after (sim, duration, NULL, 0, s_on_mend);
+    event->a = a->number;
+    event->b = b->number;
+}
+
+static void s_on_successor (sim_t *sim, sim_event_t *event)
+{
+    (void) event;
+    sim_coordinator_t *leader = sim_coordinator_leader (sim);
+    if (leader && !sim->healed)
+        sim_coordinator_crash (sim, leader, sim_percent (sim, 50));
+}
+
+/* What the leader goes on proposing is on its own disk only; others lead meanwhile, and may be followed by
+ * it. */
+static void s_isolate_leader (sim_t *sim)
+{
+    const sim_coordinator_t *leader = sim_coordinator_leader (sim);
+    if (!leader || sim->n_replicas == 1)
+        return;
+    uint64_t election = leader->config.election_ms * (uint64_t) SIM_MS;
+    uint64_t duration = election + sim_below (sim, (uint32_t) (2 * election));
+    sim_count (sim, SIM_FAULT_LEADER_ISOLATED);
+    sim_trace (sim, "network", "cuts %s off from the other replicas", leader->proc.name);
+    for (uint32_t i = 0; i < sim->n_replicas; i++)
+        if (sim->coordinators[i] != leader) {
+            s_cut (sim, &leader->proc, &sim->coordinators[i]->proc, duration);
+            s_cut (sim, &sim->coordinators[i]->proc, &leader->proc, duration);
+        }
+    if (sim_percent (sim, 70))
+        sim_after (sim, duration - sim_below (sim, (uint32_t) (election / 2)), NULL, 0, s_on_successor);
+}
+
+static void s_on_restart (sim_t *sim, sim_event_t *event)
+{
+    sim_coordinator_t *replica = sim->coordinators[event->a];
+    if (sim->healed || !replica->proc.up)
+        return;
+    sim_coordinator_crash (sim, replica, false);
+    sim_coordinator_start (sim, replica);
+}
+
+/* One replica cannot hear the leader and stands for election; the others, which had granted the leader its
+ * lease, are restarted and know nothing of it. */
+static void s_restart_grantor (sim_t *sim)
+{
+    const sim_coordinator_t *leader = sim_coordinator_leader (sim);
+    uint32_t deaf = sim_below (sim, sim->n_replicas);
+    if (!leader || sim->n_replicas == 1 || sim->coordinators[deaf] == leader)
+        return;
+    uint64_t election = leader->config.election_ms * (uint64_t) SIM_MS;
+    sim_count (sim, SIM_FAULT_GRANTOR_RESTARTED);
+    s_cut (sim, &leader->proc, &sim->coordinators[deaf]->proc, 6 * election);
+    s_cut (sim, &sim->coordinators[deaf]->proc, &leader->proc, 6 * election);
+    uint64_t when = 2 * election + sim_below (sim, (uint32_t) (3 * election));
+    for (uint32_t i = 0; i < sim->n_replicas; i++)
+        if (i != deaf && sim->coordinators[i] != leader)
+            sim_after (sim, when + sim_below (sim, SIM_MS), NULL, 0, s_on_restart)->a = i;
+}
+
+/* Some replicas on one side, some on the other; everybody else reaches both, or only one. */
+static void s_split (sim_t *sim)
+{
+    if (sim->n_replicas == 1)
+        return;
+    sim_count (sim, SIM_FAULT_GROUP_SPLIT);
+    uint32_t side = 1 + sim_below (sim, (1u << sim->n_replicas) - 2);
+    bool others = sim_percent (sim, 50), both_ways = sim_percent (sim, 70);
+    uint64_t duration = sim_between (sim, 100, 8000) * SIM_MS;
+    sim_trace (sim, "network", "splits the group: %x%s", side, others ? ", also from everybody else" : "");
+    for (uint32_t a = 0; a < sim->n_procs; a++)
+        for (uint32_t b = 0; b < sim->n_procs; b++) {
+            const sim_proc_t *from = sim->procs[a], *to = sim->procs[b];
+            bool from_side = from->kind == SIM_COORDINATOR && side & 1u << from->index;
+            bool to_side = to->kind == SIM_COORDINATOR && side & 1u << to->index;
+            bool within = from->kind == SIM_COORDINATOR && to->kind == SIM_COORDINATOR;
+            if (from_side == to_side || (!within && !others) || (!both_ways && to_side))
+                continue;
+            sim->cut[from->number][to->number] = 1;
+            sim_event_t *event = sim_after (sim, duration, NULL, 0, s_on_mend);
+            event->a = from->number;
+            event->b = to->number;
+        }
 }
 
 static void s_on_fault (sim_t *sim, sim_event_t *event)
@@ -249,12 +372,35 @@ static void s_on_fault (sim_t *sim, sim_event_t *event)
     case SIM_FAULT_SESSION_LAPSE:
         sim_count (sim, SIM_FAULT_SESSION_LAPSE);
         s_pause (sim, &sim->clients[sim_below (sim, sim->n_clients)]->proc,
-                 (sim->coordinator->config.lease_ms + sim_between (sim, 0, 2000)) * SIM_MS);
+                 (sim->coordinators[0]->config.lease_ms + sim_between (sim, 0, 2000)) * SIM_MS);
         break;
-    case SIM_FAULT_CLOCK_JUMPED:
+    case SIM_FAULT_CLOCK_JUMPED: /* a lease rests on clocks that do not jump */
+        if (proc->kind == SIM_COORDINATOR && sim->n_replicas > 1)
+            break;
         sim_count (sim, SIM_FAULT_CLOCK_JUMPED);
         proc->clock_ms += sim_between (sim, 1, 30000);
         sim_trace (sim, proc->name, "its clock jumps forward");
+        break;
+    case SIM_FAULT_CLOCK_DRIFT:
+        s_drift (sim, &sim->coordinators[sim_below (sim, sim->n_replicas)]->proc);
+        break;
+    case SIM_FAULT_DISK_LOST:
+        s_lose_disk (sim);
+        break;
+    case SIM_FAULT_GROUP_SPLIT:
+        s_split (sim);
+        break;
+    case SIM_FAULT_LEADER_CRASH:
+        s_crash_leader (sim);
+        break;
+    case SIM_FAULT_LEADER_ISOLATED:
+        s_isolate_leader (sim);
+        break;
+    case SIM_FAULT_GRANTOR_RESTARTED:
+        s_restart_grantor (sim);
+        break;
+    case SIM_FAULT_TRANSFER:
+        sim_coordinator_transfer (sim);
         break;
     case SIM_FAULT_DISK_FULL:
         s_disk_full (sim);
@@ -282,11 +428,13 @@ static void s_on_fault (sim_t *sim, sim_event_t *event)
 void sim_faults_plan (sim_t *sim, uint64_t until_us)
 {
     static const sim_fault_t timed[] = {
-        SIM_FAULT_PARTITION,       SIM_FAULT_CRASH_AT_TIME,  SIM_FAULT_RM_CRASH,
-        SIM_FAULT_CLIENT_CRASH,    SIM_FAULT_PROCESS_PAUSED, SIM_FAULT_SESSION_LAPSE,
-        SIM_FAULT_CLOCK_JUMPED,    SIM_FAULT_DISK_FULL,      SIM_FAULT_CHECKPOINT,
-        SIM_FAULT_RESTORED_BACKUP, SIM_FAULT_FOREIGN_BRANCH, SIM_FAULT_OPERATOR_TRANSACTION,
-        SIM_FAULT_OPERATOR_BRANCH};
+        SIM_FAULT_PARTITION,       SIM_FAULT_CRASH_AT_TIME,    SIM_FAULT_RM_CRASH,
+        SIM_FAULT_CLIENT_CRASH,    SIM_FAULT_PROCESS_PAUSED,   SIM_FAULT_SESSION_LAPSE,
+        SIM_FAULT_CLOCK_JUMPED,    SIM_FAULT_DISK_FULL,        SIM_FAULT_CHECKPOINT,
+        SIM_FAULT_RESTORED_BACKUP, SIM_FAULT_FOREIGN_BRANCH,   SIM_FAULT_OPERATOR_TRANSACTION,
+        SIM_FAULT_OPERATOR_BRANCH, SIM_FAULT_CLOCK_DRIFT,      SIM_FAULT_DISK_LOST,
+        SIM_FAULT_GROUP_SPLIT,     SIM_FAULT_LEADER_CRASH,     SIM_FAULT_TRANSFER,
+        SIM_FAULT_LEADER_ISOLATED, SIM_FAULT_GRANTOR_RESTARTED};
     for (uint32_t i = 0; i < sizeof timed / sizeof *timed; i++) {
         if (!sim->enabled[timed[i]])
             continue;
@@ -312,7 +460,8 @@ void sim_faults_heal (sim_t *sim)
     sim_trace (sim, "world", "is healed");
     sim->healed = true;
     memset (sim->cut, 0, sizeof sim->cut);
-    sim_coordinator_full (sim, sim->coordinator, false);
+    for (uint32_t i = 0; i < sim->n_replicas; i++)
+        sim_coordinator_full (sim, sim->coordinators[i], false);
     for (uint32_t i = 0; i < sim->n_procs; i++)
         if (sim->procs[i]->paused_until > sim->now)
             sim->procs[i]->paused_until = sim->now;

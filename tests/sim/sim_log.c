@@ -37,6 +37,7 @@ struct sim_log {
     txc_store_ticket_t ticket;
     uint8_t *checkpoint;
     uint64_t durable_slot;
+    bool blank; /* a new disk that was not opened yet */
 };
 
 static void s_on_write (sim_t *sim, sim_event_t *event);
@@ -159,11 +160,12 @@ bool sim_log_open (sim_log_t *self, sim_log_replay_t *replay, void *arg)
         return false;
     }
     self->n_appended = self->n_durable = self->n_told = self->n_places;
+    self->blank = false;
     uint64_t last = 0;
     for (size_t i = 0; i < self->n_places; i++)
         if (self->places[i].entry.slot > last)
             last = self->places[i].entry.slot;
-    if (self->n_places && last < expected && !self->write_through)
+    if (self->n_places && last < expected && !self->write_through && self->sim->n_replicas == 1)
         sim_violation (self->sim, "durable-record-lost", "%s finds slot %u, slot %u was durable",
                        self->owner->name, (unsigned) last, (unsigned) expected);
     return true;
@@ -334,7 +336,7 @@ bool sim_log_is_low (const sim_log_t *self)
 
 void sim_log_set_full (sim_log_t *self, bool full)
 {
-    txc_fake_disk_faults (self->disk)->capacity = full ? 1 : 0;
+    txc_fake_disk_faults (self->disk)->capacity = full && !self->blank ? 1 : 0;
     sim_log_make_room (self);
 }
 
@@ -387,6 +389,19 @@ void sim_log_restore (sim_log_t *self, uint64_t slot)
     for (size_t i = 0; i < n_places; i++)
         free (places[i].entry.bytes);
     free (places);
+}
+
+void sim_log_format (sim_log_t *self)
+{
+    if (self->store)
+        txc_store_abandon (&self->store);
+    txc_fake_disk_destroy (&self->disk);
+    self->disk = txc_fake_disk_new();
+    self->forcing = self->lazy = false;
+    s_forget_places (self, 0);
+    self->n_appended = self->n_durable = self->n_told = 0;
+    self->durable_slot = 0;
+    self->blank = true;
 }
 
 uint64_t sim_log_durable (const sim_log_t *self)

@@ -65,6 +65,9 @@ bool sim_log_crash (sim_log_t *self, bool machine);
 /* Replaces the disk by a copy that holds the entries up to slot. */
 void sim_log_restore (sim_log_t *self, uint64_t slot);
 
+/* An empty disk, in place of the one that was. */
+void sim_log_format (sim_log_t *self);
+
 /* The last slot known to be durable. */
 uint64_t sim_log_durable (const sim_log_t *self);
 

@@ -73,7 +73,7 @@ static void s_deliver (sim_t *sim, sim_event_t *event)
     sim->stats->messages++;
     switch (to->kind) {
     case SIM_COORDINATOR:
-        sim_coordinator_receive (sim, sim->coordinator, message);
+        sim_coordinator_receive (sim, sim->coordinators[to->index], message);
         break;
     case SIM_AGENT:
         sim_agent_receive (sim, sim->agents[to->index], message);

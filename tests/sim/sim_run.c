@@ -12,12 +12,16 @@
 #include "sim_client.h"
 #include "sim_coordinator.h"
 #include "sim_faults.h"
+#include "sim_group.h"
+#include "sim_reflog.h"
 #include "sim_rm.h"
 #include "sim_trace.h"
 #include "sim_truth.h"
 #include "sim_world.h"
 
 enum { BOUND_S = 240 /* after healing everything ends within this virtual time */ };
+
+uint32_t sim_replicas;
 
 static jmp_buf s_escape;
 static char s_assertion[512];
@@ -51,6 +55,8 @@ static void s_rm_new (sim_t *sim, uint32_t index)
 
 static void s_build (sim_t *sim)
 {
+    uint32_t size = sim_below (sim, 10);
+    sim->n_replicas = sim_replicas ? sim_replicas : size < 4 ? 1 : size < 8 ? 3 : 5;
     sim->n_agents = 1 + sim_below (sim, SIM_AGENTS_MAX);
     sim->n_rms = sim->n_agents + sim_below (sim, SIM_RMS_MAX - sim->n_agents + 1);
     if (sim->n_rms == 1)
@@ -59,14 +65,18 @@ static void s_build (sim_t *sim)
     sim->delay_us = (uint32_t) sim_between (sim, 100, sim_percent (sim, 80) ? 2000 : 50000);
     sim->stable_routes = sim_percent (sim, 50);
     sim_faults_draw (sim);
-    sim_coordinator_new (sim);
+    sim->group = sim_group_new();
+    sim->reflog = txc_calloc (1, sizeof *sim->reflog);
+    for (uint32_t i = 0; i < sim->n_replicas; i++)
+        sim_coordinator_new (sim, i);
     for (uint32_t i = 0; i < sim->n_rms; i++)
         s_rm_new (sim, i);
     for (uint32_t i = 0; i < sim->n_agents; i++)
         sim_agent_new (sim, i);
     for (uint32_t i = 0; i <= sim->n_clients; i++)
         sim_client_new (sim, i, i == sim->n_clients);
-    sim_coordinator_start (sim, sim->coordinator);
+    for (uint32_t i = 0; i < sim->n_replicas; i++)
+        sim_coordinator_start (sim, sim->coordinators[i]);
     for (uint32_t i = 0; i < sim->n_agents; i++)
         sim_agent_start (sim, sim->agents[i]);
     for (uint32_t i = 0; i < sim->n_clients; i++)
@@ -81,7 +91,10 @@ static void s_demolish (sim_t *sim)
         sim_client_destroy (sim, i);
     for (uint32_t i = 0; i < sim->n_agents; i++)
         sim_agent_destroy (sim, i);
-    sim_coordinator_destroy (sim);
+    for (uint32_t i = 0; i < sim->n_replicas; i++)
+        sim_coordinator_destroy (sim, i);
+    sim_group_destroy (&sim->group);
+    free (sim->reflog);
     sim_truth_fini (sim);
     for (uint32_t i = 0; i < sim->n_rms; i++)
         free (sim->rms[i]);

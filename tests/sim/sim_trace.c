@@ -74,6 +74,12 @@ char *sim_show_message (const txc_msg_t *m, char *text)
         s_add (&line, " inc=%04" PRIx64, m->incarnation & 0xffff);
     if (m->epoch.round)
         s_add (&line, " epoch=%" PRIu64, m->epoch.round);
+    if (m->replica)
+        s_add (&line, " replica=%u", m->replica);
+    if (m->slot)
+        s_add (&line, " slots=%" PRIu64 "-%" PRIu64, m->slot, m->high_slot);
+    if (m->chosen_slot)
+        s_add (&line, " chosen=%" PRIu64, m->chosen_slot);
     for (uint32_t i = 0; i < 2; i++)
         if (m->guards[i].slot)
             s_add (&line, " guard%u=%" PRIu64, i, m->guards[i].slot);

@@ -168,7 +168,10 @@ uint64_t sim_proc_stopped (const sim_t *sim, const sim_proc_t *proc)
 
 uint64_t sim_proc_ms (const sim_t *sim, const sim_proc_t *proc)
 {
-    return sim->now / SIM_MS + proc->clock_ms;
+    uint64_t drifted = sim->now - proc->drift_since;
+    return (uint64_t) ((int64_t) (sim->now + proc->clock_ms * SIM_MS) +
+                       (int64_t) drifted * proc->drift / 1000) /
+           SIM_MS;
 }
 
 void sim_proc_tick_at (sim_t *sim, sim_proc_t *proc, uint64_t at_ms,
@@ -191,6 +194,7 @@ void sim_proc_begin (sim_t *sim, sim_proc_t *proc)
     proc->paused_until = 0;
     proc->tick_at = UINT64_MAX;
     proc->clock_ms = sim_between (sim, 1, 1000000000);
+    proc->drift = 0;
 }
 
 void sim_violation (sim_t *sim, const char *name, const char *format, ...)

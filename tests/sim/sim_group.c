@@ -1,0 +1,289 @@
+#include "sim_group.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/txc_mem.h"
+#include "sim_reflog.h"
+#include "sim_trace.h"
+#include "wire/txc_codec.h"
+
+/* What was accepted in a slot under one ballot, by whom. */
+typedef struct s_vote {
+    struct s_vote *next;
+    txc_epoch_t ballot;
+    uint64_t hash;
+    uint32_t replicas; /* ever, a bit each */
+} s_vote_t;
+
+typedef struct s_slot {
+    s_vote_t *votes;
+    bool chosen;
+    uint64_t hash;
+    uint64_t digest; /* of all values up to it */
+    size_t size;
+    uint8_t *bytes;
+} s_slot_t;
+
+struct sim_group {
+    s_slot_t *slots; /* by slot */
+    uint64_t room;
+    txc_epoch_t promised[SIM_REPLICAS_MAX];
+};
+
+sim_group_t *sim_group_new (void)
+{
+    return txc_calloc (1, sizeof (sim_group_t));
+}
+
+static void s_forget (s_slot_t *slot)
+{
+    for (s_vote_t *vote = slot->votes, *next; vote; vote = next) {
+        next = vote->next;
+        free (vote);
+    }
+    free (slot->bytes);
+    memset (slot, 0, sizeof *slot);
+}
+
+void sim_group_destroy (sim_group_t **self_p)
+{
+    sim_group_t *self = *self_p;
+    *self_p = NULL;
+    if (!self)
+        return;
+    for (uint64_t i = 0; i < self->room; i++)
+        s_forget (&self->slots[i]);
+    free (self->slots);
+    free (self);
+}
+
+static s_slot_t *s_slot (sim_group_t *self, uint64_t slot)
+{
+    if (slot >= self->room) {
+        uint64_t room = self->room ? self->room : 256;
+        while (room <= slot)
+            room *= 2;
+        self->slots = txc_realloc (self->slots, room * sizeof *self->slots);
+        memset (self->slots + self->room, 0, (room - self->room) * sizeof *self->slots);
+        self->room = room;
+    }
+    return &self->slots[slot];
+}
+
+/* --- what is chosen ------------------------------------------------------------------ */
+
+/* The chosen values that follow each other go to the reader of the log. */
+static void s_read_on (sim_t *sim)
+{
+    sim_group_t *self = sim->group;
+    for (;;) {
+        uint64_t next = sim->reflog->last_slot + 1;
+        s_slot_t *slot = s_slot (self, next);
+        if (!slot->chosen)
+            return;
+        txc_rec_t record;
+        if (!txc_record_codec.decode (slot->bytes, slot->size, &record)) {
+            sim_violation (sim, "record-damaged", "slot %" PRIu64 " cannot be read", next);
+            return;
+        }
+        slot = s_slot (self, next);
+        slot->digest = txc_digest64 (s_slot (self, next - 1)->digest, slot->bytes, slot->size);
+        sim->stats->records++;
+        sim_reflog_add (sim->reflog, sim, next, &record);
+    }
+}
+
+static void s_chosen (sim_t *sim, uint64_t number, uint64_t hash, const uint8_t *bytes, size_t size)
+{
+    s_slot_t *slot = s_slot (sim->group, number);
+    if (slot->chosen) {
+        if (slot->hash != hash)
+            sim_violation (sim, "chosen-twice", "two values are chosen in slot %" PRIu64, number);
+        return;
+    }
+    if (sim->n_replicas > 1)
+        sim_trace (sim, "group", "slot %" PRIu64 " is chosen", number);
+    slot->chosen = true;
+    slot->hash = hash;
+    slot->size = size;
+    slot->bytes = memcpy (txc_malloc (size), bytes, size);
+    s_read_on (sim);
+}
+
+static s_vote_t *s_vote (sim_group_t *self, uint64_t number, txc_epoch_t ballot)
+{
+    for (s_vote_t *vote = s_slot (self, number)->votes; vote; vote = vote->next)
+        if (txc_epoch_compare (vote->ballot, ballot) == 0)
+            return vote;
+    return NULL;
+}
+
+static void s_accepted (sim_t *sim, const sim_coordinator_t *replica, const txc_entry_t *entry)
+{
+    sim_group_t *self = sim->group;
+    uint64_t hash = txc_digest64 (0, entry->bytes, entry->size);
+    s_vote_t *vote = s_vote (self, entry->slot, entry->epoch);
+    if (!vote) {
+        s_slot_t *slot = s_slot (self, entry->slot);
+        vote = txc_calloc (1, sizeof *vote);
+        *vote = (s_vote_t){.next = slot->votes, .ballot = entry->epoch, .hash = hash};
+        slot->votes = vote;
+    }
+    if (vote->hash != hash)
+        sim_violation (sim, "ballot-twice", "two values are accepted in slot %" PRIu64 " under one ballot",
+                       entry->slot);
+    vote->replicas |= 1u << replica->proc.index;
+    if ((uint32_t) __builtin_popcount (vote->replicas) > sim->n_replicas / 2)
+        s_chosen (sim, entry->slot, hash, entry->bytes, entry->size);
+}
+
+/* --- what becomes durable -------------------------------------------------------------- */
+
+void sim_group_durable (sim_t *sim, const sim_coordinator_t *replica, const txc_entry_t *entry)
+{
+    sim_group_t *self = sim->group;
+    txc_epoch_t *promised = &self->promised[replica->proc.index];
+    int order = txc_epoch_compare (entry->epoch, *promised);
+    switch (entry->form) {
+    case TXC_ENTRY_ACCEPTED:
+        if (order < 0 && !replica->opening)
+            sim_violation (sim, "accepted-below-promise",
+                           "%s accepts slot %" PRIu64 " under round %" PRIu64 ", it promised %" PRIu64,
+                           replica->proc.name, entry->slot, entry->epoch.round, promised->round);
+        s_accepted (sim, replica, entry);
+        break;
+    case TXC_ENTRY_LEARNED: {
+        const s_slot_t *slot = s_slot (self, entry->slot);
+        if (!slot->chosen || slot->hash != txc_digest64 (0, entry->bytes, entry->size))
+            sim_violation (sim, "learned-not-chosen",
+                           "%s learns a value in slot %" PRIu64 " that is not chosen", replica->proc.name,
+                           entry->slot);
+        return;
+    }
+    case TXC_ENTRY_PROMISED:
+        if (order < 0 && !replica->opening)
+            sim_violation (sim, "promise-lowered", "%s promises round %" PRIu64 " after %" PRIu64,
+                           replica->proc.name, entry->epoch.round, promised->round);
+        break;
+    default:
+        return;
+    }
+    if (order > 0)
+        *promised = entry->epoch;
+}
+
+/* What this disk once held is there again, unless something chosen took its place. */
+static void s_check_remembered (sim_t *sim, const sim_coordinator_t *replica, uint64_t applied)
+{
+    sim_group_t *self = sim->group;
+    for (uint64_t number = applied + 1; number < self->room && !replica->disk_lost; number++) {
+        if (self->slots[number].chosen)
+            continue; /* it may have been learned instead */
+        for (const s_vote_t *vote = self->slots[number].votes; vote; vote = vote->next) {
+            txc_entry_t entry = {.slot = number};
+            if (vote->replicas & 1u << replica->proc.index &&
+                (!txc_replica_accepted (replica->core, &entry) ||
+                 txc_epoch_compare (entry.epoch, vote->ballot) < 0))
+                sim_violation (sim, "acceptance-forgotten", "%s does not know that it accepted slot %" PRIu64,
+                               replica->proc.name, number);
+        }
+    }
+}
+
+void sim_group_opened (sim_t *sim, const sim_coordinator_t *replica)
+{
+    txc_replica_status_t status;
+    txc_replica_status (replica->core, &status);
+    txc_epoch_t *promised = &sim->group->promised[replica->proc.index];
+    int order = txc_epoch_compare (status.promised, *promised);
+    if (order < 0 && !replica->disk_lost && !sim->restored)
+        sim_violation (sim, "promise-forgotten",
+                       "%s starts with the promise %" PRIu64 ", it had made %" PRIu64, replica->proc.name,
+                       status.promised.round, promised->round);
+    if (order > 0)
+        *promised = status.promised;
+    s_check_remembered (sim, replica, status.applied_slot);
+    txc_entry_t entry = {.form = TXC_ENTRY_ACCEPTED};
+    for (entry.slot = status.applied_slot + 1; entry.slot <= status.proposed_slot; entry.slot++)
+        if (txc_replica_accepted (replica->core, &entry))
+            s_accepted (sim, replica, &entry);
+}
+
+/* --- what replicas say and do ------------------------------------------------------------ */
+
+static void s_check_accepted (sim_t *sim, const sim_coordinator_t *replica, const txc_msg_t *message)
+{
+    for (uint64_t slot = message->slot; slot <= message->high_slot; slot++) {
+        const s_vote_t *vote = s_vote (sim->group, slot, message->epoch);
+        bool durable = vote && vote->replicas & 1u << replica->proc.index;
+        if (!durable && !s_slot (sim->group, slot)->chosen) {
+            sim_violation (sim, "accepted-not-durable",
+                           "%s says that it accepted slot %" PRIu64 ", its disk does not", replica->proc.name,
+                           slot);
+            return;
+        }
+    }
+}
+
+void sim_group_sent (sim_t *sim, const sim_coordinator_t *replica, const txc_msg_t *message)
+{
+    bool votes = message->type == TXC_MSG_PAXOS_ACCEPTED || message->type == TXC_MSG_PAXOS_PROMISE ||
+                 message->type == TXC_MSG_PAXOS_GRANT || message->type == TXC_MSG_PAXOS_PREPARE;
+    if (votes && replica->disk_lost)
+        sim_violation (sim, "amnesia-votes", "%s has lost its disk and sends %s", replica->proc.name,
+                       txc_msg_name (message->type));
+    if (message->type == TXC_MSG_PAXOS_ACCEPTED)
+        s_check_accepted (sim, replica, message);
+    if (message->type == TXC_MSG_PAXOS_PROMISE &&
+        txc_epoch_compare (message->epoch, sim->group->promised[replica->proc.index]) > 0)
+        sim_violation (sim, "promise-not-durable", "%s sends a promise that its disk does not hold",
+                       replica->proc.name);
+}
+
+/* Two that would both answer now. */
+static void s_check_leases (sim_t *sim, const sim_coordinator_t *replica)
+{
+    txc_epoch_t mine, other;
+    if (!txc_replica_serves (replica->core, sim_proc_ms (sim, &replica->proc), &mine))
+        return;
+    for (uint32_t i = 0; i < sim->n_replicas; i++) {
+        const sim_coordinator_t *peer = sim->coordinators[i];
+        if (peer != replica && peer->proc.up &&
+            txc_replica_serves (peer->core, sim_proc_ms (sim, &peer->proc), &other))
+            sim_violation (sim, "leases-overlap", "%s and %s both have the lease", replica->proc.name,
+                           peer->proc.name);
+    }
+}
+
+void sim_group_stepped (sim_t *sim, const sim_coordinator_t *replica)
+{
+    uint64_t digest, slot = txc_replica_applied (replica->core, &digest);
+    if (slot > sim->reflog->last_slot)
+        sim_violation (sim, "applied-not-chosen",
+                       "%s has applied slot %" PRIu64 ", only %" PRIu64 " are chosen", replica->proc.name,
+                       slot, sim->reflog->last_slot);
+    else if (s_slot (sim->group, slot)->digest != digest)
+        sim_violation (sim, "states-differ", "%s has applied something else up to slot %" PRIu64,
+                       replica->proc.name, slot);
+    if (sim->n_replicas > 1)
+        s_check_leases (sim, replica);
+}
+
+/* --- disks ---------------------------------------------------------------------------------- */
+
+void sim_group_restored (sim_t *sim, uint64_t slot)
+{
+    sim_group_t *self = sim->group;
+    for (uint64_t i = slot + 1; i < self->room; i++)
+        s_forget (&self->slots[i]);
+    memset (self->promised, 0, sizeof self->promised);
+    sim_reflog_init (sim->reflog);
+    sim->reflog->last_slot = slot;
+}
+
+void sim_group_disk_lost (sim_t *sim, const sim_coordinator_t *replica)
+{
+    sim->group->promised[replica->proc.index] = (txc_epoch_t){0, 0};
+}
