@@ -168,7 +168,9 @@ txc_paxos_peer_t *txc_paxos_peer_add (txc_paxos_t *self, uint32_t id)
 
 bool txc_paxos_is_quorum (const txc_paxos_t *self, uint32_t bits)
 {
-    uint32_t count = (uint32_t) __builtin_popcount (bits & self->voters);
+    uint32_t count = 0;
+    for (bits &= self->voters; bits; bits &= bits - 1)
+        count++;
     return count > self->n_members / 2;
 }
 
