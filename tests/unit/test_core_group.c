@@ -1,0 +1,315 @@
+/* Groups of replicas without faults of the network: growing, shrinking, handing over, a lost disk. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/txc_mem.h"
+#include "core/txc_replica.h"
+#include "wire/txc_codec.h"
+
+enum { REPLICAS = 5, MAIL = 4096, CLIENT = 1 };
+
+typedef struct mail {
+    uint32_t to;
+    txc_msg_t message;
+    txc_member_t members[TXC_REPLICAS_MAX];
+} mail_t;
+
+/* Replicas by number; entries are durable as soon as they are given out. */
+static struct {
+    uint64_t now_ms;
+    txc_replica_t *replicas[REPLICAS + 1];
+    bool cut[REPLICAS + 1];
+    mail_t *queue[MAIL];
+    unsigned head, tail;
+    uint64_t session; /* of the last SESSION_OPENED */
+    uint32_t redirected;
+} s_world;
+
+static int s_step (uint32_t id, txc_event_t event);
+
+static void s_post (uint32_t to, const txc_msg_t *message)
+{
+    mail_t *mail = txc_calloc (1, sizeof *mail);
+    mail->to = to;
+    mail->message = *message;
+    mail->message.body = txc_blob_ref (message->body);
+    for (uint32_t i = 0; i < message->n_members; i++)
+        mail->members[i] = message->members[i];
+    mail->message.members = mail->members;
+    assert_int_not_equal ((s_world.tail + 1) % MAIL, s_world.head);
+    s_world.queue[s_world.tail] = mail;
+    s_world.tail = (s_world.tail + 1) % MAIL;
+}
+
+static void s_told (const txc_msg_t *message)
+{
+    if (message->type == TXC_MSG_SESSION_OPENED && message->code == TXC_OK)
+        s_world.session = message->session;
+    if (message->type == TXC_MSG_NOT_LEADER)
+        s_world.redirected = message->replica;
+}
+
+static int s_step (uint32_t id, txc_event_t event)
+{
+    txc_update_t update;
+    uint64_t number = 0, slot = 0;
+    txc_update_init (&update);
+    event.now_ms = event.wall_ms = s_world.now_ms;
+    int rc = txc_replica_step (s_world.replicas[id], &event, &update);
+    if (update.n_entries)
+        number = update.entries[update.n_entries - 1].number;
+    for (uint32_t i = 0; i < update.n_messages; i++) {
+        const txc_msg_t *message = &update.messages[i];
+        if (message->route == CLIENT)
+            s_told (message);
+        else
+            s_post ((uint32_t) message->route, message);
+    }
+    bool checkpoint = update.checkpoint;
+    txc_update_fini (&update);
+    if (number)
+        s_step (id, (txc_event_t){.type = TXC_EVENT_DURABLE, .number = number});
+    if (checkpoint) {
+        size_t size;
+        free (txc_replica_snapshot (s_world.replicas[id], &size, &slot));
+        s_step (id, (txc_event_t){.type = TXC_EVENT_CHECKPOINTED, .slot = slot});
+    }
+    return rc;
+}
+
+static void s_deliver (void)
+{
+    while (s_world.head != s_world.tail) {
+        mail_t *mail = s_world.queue[s_world.head];
+        s_world.head = (s_world.head + 1) % MAIL;
+        uint32_t from = mail->message.replica, to = mail->to;
+        if (to <= REPLICAS && s_world.replicas[to] && !s_world.cut[to] && !s_world.cut[from])
+            s_step (to, (txc_event_t){.type = TXC_EVENT_MESSAGE, .message = &mail->message});
+        txc_blob_destroy (&mail->message.body);
+        free (mail);
+    }
+}
+
+static void s_pass (uint64_t ms)
+{
+    for (uint64_t until = s_world.now_ms + ms; s_world.now_ms < until; s_world.now_ms += 5) {
+        for (uint32_t id = 1; id <= REPLICAS; id++)
+            if (s_world.replicas[id] && txc_replica_next_ms (s_world.replicas[id]) <= s_world.now_ms)
+                s_step (id, (txc_event_t){.type = TXC_EVENT_TICK});
+        s_deliver();
+    }
+}
+
+/* members: of a new group; 0: it begins on an empty disk and asks to join those of the first three numbers.
+ */
+static void s_start (uint32_t id, uint32_t members)
+{
+    txc_replica_config_t config = {.id = id,
+                                   .seed = 77 + id,
+                                   .new_cluster = members ? 0xc1u : 0,
+                                   .new_disk = (uint64_t) rand() << 8 | id,
+                                   .n_members = members ? members : 3,
+                                   .keep_values = 8,
+                                   .snapshot_chunk = 200,
+                                   .codec = &txc_record_codec};
+    snprintf (config.endpoint, sizeof config.endpoint, "tcp://replica:%u", id);
+    for (uint32_t i = 0; i < config.n_members; i++) {
+        config.members[i].id = i + 1;
+        snprintf (config.members[i].endpoint, sizeof config.members[i].endpoint, "tcp://replica:%u", i + 1);
+    }
+    txc_replica_destroy (&s_world.replicas[id]);
+    s_world.replicas[id] = txc_replica_new (&config);
+    s_step (id, (txc_event_t){.type = TXC_EVENT_START});
+    s_deliver();
+}
+
+static txc_replica_status_t s_status (uint32_t id)
+{
+    txc_replica_status_t status;
+    txc_replica_status (s_world.replicas[id], &status);
+    return status;
+}
+
+static uint32_t s_leader (void)
+{
+    uint32_t leader = 0;
+    for (uint32_t id = 1; id <= REPLICAS; id++)
+        if (s_world.replicas[id] && s_status (id).leading && s_status (id).has_lease) {
+            assert_int_equal (leader, 0);
+            leader = id;
+        }
+    return leader;
+}
+
+/* A session opened through this replica; 0: it did not answer. */
+static uint64_t s_open (uint32_t id)
+{
+    static uint64_t nonce = 1;
+    s_world.session = 0;
+    s_step (id, (txc_event_t){.type = TXC_EVENT_MESSAGE,
+                              .message = &(txc_msg_t){
+                                  .type = TXC_MSG_SESSION_OPEN, .nonce = nonce++, .route = CLIENT}});
+    s_deliver();
+    s_pass (100);
+    return s_world.session;
+}
+
+static void s_assert_equal_states (uint32_t a, uint32_t b)
+{
+    txc_replica_status_t x = s_status (a), y = s_status (b);
+    assert_true (x.applied_slot == y.applied_slot);
+    assert_true (x.digest == y.digest && x.cluster == y.cluster && x.sessions == y.sessions);
+}
+
+static int s_setup (void **state)
+{
+    (void) state;
+    memset (&s_world, 0, sizeof s_world);
+    s_world.now_ms = 1000;
+    return 0;
+}
+
+static int s_teardown (void **state)
+{
+    (void) state;
+    s_deliver();
+    for (uint32_t id = 1; id <= REPLICAS; id++)
+        txc_replica_destroy (&s_world.replicas[id]);
+    return 0;
+}
+
+static void three_replicas_elect_one_leader_and_agree (void **state)
+{
+    (void) state;
+    for (uint32_t id = 1; id <= 3; id++)
+        s_start (id, 3);
+    s_pass (2000);
+    uint32_t leader = s_leader(), other = leader % 3 + 1;
+    assert_int_not_equal (leader, 0);
+    assert_true (s_open (leader) != 0);
+    assert_true (s_open (other) == 0);
+    assert_int_equal (s_world.redirected, leader);
+    s_pass (200);
+    s_assert_equal_states (leader, other);
+    s_assert_equal_states (leader, other % 3 + 1);
+}
+
+static void leader_that_is_cut_off_answers_nobody_and_is_followed (void **state)
+{
+    (void) state;
+    for (uint32_t id = 1; id <= 3; id++)
+        s_start (id, 3);
+    s_pass (2000);
+    uint32_t old = s_leader();
+    s_world.cut[old] = true;
+    s_pass (400);
+    assert_true (s_open (old) == 0);
+    s_pass (2000);
+    uint32_t leader = s_leader();
+    assert_true (leader != 0 && leader != old);
+    assert_true (s_open (leader) != 0);
+    s_world.cut[old] = false;
+    s_pass (1000);
+    assert_int_equal (s_leader(), leader);
+    s_assert_equal_states (leader, old);
+}
+
+static void leadership_is_handed_over_without_an_election_pause (void **state)
+{
+    (void) state;
+    for (uint32_t id = 1; id <= 3; id++)
+        s_start (id, 3);
+    s_pass (2000);
+    uint32_t old = s_leader(), next = old % 3 + 1;
+    assert_int_equal (s_step (next, (txc_event_t){.type = TXC_EVENT_TRANSFER}), TXC_ENOTLEADER);
+    assert_int_equal (s_step (old, (txc_event_t){.type = TXC_EVENT_TRANSFER, .replica = next}), TXC_OK);
+    s_deliver();
+    s_pass (100);
+    assert_int_equal (s_leader(), next);
+    assert_true (s_open (next) != 0);
+}
+
+static int s_add (uint32_t leader, uint32_t id)
+{
+    int rc =
+        s_step (leader, (txc_event_t){.type = TXC_EVENT_MEMBER_ADD, .member = &(txc_member_t){.id = id}});
+    s_deliver();
+    s_pass (500);
+    return rc;
+}
+
+static void group_of_one_grows_to_three_and_survives_the_first (void **state)
+{
+    (void) state;
+    s_start (1, 1);
+    s_pass (100);
+    for (int i = 0; i < 40; i++)
+        assert_true (s_open (1) != 0);
+    assert_int_equal (s_add (1, 2), TXC_ENOTREADY); /* a mistyped number: nobody is there */
+    s_start (2, 0);
+    s_start (3, 0);
+    assert_false (s_status (2).voter);
+    s_pass (3000);
+    s_assert_equal_states (1, 2); /* by a snapshot in chunks */
+    assert_int_equal (s_add (1, 2), TXC_OK);
+    assert_true (s_status (2).voter);
+    assert_int_equal (s_add (1, 3), TXC_OK);
+    assert_int_equal (s_status (3).n_members, 3);
+    assert_true (s_open (1) != 0);
+    s_world.cut[1] = true;
+    s_pass (3000);
+    uint32_t leader = s_leader();
+    assert_true (leader == 2 || leader == 3);
+    assert_true (s_open (leader) != 0);
+}
+
+static void lost_disk_never_votes_and_comes_back_under_a_new_number (void **state)
+{
+    (void) state;
+    for (uint32_t id = 1; id <= 3; id++)
+        s_start (id, 3);
+    s_pass (2000);
+    uint32_t leader = s_leader(), lost = leader % 3 + 1;
+    s_start (lost, 0);
+    s_pass (3000);
+    s_assert_equal_states (leader, lost);
+    assert_false (s_status (lost).voter);
+    assert_int_equal (s_add (leader, lost), TXC_EINVAL); /* its number is used up */
+    s_start (4, 0);
+    s_pass (3000);
+    leader = s_leader();
+    assert_int_equal (s_step (leader, (txc_event_t){.type = TXC_EVENT_MEMBER_REMOVE, .replica = lost}),
+                      TXC_OK);
+    s_deliver();
+    s_pass (500);
+    assert_int_equal (s_add (leader, 4), TXC_OK);
+    assert_true (s_status (4).voter);
+    assert_false (s_status (lost).voter);
+    assert_int_equal (s_status (4).n_members, 3);
+    s_world.cut[leader] = true; /* the new one counts */
+    s_pass (3000);
+    assert_int_not_equal (s_leader(), 0);
+    assert_true (s_open (s_leader()) != 0 || s_status (leader).leading);
+}
+
+int main (void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown (three_replicas_elect_one_leader_and_agree, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown (leader_that_is_cut_off_answers_nobody_and_is_followed, s_setup,
+                                         s_teardown),
+        cmocka_unit_test_setup_teardown (leadership_is_handed_over_without_an_election_pause, s_setup,
+                                         s_teardown),
+        cmocka_unit_test_setup_teardown (group_of_one_grows_to_three_and_survives_the_first, s_setup,
+                                         s_teardown),
+        cmocka_unit_test_setup_teardown (lost_disk_never_votes_and_comes_back_under_a_new_number, s_setup,
+                                         s_teardown),
+    };
+    return cmocka_run_group_tests_name ("groups of replicas", tests, NULL, NULL);
+}
