@@ -123,6 +123,8 @@ static void s_applied (txc_replica_t *self, uint64_t slot, const txc_rec_t *reco
 {
     switch (record->type) {
     case TXC_REC_BARRIER:
+        /* A leader takes no values from others: nobody's later barrier gets here before it follows him. */
+        TXC_INVARIANT (!self->leading || txc_epoch_compare (record->epoch, self->epoch) <= 0);
         if (valid && !self->leading && txc_paxos_leads (self->paxos) &&
             txc_epoch_compare (record->epoch, self->epoch) == 0)
             s_lead (self);
@@ -137,7 +139,9 @@ static void s_applied (txc_replica_t *self, uint64_t slot, const txc_rec_t *reco
         break;
     case TXC_REC_COMMIT:
     case TXC_REC_ABORT:
-        txc_replica_outcome_applied (self, record, outcome);
+        /* Void by its origin, a record says nothing, not even that its session is closed. */
+        if (valid || txc_epoch_compare (record->epoch, self->registry.barrier) >= 0)
+            txc_replica_outcome_applied (self, record, outcome);
         break;
     case TXC_REC_END:
         txc_replica_ended (self, &record->gtrid);
