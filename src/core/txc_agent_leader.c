@@ -13,6 +13,10 @@
 #include "base/txc_mem.h"
 #include "core/txc_agent_private.h"
 
+enum {
+    SILENCE_HELLOS = 5 /* unanswered ones, after which every endpoint that was ever known is tried */
+};
+
 void txc_agent_hello (txc_agent_t *self)
 {
     self->hello_due_ms = self->now_ms + self->config.hello_ms;
@@ -58,8 +62,14 @@ const char *txc_agent_leader (const txc_agent_t *self)
     return txc_leader_endpoint (&self->leader);
 }
 
+/* As long as a leader answers, the members are all there is to call: what else was configured may be other
+ * names of them, and a leader that hears an agent in two places takes it for one that came back. */
 const char *txc_agent_coordinator_nth (const txc_agent_t *self, uint32_t i)
 {
+    bool answered =
+        self->registered && self->now_ms < self->welcomed_ms + SILENCE_HELLOS * self->config.hello_ms;
+    if (answered && self->leader.n_members > 0 && i >= self->leader.n_members)
+        return NULL;
     return txc_leader_nth (&self->leader, i);
 }
 
@@ -147,6 +157,8 @@ void txc_agent_welcome (txc_agent_t *self, const txc_msg_t *message)
         s_latch (self);
         return;
     }
+    self->welcomed_ms = self->now_ms;
+    txc_leader_learn (&self->leader, message);
     txc_leader_is (&self->leader, message->epoch.replica);
     if (order > 0)
         s_take_epoch (self, message);

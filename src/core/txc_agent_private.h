@@ -144,6 +144,7 @@ struct txc_agent {
     txc_guard_t guard, guard_offered;
     uint64_t guard_slot, high_slot;
     txc_leader_t leader;
+    uint64_t welcomed_ms;
     bool registered, latched, draining;
     uint64_t hello_due_ms;
     uint64_t numbers, scans, journal_slot;

@@ -24,11 +24,11 @@
 #define TXC_MESSAGE_MAP(X)                                                                                          \
     /* C -> L  nonce                                open a session; the same nonce gives the same session */        \
     X (SESSION_OPEN, 1)                                                                                             \
-    /* L -> C  nonce session cluster lease_ms code epoch                                                  */        \
+    /* L -> C  nonce session cluster lease_ms code epoch members                                          */        \
     X (SESSION_OPENED, 2)                                                                                           \
     /* C -> L  session cluster low                  renews the lease; low: see gtrid low-water mark        */       \
     X (SESSION_KEEPALIVE, 3)                                                                                        \
-    /* L -> C  session cluster low lease_ms code    code TXC_ESESSION: it is closed; low: the mark on record */     \
+    /* L -> C  session cluster low lease_ms code members    code TXC_ESESSION: it is closed; low: the mark on record */ \
     X (SESSION_ALIVE, 4)                                                                                            \
     /* C -> L  session cluster                      close it; answered by SESSION_ALIVE with TXC_ESESSION  */       \
     X (SESSION_CLOSE, 5)                                                                                            \
@@ -58,7 +58,7 @@
                                                                                                                     \
     /* A -> L  agent incarnation entries epoch guards[0] high_slot code   registers; repeated as heartbeat */       \
     X (AGENT_HELLO, 17)                                                                                             \
-    /* L -> A  epoch cluster guards[2] high_slot code   guards: the pairs on record for this agent         */        \
+    /* L -> A  epoch cluster guards[2] high_slot code members   guards: the pairs on record for this agent */        \
     X (AGENT_WELCOME, 18)                                                                                           \
     /* L -> A  epoch gtrid rm token count timeout_ms                                                      */        \
     X (PREPARE, 19)                                                                                                 \

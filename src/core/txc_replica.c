@@ -257,6 +257,16 @@ static txc_paxos_t *s_paxos_new (txc_replica_t *self)
 
 /* --- events ------------------------------------------------------------------- */
 
+void txc_replica_tell_members (txc_replica_t *self, txc_msg_t *reply)
+{
+    const txc_member_t *members = txc_paxos_members (self->paxos, &reply->n_members);
+    if (reply->n_members < 2)
+        reply->n_members = 0;
+    txc_member_t *copy = txc_update_alloc (self->update, (reply->n_members + 1) * sizeof *copy);
+    memcpy (copy, members, reply->n_members * sizeof *copy);
+    reply->members = copy;
+}
+
 /* Somebody who asks the wrong replica is told the right one, if it is known. */
 static void s_redirect (txc_replica_t *self, const txc_msg_t *message)
 {
@@ -264,10 +274,7 @@ static void s_redirect (txc_replica_t *self, const txc_msg_t *message)
     if (leader == self->config.id)
         return; /* it will lead in a moment */
     txc_msg_t *reply = txc_update_message (self->update, TXC_MSG_NOT_LEADER, message->route);
-    const txc_member_t *members = txc_paxos_members (self->paxos, &reply->n_members);
-    txc_member_t *copy = txc_update_alloc (self->update, (reply->n_members + 1) * sizeof *copy);
-    memcpy (copy, members, reply->n_members * sizeof *copy);
-    reply->members = copy;
+    txc_replica_tell_members (self, reply);
     reply->replica = leader;
 }
 

@@ -72,6 +72,7 @@ static void s_welcome (txc_replica_t *self, const char *name, uint64_t route, in
     txc_copy_text (reply->agent, sizeof reply->agent, name);
     if (known)
         memcpy (reply->guards, known->guards, sizeof reply->guards);
+    txc_replica_tell_members (self, reply);
 }
 
 /* The next guard is logged only when the agent is known to hold the latest: then one of the last two is

@@ -98,6 +98,9 @@ void txc_replica_resume_all (txc_replica_t *self);
 void txc_replica_transactions_forget (txc_replica_t *self);
 /* Sends what is due again at once, e.g. when its agent has come. */
 void txc_replica_transaction_wake (txc_replica_t *self, txc_gtx_t *gtx, const txc_replica_agent_t *agent);
+/* Adds who the members are, so that whoever is answered finds the others when this replica is gone.  A group
+ * of one has none: whoever found it knows a better name of it than its own. */
+void txc_replica_tell_members (txc_replica_t *self, txc_msg_t *reply);
 void txc_replica_answer (txc_replica_t *self, uint64_t route, const txc_gtrid_t *gtrid, int code,
                          const txc_error_t *error);
 /* What the whole of a gtx comes to, heuristics included. */

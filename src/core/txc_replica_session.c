@@ -16,6 +16,7 @@ static void s_say_opened (txc_replica_t *self, const txc_reg_session_t *session,
     reply->epoch = self->epoch;
     reply->low = session->low;
     reply->code = session->closed ? TXC_ESESSION : TXC_OK;
+    txc_replica_tell_members (self, reply);
 }
 
 static void s_refuse (txc_replica_t *self, const txc_msg_t *message, int code)
@@ -37,6 +38,7 @@ static void s_say_alive (txc_replica_t *self, const txc_reg_session_t *session, 
     reply->lease_ms = self->config.lease_ms;
     reply->code = session && !session->closed ? TXC_OK : TXC_ESESSION;
     reply->low = session ? session->low : 0;
+    txc_replica_tell_members (self, reply);
 }
 
 static void s_renew (txc_replica_t *self, txc_reg_session_t *session)

@@ -87,6 +87,11 @@ const char *txc_session_leader (const txc_session_t *self)
     return txc_leader_endpoint (&self->leader);
 }
 
+const char *txc_session_coordinator_nth (const txc_session_t *self, uint32_t i)
+{
+    return txc_leader_nth (&self->leader, i);
+}
+
 void txc_session_doubt (txc_session_t *self)
 {
     uint64_t patience = self->config.retry_ms;
@@ -184,6 +189,7 @@ static void s_opened (txc_session_t *self, const txc_msg_t *message)
     }
     if (message->code != TXC_OK || !message->session || !message->cluster)
         return; /* refused for now: asked again */
+    txc_leader_learn (&self->leader, message);
     self->open = true;
     self->number = message->session;
     self->cluster = message->cluster;
@@ -207,6 +213,7 @@ static void s_alive (txc_session_t *self, const txc_msg_t *message)
         s_lost (self);
         return;
     }
+    txc_leader_learn (&self->leader, message);
     if (message->low > self->mark)
         self->mark = message->low;
     if (self->closing)

@@ -80,6 +80,9 @@ uint64_t txc_session_next_ms (const txc_session_t *self);
 /* Where messages with TXC_ROUTE_LEADER go; NULL: to the only replica.  Valid until the next step. */
 const char *txc_session_leader (const txc_session_t *self);
 
+/* All replicas that are known, until NULL; who is not among them any more need not be called.  Likewise. */
+const char *txc_session_coordinator_nth (const txc_session_t *self, uint32_t i);
+
 /* The endpoint behind a route >= 1; NULL if there is none.  Valid until the next step. */
 const char *txc_session_endpoint (const txc_session_t *self, uint64_t route);
 

@@ -121,13 +121,14 @@ SHAPE (s_session_open, session_open, U64 (nonce))
 #undef WIRE
 #define WIRE Txcoord__SessionOpened
 SHAPE (s_session_opened, session_opened, U64 (nonce), U64 (session), U64 (cluster), U32 (lease_ms),
-       I32 (code), EPOCH)
+       I32 (code), EPOCH, MEMBERS)
 #undef WIRE
 #define WIRE Txcoord__SessionKeepalive
 SHAPE (s_session_keepalive, session_keepalive, U64 (session), U64 (cluster), U64 (low))
 #undef WIRE
 #define WIRE Txcoord__SessionAlive
-SHAPE (s_session_alive, session_alive, U64 (session), U64 (cluster), U64 (low), U32 (lease_ms), I32 (code))
+SHAPE (s_session_alive, session_alive, U64 (session), U64 (cluster), U64 (low), U32 (lease_ms), I32 (code),
+       MEMBERS)
 #undef WIRE
 #define WIRE Txcoord__SessionClose
 SHAPE (s_session_close, session_close, U64 (session), U64 (cluster))
@@ -176,7 +177,7 @@ SHAPE (s_agent_hello, agent_hello, NAME (agent), U64 (incarnation), ENTRIES, EPO
 #define WIRE Txcoord__AgentWelcome
 SHAPE (s_agent_welcome, agent_welcome, EPOCH, I32 (code), U64 (cluster),
        SUB (first_guard, guards[0], txc_guard_t, false), SUB (second_guard, guards[1], txc_guard_t, false),
-       U64 (high_slot))
+       U64 (high_slot), MEMBERS)
 #undef WIRE
 #define WIRE Txcoord__Prepare
 SHAPE (s_prepare, prepare, EPOCH, BRANCH, U32 (count), U32 (timeout_ms))

@@ -1,7 +1,7 @@
 # Unit tests of src/core: single flows through its machines, then what each machine refuses.
 if HAVE_CMOCKA
 core_tests = tests/unit/test_core tests/unit/test_core_session tests/unit/test_core_ticket \
-	tests/unit/test_core_replica tests/unit/test_core_agent tests/unit/test_core_group
+	tests/unit/test_core_replica tests/unit/test_core_agent tests/unit/test_core_group tests/unit/test_core_leader
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 core_world = tests/unit/core_world.c tests/unit/core_world.h tests/unit/txc_test.h
@@ -24,4 +24,7 @@ tests_unit_test_core_agent_LDADD = $(core_ldadd)
 tests_unit_test_core_group_SOURCES = tests/unit/test_core_group.c
 tests_unit_test_core_group_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_core_group_LDADD = $(core_ldadd)
+tests_unit_test_core_leader_SOURCES = tests/unit/test_core_leader.c tests/unit/txc_test.h
+tests_unit_test_core_leader_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_core_leader_LDADD = $(core_ldadd)
 endif

@@ -43,10 +43,13 @@ static void s_post (world_t *self, int to, const txc_msg_t *message)
         memcpy (mail->branches, message->branches, message->n_branches * sizeof *mail->branches);
     if (message->n_entries)
         memcpy (mail->entries, message->entries, message->n_entries * sizeof *mail->entries);
+    if (message->n_members)
+        memcpy (mail->members, message->members, message->n_members * sizeof *mail->members);
     if (message->error)
         mail->error = *message->error;
     mail->message.branches = mail->branches;
     mail->message.entries = mail->entries;
+    mail->message.members = mail->members;
     mail->message.error = message->error ? &mail->error : NULL;
     TXC_ASSERT ((self->tail + 1) % WORLD_QUEUE != self->head);
     self->queue[self->tail] = mail;

@@ -17,6 +17,7 @@ typedef struct world_mail {
     txc_msg_t message;
     txc_branch_ref_t branches[TXC_BRANCHES_MAX];
     txc_rm_entry_t entries[WORLD_RMS];
+    txc_member_t members[TXC_REPLICAS_MAX];
     txc_error_t error;
 } world_mail_t;
 

@@ -28,6 +28,7 @@ static struct {
     mail_t *queue[MAIL];
     unsigned head, tail;
     uint64_t session; /* of the last SESSION_OPENED */
+    uint32_t told;    /* members in it */
     uint32_t redirected;
 } s_world;
 
@@ -49,8 +50,10 @@ static void s_post (uint32_t to, const txc_msg_t *message)
 
 static void s_told (const txc_msg_t *message)
 {
-    if (message->type == TXC_MSG_SESSION_OPENED && message->code == TXC_OK)
+    if (message->type == TXC_MSG_SESSION_OPENED && message->code == TXC_OK) {
         s_world.session = message->session;
+        s_world.told = message->n_members;
+    }
     if (message->type == TXC_MSG_NOT_LEADER)
         s_world.redirected = message->replica;
 }
@@ -251,6 +254,7 @@ static void group_of_one_grows_to_three_and_survives_the_first (void **state)
     s_pass (100);
     for (int i = 0; i < 40; i++)
         assert_true (s_open (1) != 0);
+    assert_int_equal (s_world.told, 0);             /* a group of one is where it was found */
     assert_int_equal (s_add (1, 2), TXC_ENOTREADY); /* a mistyped number: nobody is there */
     s_start (2, 0);
     s_start (3, 0);
@@ -262,6 +266,7 @@ static void group_of_one_grows_to_three_and_survives_the_first (void **state)
     assert_int_equal (s_add (1, 3), TXC_OK);
     assert_int_equal (s_status (3).n_members, 3);
     assert_true (s_open (1) != 0);
+    assert_int_equal (s_world.told, 3);
     s_world.cut[1] = true;
     s_pass (3000);
     uint32_t leader = s_leader();

@@ -5,9 +5,9 @@
 /* The fields of each message, once more and independently of src/wire: from the map in core/txc_message.h. */
 static const char *const s_fields[TXC_MSG_TYPES] = {
     [TXC_MSG_SESSION_OPEN] = "nonce",
-    [TXC_MSG_SESSION_OPENED] = "nonce session cluster lease_ms code epoch",
+    [TXC_MSG_SESSION_OPENED] = "nonce session cluster lease_ms code epoch members",
     [TXC_MSG_SESSION_KEEPALIVE] = "session cluster low",
-    [TXC_MSG_SESSION_ALIVE] = "session cluster low lease_ms code",
+    [TXC_MSG_SESSION_ALIVE] = "session cluster low lease_ms code members",
     [TXC_MSG_SESSION_CLOSE] = "session cluster",
     [TXC_MSG_DIRECTORY] = "",
     [TXC_MSG_DIRECTORY_REPLY] = "entries",
@@ -22,7 +22,7 @@ static const char *const s_fields[TXC_MSG_TYPES] = {
     [TXC_MSG_BRANCH_COMMIT] = "gtrid rm token count evidence",
     [TXC_MSG_BRANCH_ENDED] = "gtrid rm token code error",
     [TXC_MSG_AGENT_HELLO] = "agent incarnation entries epoch guard0 high_slot code",
-    [TXC_MSG_AGENT_WELCOME] = "epoch code cluster guard0 guard1 high_slot",
+    [TXC_MSG_AGENT_WELCOME] = "epoch code cluster guard0 guard1 high_slot members",
     [TXC_MSG_PREPARE] = "epoch gtrid rm token count timeout_ms",
     [TXC_MSG_VOTE] = "epoch gtrid rm token vote error evidence",
     [TXC_MSG_PHASE2_COMMIT] = "epoch gtrid rm token evidence high_slot",
