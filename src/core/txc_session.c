@@ -105,6 +105,7 @@ static void s_not_leader (txc_session_t *self, const txc_msg_t *message)
 {
     uint64_t after_ms = 0;
     txc_leader_learn (&self->leader, message);
+    self->refusal = message->replica == 0 ? TXC_ENOTLEADER : TXC_OK;
     if (message->replica == 0) { /* an election is under way */
         after_ms = self->config.retry_ms / 4 + 1;
         txc_session_doubt (self);
@@ -187,6 +188,7 @@ static void s_opened (txc_session_t *self, const txc_msg_t *message)
         s_lost (self);
         return;
     }
+    self->refusal = message->code;
     if (message->code != TXC_OK || !message->session || !message->cluster)
         return; /* refused for now: asked again */
     txc_leader_learn (&self->leader, message);
@@ -322,8 +324,10 @@ static void s_directory (txc_session_t *self, const txc_msg_t *message)
 static int s_message (txc_session_t *self, const txc_msg_t *message)
 {
     if (message->type == TXC_MSG_SESSION_OPENED || message->type == TXC_MSG_SESSION_ALIVE ||
-        message->type == TXC_MSG_DIRECTORY_REPLY || message->type == TXC_MSG_OUTCOME)
+        message->type == TXC_MSG_DIRECTORY_REPLY || message->type == TXC_MSG_OUTCOME) {
         self->leader_heard_ms = self->now_ms;
+        self->refusal = TXC_OK;
+    }
     switch (message->type) {
     case TXC_MSG_NOT_LEADER:
         s_not_leader (self, message);
@@ -353,12 +357,24 @@ static int s_message (txc_session_t *self, const txc_msg_t *message)
     }
 }
 
+static int s_why_not_open (const txc_session_t *self, txc_error_t *error)
+{
+    if (self->refusal == TXC_OK)
+        return txc_error_set (error, TXC_ETIMEDOUT, "no coordinator answered in time");
+    if (self->refusal == TXC_ENOTLEADER)
+        return txc_error_set (error, TXC_ENOTLEADER,
+                              "the replicas of the coordinator that answer have no leader; do most of them "
+                              "run, and reach each other?");
+    return txc_error_set (error, self->refusal, "the coordinator opens no session: %s",
+                          txc_strerror (self->refusal));
+}
+
 static void s_expire (txc_session_t *self)
 {
     if (self->opening.operation && self->opening.wait_ms <= self->now_ms) {
         txc_error_t error;
-        txc_error_set (&error, TXC_ETIMEDOUT, "no coordinator answered in time");
-        txc_session_complete (self, self->opening.operation, TXC_ETIMEDOUT, &error);
+        int code = s_why_not_open (self, &error);
+        txc_session_complete (self, self->opening.operation, code, &error);
         self->opening.operation = 0;
     }
     if (self->closing_op.operation && self->closing_op.wait_ms <= self->now_ms) {

@@ -102,6 +102,7 @@ struct txc_session {
     uint64_t leader_heard_ms; /* of any replica that leads */
     uint64_t doubted_ms;      /* when another one was tried last */
     uint64_t redirected_ms;   /* when a replica pointed at another one */
+    int refusal; /* why there is no session yet: TXC_OK, nobody answers; TXC_ENOTLEADER, nobody leads; ... */
     /* the session */
     uint64_t nonce, number, cluster;
     uint32_t lease_ms;

@@ -394,7 +394,11 @@ void txc_tx_directory (txc_session_t *self)
             if (txc_session_entry (self, branch->ref.rm))
                 continue;
             txc_error_t error;
-            txc_error_set (&error, TXC_ENORM, "no agent serves the resource manager \"%s\"", branch->ref.rm);
+            txc_error_set (
+                &error, TXC_ENORM,
+                "no agent serves the resource manager \"%s\": it never registered, or it refuses this "
+                "coordinator's log; \"txctl status\" lists those that serve",
+                branch->ref.rm);
             txc_copy_text (error.rm, sizeof error.rm, branch->ref.rm);
             txc_tx_blame (tx, TXC_ENORM, &error, NULL);
             txc_tx_statements_fail (self, tx, TXC_ENORM, &error);

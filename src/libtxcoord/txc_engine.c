@@ -9,6 +9,7 @@
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
 #include "libtxcoord/txc_fork.h"
+#include "net/txc_calls.h"
 
 enum { ENGINE_MAGIC = 0x7c0e9619 };
 
@@ -37,7 +38,8 @@ int txc_engine_open (txc_engine_t *self, const char *endpoints, uint32_t timeout
             "no coordinator answered at %s within %u ms; is txcoord running, and is this where it listens?",
             endpoints, timeout_ms);
     else if (rc != TXC_OK)
-        rc = txc_error_set (error, rc, "%s", call.error.text[0] ? call.error.text : txc_strerror (rc));
+        rc = txc_error_set (error, rc, "%s (%s)", call.error.text[0] ? call.error.text : txc_strerror (rc),
+                            endpoints);
     txc_call_fini (&call);
     return rc;
 }
@@ -45,11 +47,13 @@ int txc_engine_open (txc_engine_t *self, const char *endpoints, uint32_t timeout
 txc_engine_t *txc_engine_new (const char *endpoints, uint32_t max_transactions, uint32_t timeout_ms,
                               txc_error_t *error)
 {
-    txc_link_t *link = txc_link_new (endpoints, error);
-    if (!link)
-        return NULL;
     txc_session_config_t config = {
         .nonce = s_random(), .seed = s_random(), .max_transactions = max_transactions};
+    if (txc_calls_parse (endpoints, config.coordinators, &config.n_coordinators, error) != TXC_OK)
+        return NULL;
+    txc_link_t *link = txc_link_new (error);
+    if (!link)
+        return NULL;
     txc_engine_t *self = txc_calloc (1, sizeof *self);
     TXC_MAGIC (self, ENGINE_MAGIC);
     self->generation = txc_fork_generation();

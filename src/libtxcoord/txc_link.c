@@ -7,15 +7,13 @@
 
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
-#include "net/txc_net.h"
+#include "net/txc_calls.h"
 
 enum {
     LINK_MAGIC = 0x7c0117c5,
-    LEADERS_MAX = 9,
     AGENTS_MAX = TXC_AGENTS_MAX * 4, /* as core remembers endpoints: agents may have moved */
     RECEIVE_BUDGET = 64,
-    LINGER_MS = 200,
-    ANSWERS_MISSING = 4 /* messages without any answer after which the next coordinator is asked */
+    LINGER_MS = 200
 };
 
 typedef struct s_agent {
@@ -27,75 +25,13 @@ typedef struct s_agent {
 struct txc_link {
     unsigned magic;
     txc_net_t *net;
-    uint64_t leaders[LEADERS_MAX]; /* routes of the coordinators, in the order of the list */
-    int n_leaders, leader;         /* the one that is asked */
-    int unanswered;                /* messages sent to it since it said something */
+    txc_calls_t coordinators;
     s_agent_t *agents;
     int n_agents, max_agents;
     unsigned version;
     txc_link_visit_fn *visit; /* of the txc_link_receive under way */
     void *visit_arg;
 };
-
-/* --- coordinators ------------------------------------------------------------ */
-
-/* Connects to one of the list, text up to size bytes. */
-static int s_add_leader (txc_link_t *self, const char *text, size_t size, txc_error_t *error)
-{
-    char endpoint[TXC_ENDPOINT_MAX + 1];
-    if (size == 0 || size > TXC_ENDPOINT_MAX)
-        return txc_error_set (error, TXC_EINVAL,
-                              "the list of coordinators has an empty or overlong endpoint; give "
-                              "\"tcp://host:port\", several separated by commas");
-    if (self->n_leaders == LEADERS_MAX)
-        return txc_error_set (error, TXC_EINVAL, "more than %d coordinators are listed", LEADERS_MAX);
-    memcpy (endpoint, text, size);
-    endpoint[size] = '\0';
-    uint64_t route = txc_net_connect (self->net, endpoint, error);
-    if (route == 0)
-        return error->code;
-    self->leaders[self->n_leaders++] = route;
-    return TXC_OK;
-}
-
-static int s_add_leaders (txc_link_t *self, const char *endpoints, txc_error_t *error)
-{
-    for (;;) {
-        endpoints += strspn (endpoints, " ");
-        size_t size = strcspn (endpoints, ", ");
-        int rc = s_add_leader (self, endpoints, size, error);
-        if (rc != TXC_OK)
-            return rc;
-        endpoints += size;
-        endpoints += strspn (endpoints, " ");
-        if (*endpoints == '\0')
-            return TXC_OK;
-        if (*endpoints++ != ',')
-            return txc_error_set (error, TXC_EINVAL, "separate the coordinators' endpoints by commas");
-    }
-}
-
-/* A coordinator that does not answer may be down, or cut off: the next one is asked in turn. */
-static uint64_t s_leader_route (txc_link_t *self)
-{
-    if (self->unanswered++ >= ANSWERS_MISSING) {
-        self->leader = (self->leader + 1) % self->n_leaders;
-        self->unanswered = 1;
-    }
-    return self->leaders[self->leader];
-}
-
-static bool s_is_leader (txc_link_t *self, uint64_t route)
-{
-    for (int i = 0; i < self->n_leaders; i++) {
-        if (self->leaders[i] == route) {
-            if (i == self->leader)
-                self->unanswered = 0;
-            return true;
-        }
-    }
-    return false;
-}
 
 /* --- agents -------------------------------------------------------------------- */
 
@@ -131,14 +67,27 @@ static uint64_t s_agent_number (const txc_link_t *self, uint64_t route)
     return 0;
 }
 
+static const char *s_nth (const void *session, uint32_t i)
+{
+    return txc_session_coordinator_nth (session, i);
+}
+
 /* --- messages -------------------------------------------------------------------- */
 
 void txc_link_send (txc_link_t *self, const char *endpoint, const txc_msg_t *message)
 {
     TXC_CHECK (self, LINK_MAGIC);
-    uint64_t route = endpoint ? s_agent_route (self, message->route, endpoint) : s_leader_route (self);
+    uint64_t route = message->route == TXC_ROUTE_LEADER
+                         ? txc_calls_route (&self->coordinators, self->net, endpoint)
+                         : s_agent_route (self, message->route, endpoint);
     if (route != 0)
         txc_net_send (self->net, route, message);
+}
+
+void txc_link_keep (txc_link_t *self, const txc_session_t *session)
+{
+    TXC_CHECK (self, LINK_MAGIC);
+    txc_calls_keep (&self->coordinators, self->net, s_nth, session);
 }
 
 void txc_link_flush (txc_link_t *self)
@@ -147,17 +96,17 @@ void txc_link_flush (txc_link_t *self)
     txc_net_flush (self->net);
 }
 
+/* From whichever replica it comes: core knows what it is worth.  An agent does not speak for the coordinator.
+ */
 static void s_visit (void *arg, const txc_msg_t *received)
 {
     txc_link_t *self = arg;
     txc_msg_t message = *received;
-    message.route = 0;
-    if (!s_is_leader (self, received->route)) {
-        message.route = s_agent_number (self, received->route);
-        if (message.route == 0)
-            return;
-    }
-    self->visit (self->visit_arg, &message);
+    bool of_agent = message.type == TXC_MSG_EXEC_REPLY || message.type == TXC_MSG_BRANCH_ENDED;
+    message.route = s_agent_number (self, received->route);
+    bool mine = message.route ? of_agent : !of_agent && txc_calls_has (&self->coordinators, received->route);
+    if (mine)
+        self->visit (self->visit_arg, &message);
 }
 
 bool txc_link_receive (txc_link_t *self, txc_link_visit_fn *visit, void *arg)
@@ -171,7 +120,7 @@ bool txc_link_receive (txc_link_t *self, txc_link_visit_fn *visit, void *arg)
 int txc_link_fds (const txc_link_t *self, struct pollfd *fds, int max)
 {
     TXC_CHECK (self, LINK_MAGIC);
-    TXC_ASSERT (max >= LEADERS_MAX + AGENTS_MAX);
+    TXC_ASSERT (max >= TXC_CALLS_MAX + AGENTS_MAX);
     return (int) txc_net_fds (self->net, fds, (size_t) max);
 }
 
@@ -184,12 +133,12 @@ void txc_link_polled (txc_link_t *self, const struct pollfd *fds, int n)
 unsigned txc_link_version (const txc_link_t *self)
 {
     TXC_CHECK (self, LINK_MAGIC);
-    return self->version;
+    return self->version + self->coordinators.version;
 }
 
 /* --- life -------------------------------------------------------------------------- */
 
-txc_link_t *txc_link_new (const char *endpoints, txc_error_t *error)
+txc_link_t *txc_link_new (txc_error_t *error)
 {
     txc_net_config_t config = {.linger_ms = LINGER_MS};
     txc_net_t *net = txc_net_new (&config);
@@ -200,8 +149,6 @@ txc_link_t *txc_link_new (const char *endpoints, txc_error_t *error)
     txc_link_t *self = txc_calloc (1, sizeof *self);
     TXC_MAGIC (self, LINK_MAGIC);
     self->net = net;
-    if (s_add_leaders (self, endpoints, error) != TXC_OK)
-        txc_link_destroy (&self);
     return self;
 }
 

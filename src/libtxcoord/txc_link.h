@@ -1,5 +1,5 @@
 /*
- * txc_link.h - the library's connections: to the coordinators and to each agent.
+ * txc_link.h - the library's connections: to the coordinators and to each agent, made when first needed.
  *
  * Used under the crew's lock only.  What another thread may do without the
  * lock is to poll (2) the descriptors that txc_link_fds gave.  They are edge
@@ -14,20 +14,23 @@
 #include <poll.h>
 #include <stdbool.h>
 
-#include "core/txc_message.h"
+#include "core/txc_session.h"
 
 typedef struct txc_link txc_link_t;
 
-/* Connects to the coordinators, "tcp://a:7400,tcp://b:7400"; does not wait.  NULL on failure, told in *error.
- */
-txc_link_t *txc_link_new (const char *endpoints, txc_error_t *error);
+/* NULL on failure, told in *error. */
+txc_link_t *txc_link_new (txc_error_t *error);
 
 /* What was flushed has a moment to leave. */
 void txc_link_destroy (txc_link_t **self_p);
 
-/* Queues a message for the leader (endpoint NULL), or for the agent at endpoint, whose number is
- * message->route.  A message that cannot be queued is dropped: requests are repeated. */
+/* Queues a message for the coordinator at endpoint (route TXC_ROUTE_LEADER), or for the agent there, whose
+ * number is message->route.  Connects if it is not yet, without waiting.  A message that cannot be queued is
+ * dropped: requests are repeated. */
 void txc_link_send (txc_link_t *self, const char *endpoint, const txc_msg_t *message);
+
+/* Forgets the coordinators that are none any more for the session.  Not while receiving. */
+void txc_link_keep (txc_link_t *self, const txc_session_t *session);
 
 /* Sends what is queued. */
 void txc_link_flush (txc_link_t *self);

@@ -48,11 +48,10 @@ static void s_carry_out (txc_pump_t *self)
     txc_update_t *update = &self->update;
     for (uint32_t i = 0; i < update->n_messages; i++) {
         const txc_msg_t *message = &update->messages[i];
-        const char *endpoint = NULL;
-        if (message->route != 0) {
-            endpoint = txc_session_endpoint (self->session, message->route);
-            TXC_ASSERT (endpoint != NULL);
-        }
+        const char *endpoint = message->route == TXC_ROUTE_LEADER
+                                   ? txc_session_leader (self->session)
+                                   : txc_session_endpoint (self->session, message->route);
+        TXC_ASSERT (endpoint != NULL);
         txc_link_send (self->link, endpoint, message);
         self->unsent++;
     }
@@ -85,6 +84,7 @@ static void s_tick (txc_pump_t *self)
     txc_session_event_t event = {.op = TXC_OP_TICK, .now_ms = now_ms};
     txc_session_step (self->session, &event, NULL, &self->update);
     s_carry_out (self);
+    txc_link_keep (self->link, self->session); /* every keepalive is a tick */
 }
 
 void txc_pump_turn (txc_pump_t *self)

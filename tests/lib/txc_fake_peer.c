@@ -25,6 +25,10 @@ struct txc_fake_peer {
     int wake;
     pthread_mutex_t lock; /* of what follows */
     bool stop, silent;
+    bool follows;    /* another one leads, or none */
+    uint32_t leader; /* which one */
+    txc_member_t members[TXC_REPLICAS_MAX];
+    uint32_t n_members;
     int outcome;
     char text[64];
     uint64_t sessions, closed, tokens;
@@ -48,7 +52,9 @@ static void s_session_open (txc_fake_peer_t *self, const txc_msg_t *request)
                        .session = ++self->sessions,
                        .cluster = CLUSTER,
                        .lease_ms = LEASE_MS,
-                       .epoch = {1, 1}};
+                       .epoch = {1, 1},
+                       .members = self->members,
+                       .n_members = self->n_members};
     s_send (self, request, &reply);
 }
 
@@ -62,6 +68,8 @@ static void s_session_alive (txc_fake_peer_t *self, const txc_msg_t *request)
                        .cluster = CLUSTER,
                        .low = request->low,
                        .lease_ms = LEASE_MS,
+                       .members = self->members,
+                       .n_members = self->n_members,
                        .code = close || request->session <= self->closed ? TXC_ESESSION : TXC_OK};
     s_send (self, request, &reply);
 }
@@ -183,10 +191,30 @@ static void s_answer (txc_fake_peer_t *self, const txc_msg_t *message)
     }
 }
 
+static bool s_is_of_agent (const txc_msg_t *message)
+{
+    return message->type == TXC_MSG_EXEC || message->type == TXC_MSG_BRANCH_COMMIT ||
+           message->type == TXC_MSG_BRANCH_ROLLBACK;
+}
+
+static void s_redirect (txc_fake_peer_t *self, const txc_msg_t *request)
+{
+    self->counts.redirected++;
+    txc_msg_t reply = {.type = TXC_MSG_NOT_LEADER,
+                       .replica = self->leader,
+                       .members = self->members,
+                       .n_members = self->n_members};
+    txc_net_send (self->net, request->route, &reply);
+}
+
 static void s_visit (void *arg, const txc_msg_t *message)
 {
     txc_fake_peer_t *self = arg;
-    if (!self->silent)
+    if (self->silent)
+        return;
+    if (self->follows && !s_is_of_agent (message))
+        s_redirect (self, message);
+    else
         s_answer (self, message);
 }
 
@@ -259,6 +287,22 @@ void txc_fake_peer_set_silent (txc_fake_peer_t *self, bool silent)
 {
     pthread_mutex_lock (&self->lock);
     self->silent = silent;
+    pthread_mutex_unlock (&self->lock);
+}
+
+void txc_fake_peer_set_group (txc_fake_peer_t *self, uint32_t leader, const char *const *endpoints,
+                              uint32_t n)
+{
+    pthread_mutex_lock (&self->lock);
+    self->follows = true;
+    self->leader = leader;
+    self->n_members = n;
+    for (uint32_t i = 0; i < n; i++) {
+        self->members[i].id = i + 1;
+        txc_copy_text (self->members[i].endpoint, sizeof self->members[i].endpoint, endpoints[i]);
+        if (leader == i + 1 && strcmp (endpoints[i], self->endpoint) == 0)
+            self->follows = false;
+    }
     pthread_mutex_unlock (&self->lock);
 }
 

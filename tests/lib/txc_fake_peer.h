@@ -21,7 +21,8 @@ typedef struct txc_fake_peer txc_fake_peer_t;
 typedef struct txc_fake_counts {
     unsigned opened, closed, keepalives; /* sessions */
     unsigned statements, commits, one_phase, rollbacks, queries;
-    uint64_t frames; /* received */
+    unsigned redirected; /* requests to the leader that this one sent elsewhere */
+    uint64_t frames;     /* received */
 } txc_fake_counts_t;
 
 /* Listens at endpoint, "ipc://..." */
@@ -36,6 +37,12 @@ void txc_fake_peer_set_outcome (txc_fake_peer_t *self, int code, const char *tex
 
 /* No message of any kind is answered. */
 void txc_fake_peer_set_silent (txc_fake_peer_t *self, bool silent);
+
+/* It is a replica of a group of n, who listen at endpoints; the first is number 1.  leader is the number of
+ * the one that leads, 0: none that it knows of.  It says so to whoever asks, unless its own is the leader's.
+ */
+void txc_fake_peer_set_group (txc_fake_peer_t *self, uint32_t leader, const char *const *endpoints,
+                              uint32_t n);
 
 /* Every session opened so far is closed for its owner. */
 void txc_fake_peer_close_sessions (txc_fake_peer_t *self);

@@ -108,6 +108,11 @@ void txc_link_send (txc_link_t *self, const char *endpoint, const txc_msg_t *mes
     self->unsent.tokens[self->unsent.n++] = message->token;
 }
 
+void txc_link_keep (txc_link_t *self, const txc_session_t *session)
+{
+    (void) self, (void) session;
+}
+
 static void s_take_signal_away (txc_link_t *self)
 {
     uint64_t count;
@@ -218,6 +223,12 @@ const char *txc_session_endpoint (const txc_session_t *self, uint64_t route)
 {
     (void) self, (void) route;
     return NULL;
+}
+
+const char *txc_session_leader (const txc_session_t *self)
+{
+    (void) self;
+    return "";
 }
 
 /* --- tests -------------------------------------------------------------------------------- */
