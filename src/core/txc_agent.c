@@ -298,7 +298,9 @@ int txc_agent_step (txc_agent_t *self, const txc_agent_event_t *event, txc_updat
         s_start (self);
         break;
     case TXC_AGENT_MESSAGE:
+        self->from = event->from;
         rc = s_message (self, event->message);
+        self->from = NULL;
         break;
     case TXC_AGENT_WORK_DONE:
         s_work_done (self, event->done);

@@ -58,6 +58,7 @@ typedef struct txc_agent_event {
     uint8_t vote;
     uint64_t now_ms;
     const txc_msg_t *message;
+    const char *from;      /* MESSAGE: the coordinator's endpoint through which it came; NULL: not known */
     txc_work_done_t *done; /* core takes done->body */
     uint64_t slot;
     txc_gtrid_t gtrid;

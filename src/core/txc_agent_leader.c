@@ -159,7 +159,10 @@ void txc_agent_welcome (txc_agent_t *self, const txc_msg_t *message)
     }
     self->welcomed_ms = self->now_ms;
     txc_leader_learn (&self->leader, message);
-    txc_leader_is (&self->leader, message->epoch.replica);
+    if (self->leader.n_members > 0)
+        txc_leader_is (&self->leader, message->epoch.replica);
+    else if (self->from)
+        txc_leader_is_at (&self->leader, self->from);
     if (order > 0)
         s_take_epoch (self, message);
     else if (!self->epoch_slot) {

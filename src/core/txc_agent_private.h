@@ -145,6 +145,7 @@ struct txc_agent {
     uint64_t guard_slot, high_slot;
     txc_leader_t leader;
     uint64_t welcomed_ms;
+    const char *from; /* of the message under way */
     bool registered, latched, draining;
     uint64_t hello_due_ms;
     uint64_t numbers, scans, journal_slot;

@@ -77,6 +77,13 @@ bool txc_leader_is (txc_leader_t *self, uint32_t id)
     return false;
 }
 
+void txc_leader_is_at (txc_leader_t *self, const char *endpoint)
+{
+    uint32_t i = s_find (self, endpoint);
+    if (i < self->n)
+        self->current = i;
+}
+
 void txc_leader_next (txc_leader_t *self)
 {
     if (self->n)

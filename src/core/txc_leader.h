@@ -33,6 +33,9 @@ void txc_leader_learn (txc_leader_t *self, const txc_msg_t *message);
 /* This replica leads.  True if that is news. */
 bool txc_leader_is (txc_leader_t *self, uint32_t id);
 
+/* The only replica, which tells no endpoint of its own, was found here. */
+void txc_leader_is_at (txc_leader_t *self, const char *endpoint);
+
 /* The one that was asked is silent: asks the next one. */
 void txc_leader_next (txc_leader_t *self);
 

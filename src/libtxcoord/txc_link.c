@@ -104,8 +104,8 @@ static void s_visit (void *arg, const txc_msg_t *received)
     txc_msg_t message = *received;
     bool of_agent = message.type == TXC_MSG_EXEC_REPLY || message.type == TXC_MSG_BRANCH_ENDED;
     message.route = s_agent_number (self, received->route);
-    bool mine = message.route ? of_agent : !of_agent && txc_calls_has (&self->coordinators, received->route);
-    if (mine)
+    bool of_coordinator = txc_calls_endpoint (&self->coordinators, received->route) != NULL;
+    if (message.route ? of_agent : of_coordinator && !of_agent)
         self->visit (self->visit_arg, &message);
 }
 

@@ -21,12 +21,12 @@ uint64_t txc_calls_route (txc_calls_t *self, txc_net_t *net, const char *endpoin
     return route;
 }
 
-bool txc_calls_has (const txc_calls_t *self, uint64_t route)
+const char *txc_calls_endpoint (const txc_calls_t *self, uint64_t route)
 {
     for (uint32_t i = 0; i < self->n; i++)
         if (self->items[i].route == route)
-            return true;
-    return false;
+            return self->items[i].endpoint;
+    return NULL;
 }
 
 static bool s_is_named (const char *endpoint, txc_calls_nth_fn *nth, const void *arg)

@@ -26,8 +26,8 @@ typedef struct txc_calls {
 /* The route to endpoint, called now if it was not yet.  0: it is no endpoint, or there are too many. */
 uint64_t txc_calls_route (txc_calls_t *self, txc_net_t *net, const char *endpoint);
 
-/* True if it is the route of one of them. */
-bool txc_calls_has (const txc_calls_t *self, uint64_t route);
+/* The endpoint behind a route; NULL if it is none of theirs.  Valid until the next keep. */
+const char *txc_calls_endpoint (const txc_calls_t *self, uint64_t route);
 
 /* Gives up what nth does not name: it gives endpoints from 0 up, then NULL.  Not from within
  * txc_net_receive. */

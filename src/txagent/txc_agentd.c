@@ -65,6 +65,18 @@ static int s_advertised (txc_agentd_t *self, char endpoint[TXC_ENDPOINT_MAX + 1]
     return TXC_OK;
 }
 
+static int s_coordinators (const txc_agentd_t *self, txc_agent_config_t *config, txc_error_t *error)
+{
+    const char *endpoint;
+    for (size_t i = 0; (endpoint = txc_config_nth (self->config, "agent/coordinator", i)); i++) {
+        if (i == TXC_REPLICAS_MAX)
+            return txc_error_set (error, TXC_ECONFIG, "agent/coordinator: at most %d", TXC_REPLICAS_MAX);
+        txc_copy_text (config->coordinators[i], sizeof config->coordinators[i], endpoint);
+        config->n_coordinators++;
+    }
+    return TXC_OK;
+}
+
 static int s_make_agent (txc_agentd_t *self, txc_error_t *error)
 {
     txc_agent_config_t config = {.incarnation = txc_random64(),
@@ -79,6 +91,7 @@ static int s_make_agent (txc_agentd_t *self, txc_error_t *error)
                                  .max_ended = (uint32_t) txc_config_int (self->config, "agent/max_ended")};
     txc_copy_text (config.name, sizeof config.name, self->name);
     int rc = s_advertised (self, config.endpoint, error);
+    rc = rc ? rc : s_coordinators (self, &config, error);
     if (rc != TXC_OK)
         return rc;
     for (uint32_t i = 0; i < self->served.n; i++) {
@@ -128,7 +141,6 @@ txc_agentd_t *txc_agentd_new (txc_config_t *config, txc_served_list_t *served, i
     rc = rc ? rc : s_listen (self, error);
     rc = rc ? rc : s_make_agent (self, error);
     rc = rc ? rc : txc_jfile_replay (self->journal, self->agent, error);
-    rc = rc ? rc : txc_agentd_call_coordinators (self, error);
     rc = rc ? rc : s_start_pools (self, error);
     if (rc != TXC_OK)
         txc_agentd_destroy (&self);
@@ -301,10 +313,10 @@ static void s_ticks (txc_agentd_t *self)
     if (txc_agent_next_ms (self->agent) <= self->now_ms) {
         txc_agent_event_t event = {.type = TXC_AGENT_TICK};
         txc_agentd_step (self, &event);
+        txc_agentd_keep (self); /* every heartbeat is a tick */
     }
     for (uint32_t i = 0; i < self->served.n; i++)
         txc_pool_tick (self->served.items[i].pool, self->now_ms);
-    txc_agentd_turn (self);
     if (self->watchdog_ms && self->watchdog_due_ms <= self->now_ms) {
         self->watchdog_due_ms = self->now_ms + self->watchdog_ms;
         txc_notify ("WATCHDOG=1");
@@ -369,7 +381,7 @@ static void s_round (txc_agentd_t *self)
 int txc_agentd_run (txc_agentd_t *self)
 {
     TXC_CHECK (self, AGENTD_MAGIC);
-    self->now_ms = self->heard_ms = txc_clock_ms();
+    self->now_ms = txc_clock_ms();
     self->watchdog_ms = txc_notify_watchdog_ms();
     self->watchdog_due_ms = self->now_ms;
     txc_agent_event_t event = {.type = TXC_AGENT_START};

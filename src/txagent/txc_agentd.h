@@ -15,11 +15,9 @@
 
 #include "core/txc_agent.h"
 #include "daemon/txc_crash.h"
-#include "net/txc_net.h"
+#include "net/txc_calls.h"
 #include "txagent/txc_jfile.h"
 #include "txagent/txc_served.h"
-
-enum { TXC_COORDINATORS_MAX = 16 };
 
 typedef struct txc_agentd {
     uint32_t magic;
@@ -27,16 +25,13 @@ typedef struct txc_agentd {
     const char *name; /* the agent's */
     txc_served_list_t served;
     txc_net_t *net;
+    txc_calls_t coordinators;
     txc_jfile_t *journal;
     txc_agent_t *agent;
     txc_update_t update;
     txc_done_queue_t queue;
     int signals;
     uint64_t now_ms; /* of this round */
-
-    uint64_t coordinators[TXC_COORDINATORS_MAX]; /* their routes */
-    uint32_t n_coordinators, current;
-    uint64_t heard_ms; /* when the current one last said anything */
 
     uint64_t drain_until_ms; /* 0: it serves */
     bool stop;
@@ -66,14 +61,11 @@ bool txc_agentd_destroy (txc_agentd_t **self_p);
 /* One step of core, carried out.  type and what it needs are set in event. */
 int txc_agentd_step (txc_agentd_t *self, txc_agent_event_t *event);
 
-/* Calls every configured coordinator.  TXC_OK, or an error with its text. */
-int txc_agentd_call_coordinators (txc_agentd_t *self, txc_error_t *error);
-
 /* A message came in. */
 void txc_agentd_take (void *arg, const txc_msg_t *message);
 
-/* Turns to the next coordinator if the current one has been silent. */
-void txc_agentd_turn (txc_agentd_t *self);
+/* Forgets the coordinators that are none any more for core.  Not while receiving. */
+void txc_agentd_keep (txc_agentd_t *self);
 
 /* Answers an ADMIN message. */
 void txc_agentd_admin (txc_agentd_t *self, const txc_msg_t *message);

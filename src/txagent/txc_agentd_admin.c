@@ -68,12 +68,14 @@ static json_t *s_status (txc_agentd_t *self, const json_t *request)
     json_t *rms = json_array();
     for (uint32_t i = 0; i < self->served.n; i++)
         json_array_append_new (rms, s_rm (self, i, status.incarnation));
-    return json_pack ("{s:b, s:s, s:s, s:s, s:i, s:o, s:o, s:b, s:b, s:b, s:i, s:i, s:o, s:o}", "ok", 1,
-                      "role", "txagent", "name", self->name, "version", PACKAGE_VERSION, "pid",
-                      (int) getpid(), "incarnation", s_hex (status.incarnation), "cluster",
-                      s_hex (status.cluster), "registered", status.registered, "latched", status.latched,
-                      "draining", status.draining, "quarantined", (int) status.quarantined, "ended",
-                      (int) status.ended, "rms", rms, "counters", s_counters (self, &status));
+    return json_pack (
+        "{s:b, s:s, s:s, s:s, s:i, s:o, s:o, s:s, s:{s:I, s:i}, s:b, s:b, s:b, s:i, s:i, s:o, s:o}", "ok", 1,
+        "role", "txagent", "name", self->name, "version", PACKAGE_VERSION, "pid", (int) getpid(),
+        "incarnation", s_hex (status.incarnation), "cluster", s_hex (status.cluster), "coordinator",
+        txc_agent_leader (self->agent), "epoch", "round", (json_int_t) status.epoch.round, "replica",
+        (int) status.epoch.replica, "registered", status.registered, "latched", status.latched, "draining",
+        status.draining, "quarantined", (int) status.quarantined, "ended", (int) status.ended, "rms", rms,
+        "counters", s_counters (self, &status));
 }
 
 /* --- branches ----------------------------------------------------------------------- */

@@ -5,8 +5,6 @@
 #include "base/txc_assert.h"
 #include "daemon/txc_report.h"
 
-enum { SILENCE_MS = 3000 };
-
 /* --- crash points ------------------------------------------------------------------ */
 
 #define NAME(name, value) #name,
@@ -27,15 +25,27 @@ const txc_crash_set_t txc_agent_crash_points[] = {{"journal.before", s_entries},
 
 /* --- updates ------------------------------------------------------------------------- */
 
-static void s_send (txc_agentd_t *self, const txc_msg_t *message)
+static void s_send_to (txc_agentd_t *self, uint64_t route, const txc_msg_t *message)
 {
-    uint64_t route = message->route ? message->route : self->coordinators[self->current];
     txc_crash_send (txc_msg_name ((txc_msg_type_t) message->type));
     int rc = txc_net_send (self->net, route, message);
     static txc_report_limit_t limit;
     if (rc != TXC_OK && rc != TXC_ECONN) /* a peer that went away asks again when it is back */
         txc_report_limited (&limit, TXC_REPORT_WARNING, &message->gtrid, "cannot send %s: %s",
                             txc_msg_name ((txc_msg_type_t) message->type), txc_strerror (rc));
+}
+
+static void s_send (txc_agentd_t *self, const txc_msg_t *message)
+{
+    const char *endpoint;
+    if (message->route == TXC_ROUTE_LEADER)
+        s_send_to (self, txc_calls_route (&self->coordinators, self->net, txc_agent_leader (self->agent)),
+                   message);
+    else if (message->route == TXC_ROUTE_ALL)
+        for (uint32_t i = 0; (endpoint = txc_agent_coordinator_nth (self->agent, i)) != NULL; i++)
+            s_send_to (self, txc_calls_route (&self->coordinators, self->net, endpoint), message);
+    else
+        s_send_to (self, message->route, message);
 }
 
 /* In the order of core/txc_update.h: what need not be forced is in the journal's file before anything that it
@@ -67,43 +77,24 @@ int txc_agentd_step (txc_agentd_t *self, txc_agent_event_t *event)
 
 /* --- coordinators ----------------------------------------------------------------------- */
 
-int txc_agentd_call_coordinators (txc_agentd_t *self, txc_error_t *error)
+static const char *s_nth (const void *agent, uint32_t i)
 {
-    const char *endpoint;
-    for (size_t i = 0; (endpoint = txc_config_nth (self->config, "agent/coordinator", i)); i++) {
-        if (i == TXC_COORDINATORS_MAX)
-            return txc_error_set (error, TXC_ECONFIG, "agent/coordinator: at most %d", TXC_COORDINATORS_MAX);
-        self->coordinators[i] = txc_net_connect (self->net, endpoint, error);
-        if (!self->coordinators[i])
-            return error->code;
-        self->n_coordinators++;
-    }
-    return TXC_OK;
+    return txc_agent_coordinator_nth (agent, i);
 }
 
-static bool s_is_coordinator (const txc_agentd_t *self, uint64_t route, uint32_t *index)
+void txc_agentd_keep (txc_agentd_t *self)
 {
-    for (*index = 0; *index < self->n_coordinators; ++*index)
-        if (self->coordinators[*index] == route)
-            return true;
-    return false;
-}
-
-void txc_agentd_turn (txc_agentd_t *self)
-{
-    if (self->n_coordinators < 2 || self->now_ms - self->heard_ms < SILENCE_MS)
-        return;
-    self->current = (self->current + 1) % self->n_coordinators;
-    self->heard_ms = self->now_ms;
+    txc_calls_keep (&self->coordinators, self->net, s_nth, self->agent);
 }
 
 /* --- messages that come in ---------------------------------------------------------------- */
 
 /* What only the coordinators say, through the sockets on which this agent called them. */
-static bool s_is_of_leader (txc_msg_type_t type)
+static bool s_is_of_coordinator (txc_msg_type_t type)
 {
     return type == TXC_MSG_AGENT_WELCOME || type == TXC_MSG_PREPARE || type == TXC_MSG_PHASE2_COMMIT ||
-           type == TXC_MSG_PHASE2_ROLLBACK || type == TXC_MSG_INQUIRY_PENDING || type == TXC_MSG_ENDED;
+           type == TXC_MSG_PHASE2_ROLLBACK || type == TXC_MSG_INQUIRY_PENDING || type == TXC_MSG_ENDED ||
+           type == TXC_MSG_NOT_LEADER;
 }
 
 static void s_refuse (txc_agentd_t *self, const txc_msg_t *message)
@@ -118,9 +109,8 @@ static void s_refuse (txc_agentd_t *self, const txc_msg_t *message)
 void txc_agentd_take (void *arg, const txc_msg_t *message)
 {
     txc_agentd_t *self = arg;
-    uint32_t index;
-    bool leader = s_is_coordinator (self, message->route, &index);
-    if (leader != s_is_of_leader ((txc_msg_type_t) message->type)) {
+    const char *coordinator = txc_calls_endpoint (&self->coordinators, message->route);
+    if ((coordinator != NULL) != s_is_of_coordinator ((txc_msg_type_t) message->type)) {
         s_refuse (self, message);
         return;
     }
@@ -129,14 +119,12 @@ void txc_agentd_take (void *arg, const txc_msg_t *message)
         return;
     }
     txc_msg_t copy;
-    if (leader) {
-        self->current = index;
-        self->heard_ms = self->now_ms;
+    if (coordinator) { /* whichever it is: core knows by the epoch whom it obeys */
         copy = *message;
-        copy.route = 0; /* core's name for the leader */
+        copy.route = TXC_ROUTE_LEADER;
         message = &copy;
     }
-    txc_agent_event_t event = {.type = TXC_AGENT_MESSAGE, .message = message};
+    txc_agent_event_t event = {.type = TXC_AGENT_MESSAGE, .message = message, .from = coordinator};
     int rc = txc_agentd_step (self, &event);
     if (rc != TXC_OK)
         s_refuse (self, message);

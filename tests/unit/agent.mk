@@ -26,6 +26,14 @@ tests_unit_test_agent_daemon_CFLAGS = $(tests_unit_test_mem_rm_CFLAGS)
 tests_unit_test_agent_daemon_LDADD = src/daemon/libdaemon.la src/net/libnet.la src/wire/libwire.la \
 	src/core/libcore.la src/base/libbase.la $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test_agent_leader
+TESTS += tests/unit/test_agent_leader
+tests_unit_test_agent_leader_SOURCES = tests/unit/test_agent_leader.c \
+	tests/unit/agent_world.c tests/unit/agent_world.h
+tests_unit_test_agent_leader_CPPFLAGS = $(tests_unit_test_agent_daemon_CPPFLAGS)
+tests_unit_test_agent_leader_CFLAGS = $(tests_unit_test_agent_daemon_CFLAGS)
+tests_unit_test_agent_leader_LDADD = $(tests_unit_test_agent_daemon_LDADD)
+
 check_PROGRAMS += tests/unit/test_agent_config
 TESTS += tests/unit/test_agent_config
 tests_unit_test_agent_config_SOURCES = tests/unit/test_agent_config.c tests/unit/wrong_values.h

@@ -20,7 +20,7 @@
 #include "wire/txc_rows.h"
 #include "wire/txc_statement.h"
 
-void world_open (world_t *self, const char *extra)
+static void s_open (world_t *self, const char *extra, const char *coordinator)
 {
     memset (self, 0, sizeof *self);
     strcpy (self->folder, "/tmp/txc-agent-XXXXXX");
@@ -35,13 +35,25 @@ void world_open (world_t *self, const char *extra)
     assert_non_null (file);
     fprintf (
         file,
-        "agent\n    name = agent1\n    bind = tcp://127.0.0.1:*\n    coordinator = %s\n    plugins = %s\n"
+        "agent\n    name = agent1\n    bind = tcp://127.0.0.1:*\n    coordinator = %s\n    %s%s\n    plugins "
+        "= %s\n"
         "    heartbeat = 50ms\n    inquiry = 50ms\n    scan = 200ms\n    drain_timeout = 5s\nreport\n    "
         "level = error\n"
         "journal\n    folder = %s/journal\n"
         "rm\n    mem1\n        plugin = mem\n        file = %s/store\n        connections = 4\n%s",
-        txc_net_endpoint (self->net, 0), TXC_TEST_PLUGINS "/mem/.libs", self->folder, self->folder, extra);
+        txc_net_endpoint (self->net, 0), coordinator ? "coordinator = " : "", coordinator ? coordinator : "",
+        TXC_TEST_PLUGINS "/mem/.libs", self->folder, self->folder, extra);
     assert_int_equal (fclose (file), 0);
+}
+
+void world_open (world_t *self, const char *extra)
+{
+    s_open (self, extra, NULL);
+}
+
+void world_open_group (world_t *self, const char *coordinator)
+{
+    s_open (self, "", coordinator);
 }
 
 void world_close (world_t *self)
@@ -139,9 +151,13 @@ static void s_answer (world_t *self, const txc_msg_t *message)
 {
     if (message->type == TXC_MSG_AGENT_HELLO && !self->silent) {
         self->agent_route = message->route;
-        txc_msg_t welcome = {
+        txc_msg_t reply = {
             .type = TXC_MSG_AGENT_WELCOME, .epoch = self->epoch, .cluster = WORLD_CLUSTER, .high_slot = 1};
-        world_to_agent (self, &welcome);
+        if (self->leader)
+            reply = (txc_msg_t){.type = TXC_MSG_NOT_LEADER, .replica = self->leader};
+        reply.members = self->members;
+        reply.n_members = self->n_members;
+        world_to_agent (self, &reply);
     }
     bool yes = message->type == TXC_MSG_VOTE && message->vote == TXC_VOTE_YES;
     if (yes)

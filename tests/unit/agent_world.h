@@ -35,11 +35,16 @@ typedef struct world {
 
     /* Automatic answers. */
     bool silent;     /* hellos are not answered */
-    uint8_t outcome; /* to votes, hellos and inquiries: 0: none, else TXC_MSG_PHASE2_COMMIT or _ROLLBACK */
+    uint32_t leader; /* the replica that they are sent to; 0: this one leads */
+    txc_member_t members[2];
+    uint32_t n_members; /* of the group that it tells of; this one is number 1 */
+    uint8_t outcome;    /* to votes, hellos and inquiries: 0: none, else TXC_MSG_PHASE2_COMMIT or _ROLLBACK */
 } world_t;
 
 /* extra: lines of the configuration's rm section, each with its indentation and "\n"; may be "". */
 void world_open (world_t *self, const char *extra);
+/* coordinator: the endpoint of another one, which the test plays itself. */
+void world_open_group (world_t *self, const char *coordinator);
 void world_close (world_t *self);
 
 /* Starts the agent; crash_at may be NULL. */

@@ -234,7 +234,8 @@ static void s_agent_step (s_agent_t *self, txc_agent_event_t event)
 
 static void s_agent_hears (s_agent_t *self, txc_msg_t message)
 {
-    s_agent_step (self, (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .message = &message});
+    s_agent_step (self,
+                  (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .message = &message, .from = "tcp://b:1"});
 }
 
 static void s_agent_welcome (s_agent_t *self, uint64_t round, uint32_t leader, uint32_t n_members)
@@ -306,6 +307,19 @@ static void agent_with_one_endpoint_learns_the_others (void **state)
     txc_agent_destroy (&a.agent);
 }
 
+/* A group of one tells no members: it is where it answers. */
+static void agent_stays_where_it_was_welcomed (void **state)
+{
+    (void) state;
+    s_agent_t a;
+    s_agent_new (&a, 3);
+    assert_string_equal (txc_agent_leader (a.agent), "tcp://a:1");
+    s_agent_welcome (&a, 1, 1, 0);
+    assert_string_equal (txc_agent_leader (a.agent), "tcp://b:1");
+    assert_int_equal (s_agent_calls (&a), 3);
+    txc_agent_destroy (&a.agent);
+}
+
 /* Another name of a member is not called beside it, but it is where the agent looks when all are silent. */
 static void agent_calls_members_only_as_long_as_they_answer (void **state)
 {
@@ -335,6 +349,7 @@ int main (void)
         cmocka_unit_test (client_learns_of_members_that_came_later),
         cmocka_unit_test (agent_registers_everywhere_and_answers_the_leader),
         cmocka_unit_test (agent_with_one_endpoint_learns_the_others),
+        cmocka_unit_test (agent_stays_where_it_was_welcomed),
         cmocka_unit_test (agent_calls_members_only_as_long_as_they_answer),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
