@@ -39,7 +39,7 @@ static bool s_confirm (const ctl_options_t *options, const char *question)
     return fgets (answer, sizeof answer, stdin) && strcmp (answer, "yes\n") == 0;
 }
 
-static ctl_status_t s_send (const ctl_options_t *options, json_t *request)
+ctl_status_t ctl_do (const ctl_options_t *options, json_t *request)
 {
     json_t *answer;
     ctl_status_t status = ctl_ask (options, request, &answer);
@@ -77,7 +77,7 @@ ctl_status_t ctl_resolve (const ctl_options_t *options, int n, char **words)
     json_t *request =
         json_pack ("{s:s, s:s, s:s, s:s, s:s*, s:s*}", "command", "resolve", "gtrid", gtrid, "verdict",
                    verdict, "operator", who, "rm", options->rm, "token", options->token);
-    ctl_status_t status = s_send (options, request);
+    ctl_status_t status = ctl_do (options, request);
     json_decref (request);
     return status;
 }
@@ -98,7 +98,7 @@ ctl_status_t ctl_accept_log (const ctl_options_t *options, int n, char **words)
     char who[160];
     s_operator (who, sizeof who);
     json_t *request = json_pack ("{s:s, s:s}", "command", "accept-log", "operator", who);
-    ctl_status_t status = s_send (options, request);
+    ctl_status_t status = ctl_do (options, request);
     json_decref (request);
     return status;
 }

@@ -1,4 +1,4 @@
-/* ctl_show.c - status, list, show, in-doubt, branches. */
+/* ctl_show.c - list, show, in-doubt, branches. */
 #include "config.h"
 
 #include <stdio.h>
@@ -7,11 +7,6 @@
 #include "txctl/ctl.h"
 #include "txctl/tool_admin.h"
 #include "txctl/tool_table.h"
-
-/* A column of a table: its heading, the member that it shows. */
-typedef struct s_column {
-    const char *heading, *key;
-} s_column_t;
 
 /* A value of any type as text. */
 static void s_add_value (tool_table_t *table, const json_t *value)
@@ -43,13 +38,14 @@ static void s_add_age (tool_table_t *table, const json_t *value)
 static void s_add (tool_table_t *table, const json_t *object, const char *key)
 {
     const json_t *value = json_object_get (object, key);
-    if (strcmp (key, "age_ms") == 0)
+    bool is_time = strcmp (key, "age_ms") == 0 || strcmp (key, "heard_ms") == 0;
+    if (is_time && json_is_integer (value))
         s_add_age (table, value);
     else
         s_add_value (table, value);
 }
 
-static tool_table_t *s_table (const s_column_t *columns, int n)
+static tool_table_t *s_table (const ctl_column_t *columns, int n)
 {
     tool_table_t *table = tool_table_new (n);
     for (int i = 0; i < n; i++)
@@ -63,8 +59,7 @@ static void s_print (tool_table_t **table_p)
     tool_table_destroy (table_p);
 }
 
-/* Every element of a list, a line each. */
-static void s_print_list (const json_t *list, const s_column_t *columns, int n)
+void ctl_print_list (const json_t *list, const ctl_column_t *columns, int n)
 {
     tool_table_t *table = s_table (columns, n);
     size_t index;
@@ -77,9 +72,7 @@ static void s_print_list (const json_t *list, const s_column_t *columns, int n)
     s_print (&table);
 }
 
-/* Asks a command that takes nothing more; with --json prints the answer and gives none. */
-static ctl_status_t s_ask (const ctl_options_t *options, const char *command, const char *gtrid,
-                           json_t **answer)
+ctl_status_t ctl_look (const ctl_options_t *options, const char *command, const char *gtrid, json_t **answer)
 {
     json_t *request = json_pack ("{s:s, s:s*}", "command", command, "gtrid", gtrid);
     ctl_status_t status = ctl_ask (options, request, answer);
@@ -89,55 +82,9 @@ static ctl_status_t s_ask (const ctl_options_t *options, const char *command, co
     return status;
 }
 
-/* --- status --------------------------------------------------------------------- */
-
-/* The members of an object that are plain values, one a line; those of objects in it behind "name.". */
-static void s_print_members (const json_t *object, const char *prefix)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *) (uintptr_t) object, key, value)
-    {
-        char name[64];
-        snprintf (name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", key);
-        if (json_is_string (value))
-            printf ("%-28s %s\n", name, json_string_value (value));
-        else if (json_is_integer (value))
-            printf ("%-28s %lld\n", name, json_integer_value (value));
-        else if (json_is_boolean (value) && (*prefix || strcmp (key, "ok") != 0))
-            printf ("%-28s %s\n", name, json_is_true (value) ? "yes" : "no");
-        else if (json_is_object (value) && !*prefix)
-            s_print_members (value, key);
-    }
-}
-
-ctl_status_t ctl_status_show (const ctl_options_t *options, int n, char **words)
-{
-    (void) n, (void) words;
-    static const s_column_t columns[] = {{"rm", "rm"},
-                                         {"agent", "agent"},
-                                         {"endpoint", "endpoint"},
-                                         {"incarnation", "incarnation"},
-                                         {"up", "up"}};
-    json_t *answer;
-    ctl_status_t status = s_ask (options, "status", NULL, &answer);
-    if (status != CTL_OK)
-        return status;
-    if (!options->json) {
-        s_print_members (answer, "");
-        const json_t *rms = tool_admin_list (answer, "rms");
-        if (json_array_size (rms) > 0) {
-            putchar ('\n');
-            s_print_list (rms, columns, sizeof columns / sizeof *columns);
-        }
-    }
-    json_decref (answer);
-    return CTL_OK;
-}
-
 /* --- transactions ------------------------------------------------------------------- */
 
-static const s_column_t s_branch_columns[] = {
+static const ctl_column_t s_branch_columns[] = {
     {"rm", "rm"}, {"token", "token"}, {"state", "state"}, {"waits for", "waits"}, {"heuristic", "heur"}};
 
 enum { BRANCH_COLUMNS = sizeof s_branch_columns / sizeof *s_branch_columns };
@@ -161,11 +108,11 @@ static void s_add_waits (tool_table_t *table, const json_t *transaction)
 
 static void s_print_transactions (const json_t *answer)
 {
-    static const s_column_t columns[] = {{"gtrid", "gtrid"},
-                                         {"state", "state"},
-                                         {"outcome", "outcome"},
-                                         {"age", "age_ms"},
-                                         {"waits for", NULL}};
+    static const ctl_column_t columns[] = {{"gtrid", "gtrid"},
+                                           {"state", "state"},
+                                           {"outcome", "outcome"},
+                                           {"age", "age_ms"},
+                                           {"waits for", NULL}};
     enum { N = sizeof columns / sizeof *columns };
     tool_table_t *table = s_table (columns, N);
     size_t index;
@@ -188,7 +135,7 @@ ctl_status_t ctl_list (const ctl_options_t *options, int n, char **words)
 {
     (void) n, (void) words;
     json_t *answer;
-    ctl_status_t status = s_ask (options, "list", NULL, &answer);
+    ctl_status_t status = ctl_look (options, "list", NULL, &answer);
     if (status != CTL_OK)
         return status;
     if (!options->json) {
@@ -203,7 +150,7 @@ ctl_status_t ctl_in_doubt (const ctl_options_t *options, int n, char **words)
 {
     (void) n, (void) words;
     json_t *answer;
-    ctl_status_t status = s_ask (options, "in-doubt", NULL, &answer);
+    ctl_status_t status = ctl_look (options, "in-doubt", NULL, &answer);
     if (status != CTL_OK)
         return status;
     size_t found = s_count (answer, "transactions");
@@ -219,7 +166,7 @@ ctl_status_t ctl_show (const ctl_options_t *options, int n, char **words)
 {
     (void) n;
     json_t *answer;
-    ctl_status_t status = s_ask (options, "show", words[0], &answer);
+    ctl_status_t status = ctl_look (options, "show", words[0], &answer);
     if (status != CTL_OK)
         return status;
     const json_t *transaction = json_array_get (tool_admin_list (answer, "transactions"), 0);
@@ -231,7 +178,7 @@ ctl_status_t ctl_show (const ctl_options_t *options, int n, char **words)
         printf ("state    %s\n", tool_admin_text (transaction, "state"));
         printf ("outcome  %s\n", tool_admin_text (transaction, "outcome"));
         printf ("age      %lld ms\n\n", tool_admin_int (transaction, "age_ms"));
-        s_print_list (tool_admin_list (transaction, "branches"), s_branch_columns, BRANCH_COLUMNS);
+        ctl_print_list (tool_admin_list (transaction, "branches"), s_branch_columns, BRANCH_COLUMNS);
     }
     json_decref (answer);
     return status;
@@ -242,16 +189,16 @@ ctl_status_t ctl_show (const ctl_options_t *options, int n, char **words)
 ctl_status_t ctl_branches (const ctl_options_t *options, int n, char **words)
 {
     (void) n, (void) words;
-    static const s_column_t columns[] = {
+    static const ctl_column_t columns[] = {
         {"gtrid", "gtrid"},      {"rm", "rm"},           {"token", "token"},
         {"state", "state"},      {"waits for", "waits"}, {"age", "age_ms"},
         {"stmts", "statements"}, {"vote", "vote"},       {"quarantined", "quarantined"}};
     json_t *answer;
-    ctl_status_t status = s_ask (options, "branches", NULL, &answer);
+    ctl_status_t status = ctl_look (options, "branches", NULL, &answer);
     if (status != CTL_OK)
         return status;
     if (!options->json) {
-        s_print_list (tool_admin_list (answer, "branches"), columns, sizeof columns / sizeof *columns);
+        ctl_print_list (tool_admin_list (answer, "branches"), columns, sizeof columns / sizeof *columns);
         printf ("%zu branches\n", s_count (answer, "branches"));
     }
     json_decref (answer);

@@ -8,11 +8,17 @@
 
 #include "core/txc_message.h"
 
-/* Sends request to the first of endpoints (a list with commas) that answers, and waits up to timeout_ms for
- * the answer, which is the caller's.  NULL on failure, told in *error: TXC_ECONN, nobody answered;
- * TXC_EPROTO, no JSON; otherwise what the daemon said when its answer had no "ok":true. */
+/* Asks the daemons at endpoints (a list with commas) until one answers, and follows a replica that does not
+ * lead to the one that does; all within timeout_ms.  The answer is the caller's.  NULL on failure, told in
+ * *error: TXC_ECONFIG, no such endpoint; TXC_ECONN, nobody answered; TXC_ENOTLEADER, TXC_ENOTREADY, nobody
+ * leads; TXC_EPROTO, no JSON; otherwise what the daemon said when its answer had no "ok":true. */
 json_t *tool_admin_ask (const char *endpoints, const json_t *request, uint32_t timeout_ms,
                         txc_error_t *error);
+
+/* Asks all n at once.  answers[i]: the caller's; NULL: no good one came from endpoints[i] within timeout_ms.
+ */
+void tool_admin_ask_all (const char *const *endpoints, uint32_t n, const json_t *request, uint32_t timeout_ms,
+                         json_t **answers);
 
 /* A member of an answer, with what it is when it is missing or of another type. */
 const char *tool_admin_text (const json_t *object, const char *key);   /* "" */

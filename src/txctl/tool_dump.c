@@ -73,6 +73,21 @@ static void s_set_branches (json_t *line, const txc_branch_ref_t *branches, uint
     json_object_set_new (line, "branches", list);
 }
 
+static void s_set_members (json_t *line, const txc_member_t *members, uint32_t n)
+{
+    if (n == 0)
+        return;
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < n; i++) {
+        json_t *member = json_object();
+        s_set_number (member, "replica", members[i].id);
+        s_set_text (member, "endpoint", members[i].endpoint);
+        s_set_hex (member, "disk", members[i].disk);
+        json_array_append_new (list, member);
+    }
+    json_object_set_new (line, "members", list);
+}
+
 /* --- entries -------------------------------------------------------------------------------- */
 
 json_t *tool_dump_record (const void *bytes, size_t size)
@@ -84,7 +99,7 @@ json_t *tool_dump_record (const void *bytes, size_t size)
     if (!whole || (entry.size && !txc_record_codec.decode (entry.bytes, entry.size, &record)))
         return NULL;
     json_t *line = json_object();
-    json_object_set_new (line, "slot", json_integer ((json_int_t) entry.slot));
+    s_set_number (line, "slot", entry.slot);
     s_set_epoch (line, "epoch", entry.epoch);
     s_set_text (line, "form", txc_entry_form_name (entry.form));
     if (!entry.size)
@@ -93,7 +108,8 @@ json_t *tool_dump_record (const void *bytes, size_t size)
     s_set_epoch (line, "origin", record.epoch);
     s_set_time (line, record.time_ms);
     s_set_hex (line, "cluster", record.cluster);
-    s_set_hex (line, "nonce", record.nonce);
+    s_set_hex (line, entry.form == TXC_ENTRY_DISK ? "disk" : "nonce", record.nonce);
+    s_set_number (line, entry.form == TXC_ENTRY_DISK ? "replica" : "count", record.count);
     s_set_gtrid (line, &record.gtrid);
     s_set_number (line, "session", record.session);
     s_set_number (line, "low", record.low);
@@ -104,6 +120,7 @@ json_t *tool_dump_record (const void *bytes, size_t size)
     s_set_text (line, "heur", record.heur ? txc_heur_name (record.heur) : "");
     s_set_text (line, "text", record.text);
     s_set_branches (line, record.branches, record.n_branches);
+    s_set_members (line, record.members, record.n_members);
     return line;
 }
 

@@ -18,18 +18,20 @@ enum { TIMEOUT_MS = 5000, TIMEOUT_MAX_MS = 600000 };
 
 static const struct {
     const char *name;
-    int n_words; /* that follow */
+    int min, max; /* words that follow */
     bool offline;
     ctl_status_t (*run) (const ctl_options_t *options, int n, char **words);
 } s_commands[] = {
-    {"status", 0, false, ctl_status_show},
-    {"list", 0, false, ctl_list},
-    {"show", 1, false, ctl_show},
-    {"in-doubt", 0, false, ctl_in_doubt},
-    {"resolve", 2, false, ctl_resolve},
-    {"branches", 0, false, ctl_branches},
-    {"accept-log", 0, false, ctl_accept_log},
-    {"log", 2, true, ctl_log},
+    {"status", 0, 0, false, ctl_status_show},
+    {"list", 0, 0, false, ctl_list},
+    {"show", 1, 1, false, ctl_show},
+    {"in-doubt", 0, 0, false, ctl_in_doubt},
+    {"resolve", 2, 2, false, ctl_resolve},
+    {"leader", 1, 2, false, ctl_leader},
+    {"member", 1, 3, false, ctl_member},
+    {"branches", 0, 0, false, ctl_branches},
+    {"accept-log", 0, 0, false, ctl_accept_log},
+    {"log", 2, 2, true, ctl_log},
 };
 
 enum { COMMANDS = sizeof s_commands / sizeof *s_commands };
@@ -37,17 +39,26 @@ enum { COMMANDS = sizeof s_commands / sizeof *s_commands };
 static const char s_usage[] =
     "usage: txctl [OPTION]... COMMAND\n"
     "\n"
-    "  status                          of the coordinator, or of an agent\n"
+    "  status                          of the coordinator and its replicas, or of an agent; exit status 3 "
+    "if\n"
+    "                                  no replica of a group leads\n"
     "  list                            transactions in flight or on record\n"
     "  show GTRID                      one of them, branch by branch, with what each waits for\n"
     "  in-doubt                        those whose branches wait; exit status 3 if there are any\n"
     "  resolve GTRID commit|rollback   decide by hand; recorded as a heuristic decision\n"
+    "  leader transfer [REPLICA]       hand leadership over, to this one or to any\n"
+    "  member list                     the replicas of the coordinator\n"
+    "  member add REPLICA [ENDPOINT]   make a replica a member that asks for it and has caught up\n"
+    "  member remove REPLICA           take a replica out of the group; its number is never used again\n"
+    "  member move REPLICA ENDPOINT    say where a replica that is down will be reached\n"
     "  branches --agent ENDPOINT       the branches that an agent has\n"
     "  accept-log --agent ENDPOINT     let an agent accept a coordinator whose log is older than it has "
     "seen\n"
     "  log dump FOLDER                 print a coordinator's log, or with --journal an agent's journal\n"
     "\n"
-    "  -C, --coordinator ENDPOINTS     where the coordinators listen [$TXCOORD, client.cfg,\n"
+    "  -C, --coordinator ENDPOINTS     where the replicas of the coordinator listen, separated by commas; "
+    "the\n"
+    "                                  one that leads is found from any of them [$TXCOORD, client.cfg,\n"
     "                                  " TOOL_DEFAULT_ENDPOINT "]\n"
     "  -a, --agent ENDPOINT            ask this agent instead\n"
     "      --rm RM, --token TOKEN      resolve at an agent: the branch\n"
@@ -60,7 +71,7 @@ static const char s_usage[] =
     "\n"
     "Exit status: 0 done; 1 wrong usage, or nobody answered; 2 the daemon refused, or there is no such "
     "transaction;\n"
-    "3 in-doubt found something.\n";
+    "3 in-doubt found something; no replica leads (status).\n";
 
 ctl_status_t ctl_ask (const ctl_options_t *options, json_t *request, json_t **answer)
 {
@@ -139,7 +150,7 @@ static ctl_status_t s_run (ctl_options_t *options, const char *endpoints, int n,
     int i = 0;
     while (i < COMMANDS && (n == 0 || strcmp (words[0], s_commands[i].name) != 0))
         i++;
-    if (i == COMMANDS || n - 1 != s_commands[i].n_words) {
+    if (i == COMMANDS || n - 1 < s_commands[i].min || n - 1 > s_commands[i].max) {
         fprintf (stderr, "txctl: %s; --help tells more\n",
                  n == 0          ? "a command is wanted"
                  : i == COMMANDS ? "no such command"

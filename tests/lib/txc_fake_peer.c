@@ -29,6 +29,7 @@ struct txc_fake_peer {
     uint32_t leader; /* which one */
     txc_member_t members[TXC_REPLICAS_MAX];
     uint32_t n_members;
+    const char *admin;
     int outcome;
     char text[64];
     uint64_t sessions, closed, tokens;
@@ -149,6 +150,18 @@ static void s_branch_rolled_back (txc_fake_peer_t *self, const txc_msg_t *reques
     s_send (self, request, &reply);
 }
 
+/* --- operators ------------------------------------------------------------------------ */
+
+static void s_admin (txc_fake_peer_t *self, const txc_msg_t *request)
+{
+    self->counts.admin++;
+    if (!self->admin)
+        return;
+    txc_msg_t reply = {.type = TXC_MSG_ADMIN_REPLY, .body = txc_blob_new (self->admin, strlen (self->admin))};
+    txc_net_send (self->net, request->route, &reply);
+    txc_blob_destroy (&reply.body);
+}
+
 /* --- the loop ------------------------------------------------------------------------ */
 
 static void s_answer (txc_fake_peer_t *self, const txc_msg_t *message)
@@ -186,6 +199,9 @@ static void s_answer (txc_fake_peer_t *self, const txc_msg_t *message)
     case TXC_MSG_EXEC:
         s_exec (self, message);
         break;
+    case TXC_MSG_ADMIN:
+        s_admin (self, message);
+        break;
     default:
         TXC_NEVER();
     }
@@ -212,7 +228,7 @@ static void s_visit (void *arg, const txc_msg_t *message)
     txc_fake_peer_t *self = arg;
     if (self->silent)
         return;
-    if (self->follows && !s_is_of_agent (message))
+    if (self->follows && !s_is_of_agent (message) && message->type != TXC_MSG_ADMIN)
         s_redirect (self, message);
     else
         s_answer (self, message);
@@ -303,6 +319,13 @@ void txc_fake_peer_set_group (txc_fake_peer_t *self, uint32_t leader, const char
         if (leader == i + 1 && strcmp (endpoints[i], self->endpoint) == 0)
             self->follows = false;
     }
+    pthread_mutex_unlock (&self->lock);
+}
+
+void txc_fake_peer_set_admin (txc_fake_peer_t *self, const char *json)
+{
+    pthread_mutex_lock (&self->lock);
+    self->admin = json;
     pthread_mutex_unlock (&self->lock);
 }
 

@@ -22,6 +22,7 @@ typedef struct txc_fake_counts {
     unsigned opened, closed, keepalives; /* sessions */
     unsigned statements, commits, one_phase, rollbacks, queries;
     unsigned redirected; /* requests to the leader that this one sent elsewhere */
+    unsigned admin;      /* operators' commands */
     uint64_t frames;     /* received */
 } txc_fake_counts_t;
 
@@ -43,6 +44,9 @@ void txc_fake_peer_set_silent (txc_fake_peer_t *self, bool silent);
  */
 void txc_fake_peer_set_group (txc_fake_peer_t *self, uint32_t leader, const char *const *endpoints,
                               uint32_t n);
+
+/* What operators are answered, whatever they ask; NULL: nothing.  Valid as long as the peer. */
+void txc_fake_peer_set_admin (txc_fake_peer_t *self, const char *json);
 
 /* Every session opened so far is closed for its owner. */
 void txc_fake_peer_close_sessions (txc_fake_peer_t *self);

@@ -6,8 +6,8 @@ if HAVE_CMOCKA
 noinst_LTLIBRARIES += tests/lib/libfakepeer.la
 tests_lib_libfakepeer_la_SOURCES = tests/lib/txc_fake_peer.c tests/lib/txc_fake_peer.h
 
-client_tests = tests/unit/test_client_api tests/unit/test_client_crew tests/unit/test_client_leader \
-	tests/unit/test_client_pieces tests/unit/test_txsql_split
+client_tests = tests/unit/test_client_admin tests/unit/test_client_api tests/unit/test_client_crew \
+	tests/unit/test_client_leader tests/unit/test_client_pieces tests/unit/test_txsql_split
 check_PROGRAMS += $(client_tests) tests/unit/test_client_fork
 TESTS += $(client_tests)
 # Not with a sanitizer: theirs is an allocator that a fork among threads leaves locked in the child.
@@ -15,6 +15,12 @@ if !SANITIZED
 TESTS += tests/unit/test_client_fork
 endif
 TSAN_TESTS += tests/unit/test_client_api tests/unit/test_client_crew tests/unit/test_client_leader
+
+tests_unit_test_client_admin_SOURCES = tests/unit/test_client_admin.c
+tests_unit_test_client_admin_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/lib
+tests_unit_test_client_admin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_client_admin_LDADD = tests/lib/libfakepeer.la src/txctl/libtool.la src/net/libnet.la \
+	src/wire/libwire.la $(JANSSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_client_api_SOURCES = tests/unit/test_client_api.c
 tests_unit_test_client_api_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/lib
