@@ -76,6 +76,9 @@ uint64_t txc_paxos_propose (txc_paxos_t *self, const txc_rec_t *record, bool for
 /* Stands for election with a ballot above round, whoever leads now. */
 void txc_paxos_campaign (txc_paxos_t *self, uint64_t round);
 
+/* A leadership under this ballot has begun: whoever leads, or strives to, below it gives up. */
+void txc_paxos_superseded (txc_paxos_t *self, txc_epoch_t ballot);
+
 /* Hands leadership over; 0: to whom has come furthest.  TXC_OK: under way. */
 int txc_paxos_transfer (txc_paxos_t *self, uint32_t to);
 

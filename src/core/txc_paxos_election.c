@@ -42,6 +42,12 @@ void txc_paxos_follow (txc_paxos_t *self, uint32_t leader)
         self->hooks.deposed (self->hooks.arg);
 }
 
+void txc_paxos_superseded (txc_paxos_t *self, txc_epoch_t ballot)
+{
+    if (self->role >= TXC_PAXOS_PREPARING && txc_epoch_compare (ballot, self->ballot) > 0)
+        txc_paxos_follow (self, 0);
+}
+
 /* --- the lease --------------------------------------------------------------------------- */
 
 /* The latest time such that a majority has granted what was asked for then. */

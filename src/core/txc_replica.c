@@ -121,10 +121,13 @@ static void s_lead (txc_replica_t *self)
 static void s_applied (txc_replica_t *self, uint64_t slot, const txc_rec_t *record, bool valid,
                        txc_reg_session_t *session, txc_outcome_t *outcome)
 {
+    /* Void by its origin, a record says nothing, not even that its session is closed: what this leader has in
+     * flight is decided by its own records. */
+    if (txc_epoch_compare (record->epoch, self->registry.barrier) < 0)
+        return;
     switch (record->type) {
     case TXC_REC_BARRIER:
-        /* A leader takes no values from others: nobody's later barrier gets here before it follows him. */
-        TXC_INVARIANT (!self->leading || txc_epoch_compare (record->epoch, self->epoch) <= 0);
+        txc_paxos_superseded (self->paxos, record->epoch);
         if (valid && !self->leading && txc_paxos_leads (self->paxos) &&
             txc_epoch_compare (record->epoch, self->epoch) == 0)
             s_lead (self);
@@ -139,9 +142,7 @@ static void s_applied (txc_replica_t *self, uint64_t slot, const txc_rec_t *reco
         break;
     case TXC_REC_COMMIT:
     case TXC_REC_ABORT:
-        /* Void by its origin, a record says nothing, not even that its session is closed. */
-        if (valid || txc_epoch_compare (record->epoch, self->registry.barrier) >= 0)
-            txc_replica_outcome_applied (self, record, outcome);
+        txc_replica_outcome_applied (self, record, outcome);
         break;
     case TXC_REC_END:
         txc_replica_ended (self, &record->gtrid);

@@ -9,7 +9,8 @@
 #include <cmocka.h>
 
 #include "base/txc_mem.h"
-#include "core/txc_replica.h"
+#include "core/txc_paxos_private.h"
+#include "core/txc_replica_private.h"
 #include "wire/txc_codec.h"
 
 enum { REPLICAS = 5, MAIL = 4096, CLIENT = 1 };
@@ -20,15 +21,18 @@ typedef struct mail {
     txc_member_t members[TXC_REPLICAS_MAX];
 } mail_t;
 
-/* Replicas by number; entries are durable as soon as they are given out. */
+/* Replicas by number; entries are durable as soon as they are given out, unless the disks are slow. */
 static struct {
     uint64_t now_ms;
     txc_replica_t *replicas[REPLICAS + 1];
     bool cut[REPLICAS + 1];
     mail_t *queue[MAIL];
     unsigned head, tail;
+    bool slow;
+    uint64_t number;  /* of the last entry that was given out */
     uint64_t session; /* of the last SESSION_OPENED */
     uint32_t told;    /* members in it */
+    uint32_t heard;   /* messages to the client */
     uint32_t redirected;
 } s_world;
 
@@ -50,6 +54,7 @@ static void s_post (uint32_t to, const txc_msg_t *message)
 
 static void s_told (const txc_msg_t *message)
 {
+    s_world.heard++;
     if (message->type == TXC_MSG_SESSION_OPENED && message->code == TXC_OK) {
         s_world.session = message->session;
         s_world.told = message->n_members;
@@ -77,6 +82,8 @@ static int s_step (uint32_t id, txc_event_t event)
     bool checkpoint = update.checkpoint;
     txc_update_fini (&update);
     if (number)
+        s_world.number = number;
+    if (number && !s_world.slow)
         s_step (id, (txc_event_t){.type = TXC_EVENT_DURABLE, .number = number});
     if (checkpoint) {
         size_t size;
@@ -303,18 +310,92 @@ static void lost_disk_never_votes_and_comes_back_under_a_new_number (void **stat
     assert_true (s_open (s_leader()) != 0 || s_status (leader).leading);
 }
 
+static void s_forge (uint32_t to, txc_msg_t message)
+{
+    s_step (to, (txc_event_t){.type = TXC_EVENT_MESSAGE, .message = &message});
+}
+
+static void candidate_that_learns_of_a_higher_barrier_gives_up (void **state)
+{
+    (void) state;
+    uint8_t bytes[TXC_RECORD_MAX];
+    txc_rec_t barrier = {.type = TXC_REC_BARRIER, .epoch = {1u << 30, 2}};
+    s_start (1, 3); /* the others are not there: what they say is forged */
+    s_pass (2000);
+    s_forge (1, (txc_msg_t){.type = TXC_MSG_PAXOS_PREVOTED, .replica = 2, .code = TXC_OK});
+    txc_epoch_t ballot = s_status (1).promised;
+    assert_int_equal (ballot.replica, 1);
+    txc_paxos_value_t value = {.slot = 1,
+                               .ballot = barrier.epoch,
+                               .kind = TXC_REC_BARRIER,
+                               .chosen = true,
+                               .size = (uint32_t) txc_record_codec.encode (&barrier, bytes),
+                               .bytes = bytes};
+    txc_blob_t *body = txc_blob_new (NULL, txc_paxos_value_size (&value));
+    txc_paxos_value_pack (&value, txc_blob_edit (body));
+    txc_msg_t promise = {.type = TXC_MSG_PAXOS_PROMISE, .replica = 2, .epoch = ballot, .body = body};
+    promise.slot = promise.high_slot = promise.stamp = promise.low = 1;
+    s_forge (1, promise);
+    txc_blob_destroy (&body);
+    assert_int_equal (s_status (1).applied_slot, 1);
+    assert_int_equal (s_status (1).leader, 0);
+}
+
+/* The commit of a transaction of two branches, whose votes came with their last statements. */
+static void s_commit (uint32_t id, uint64_t session)
+{
+    txc_replica_status_t status = s_status (id);
+    txc_branch_ref_t branches[2] = {{.rm = "a", .token = 1}, {.rm = "b", .token = 2}};
+    for (int i = 0; i < 2; i++) {
+        branches[i].vote = TXC_VOTE_YES;
+        branches[i].vote_epoch = status.epoch;
+    }
+    s_forge (id, (txc_msg_t){
+                     .type = TXC_MSG_COMMIT,
+                     .route = CLIENT,
+                     .gtrid = {.cluster = status.cluster, .session = session, .n = 1, .mode = TXC_MODE_2PC},
+                     .branches = branches,
+                     .n_branches = 2,
+                     .low = 1});
+}
+
+static void outcome_of_an_earlier_leadership_tells_nobody_anything (void **state)
+{
+    (void) state;
+    uint8_t bytes[TXC_RECORD_MAX];
+    s_start (1, 1);
+    s_pass (100);
+    uint64_t session = s_open (1);
+    txc_replica_t *replica = s_world.replicas[1];
+    s_world.slow = true;
+    s_commit (1, session);
+    uint32_t heard = s_world.heard;
+    uint64_t slot = s_status (1).proposed_slot;
+    assert_int_equal (slot, s_status (1).applied_slot + 1);
+    /* What is chosen there is an Abort that a leader before this one proposed. */
+    txc_rec_t abort = {.type = TXC_REC_ABORT, .epoch = {1, 1}, .count = 2};
+    abort.gtrid =
+        (txc_gtrid_t){.cluster = s_status (1).cluster, .session = session, .n = 1, .mode = TXC_MODE_2PC};
+    txc_paxos_slot_set (replica->paxos, slot, TXC_REC_ABORT, bytes,
+                        (uint32_t) txc_record_codec.encode (&abort, bytes));
+    s_step (1, (txc_event_t){.type = TXC_EVENT_DURABLE, .number = s_world.number});
+    assert_int_equal (s_status (1).applied_slot, slot);
+    assert_int_equal (s_status (1).voids, 1);
+    assert_int_equal (s_world.heard, heard);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
+
 int main (void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown (three_replicas_elect_one_leader_and_agree, s_setup, s_teardown),
-        cmocka_unit_test_setup_teardown (leader_that_is_cut_off_answers_nobody_and_is_followed, s_setup,
-                                         s_teardown),
-        cmocka_unit_test_setup_teardown (leadership_is_handed_over_without_an_election_pause, s_setup,
-                                         s_teardown),
-        cmocka_unit_test_setup_teardown (group_of_one_grows_to_three_and_survives_the_first, s_setup,
-                                         s_teardown),
-        cmocka_unit_test_setup_teardown (lost_disk_never_votes_and_comes_back_under_a_new_number, s_setup,
-                                         s_teardown),
+        TEST (three_replicas_elect_one_leader_and_agree),
+        TEST (leader_that_is_cut_off_answers_nobody_and_is_followed),
+        TEST (leadership_is_handed_over_without_an_election_pause),
+        TEST (group_of_one_grows_to_three_and_survives_the_first),
+        TEST (lost_disk_never_votes_and_comes_back_under_a_new_number),
+        TEST (candidate_that_learns_of_a_higher_barrier_gives_up),
+        TEST (outcome_of_an_earlier_leadership_tells_nobody_anything),
     };
     return cmocka_run_group_tests_name ("groups of replicas", tests, NULL, NULL);
 }
