@@ -1,4 +1,32 @@
-/* What operators ask: JSON in the body of an ADMIN message, JSON in the reply's. */
+/*
+ * What operators ask: JSON in the body of an ADMIN message, JSON in the reply's.
+ *
+ *   request                                                            answered by
+ *   {"command": "status"}                                              any replica
+ *   {"command": "directory"}                                           any replica
+ *   {"command": "member-list"}                                         any replica
+ *   {"command": "list"}, {"command": "in-doubt"}                       the leader
+ *   {"command": "show", "gtrid": TEXT}                                 the leader
+ *   {"command": "resolve", "gtrid": TEXT, "verdict": "commit" or "rollback", "operator": TEXT}   the leader
+ *   {"command": "leader-transfer", "replica": ID}                      the leader; no replica, or 0: to any
+ *   {"command": "member-add", "replica": ID, "endpoint": TEXT}         the leader; endpoint may be missing
+ *   {"command": "member-remove", "replica": ID}                        the leader
+ *   {"command": "member-move", "replica": ID, "endpoint": TEXT}        the leader
+ *
+ * Success is {"ok": true, ...}; what changes something adds "text": what was done.  A failure is
+ *   {"ok": false, "code": NUMBER, "error": TEXT}
+ * and a replica that cannot answer since it does not lead adds where to ask, if it knows:
+ *   {"ok": false, "code": -18, "error": ..., "leader": {"replica": ID, "endpoint": TEXT} or null}
+ * -27 (TXC_ENOTREADY) means: ask again later.  Changes are answered once they are chosen and applied.
+ *
+ * status:       "role": "txcoord", "replica", "state": "leading" | "following" | "looking for a leader" |
+ *               "not a member" | "starting", "leading", "lease", "voter", "leader": {"replica", "endpoint"} or
+ *               null, "epoch": {"round", "replica"}, "promised": likewise, "proposed_slot", "applied_slot",
+ *               "members": as below, and more.
+ * member-list:  "members": [{"replica", "endpoint", "leader": BOOL, "self": BOOL, "disk": HEX or null,
+ *               "heard_ms": how long ago this replica heard of it, or null}], "joining": [the same, of
+ *               replicas that ask to be made members].
+ */
 #include "config.h"
 
 #include <inttypes.h>
