@@ -84,16 +84,17 @@
     /* R -> C, A  replica members                   replica leads (0: not known), the receiver asked another one */  \
     X (NOT_LEADER, 29)                                                                                              \
                                                                                                                     \
-    /* Replicas among themselves.  Each has replica: its sender, and epoch: a ballot.  chosen_slot is the sender's */ \
+    /* Replicas among themselves.  Each has replica: its sender, and epoch: a ballot; cluster and settings are      */ \
+    /* the shell's, so that no other group's messages are taken in.  chosen_slot is the sender's                    */ \
     /* commit index wherever it is given.  Values and entries are packed by core/txc_paxos_values.h.           */    \
     /* R -> R  epoch slot                           would you promise this ballot?  (pre-vote)             */       \
     X (PAXOS_PREVOTE, 30)                                                                                           \
-    /* R -> R  epoch code                                                                                  */       \
+    /* R -> R  epoch code prior(what the sender promised)                                                  */       \
     X (PAXOS_PREVOTED, 31)                                                                                          \
     /* R -> R  epoch slot prior flags(HANDED_OVER)  phase 1a: promise, and say what you accepted from slot on  */    \
     X (PAXOS_PREPARE, 32)                                                                                           \
-    /* R -> R  epoch slot high_slot low chosen_slot body   phase 1b: values from slot to high_slot; low: the first */ \
-    /*                                              slot that can be had value by value                    */       \
+    /* R -> R  epoch slot high_slot stamp low chosen_slot body   phase 1b: values from slot to high_slot; stamp: the */ \
+    /*                                              last that there are; low: the first that can be had value by value */ \
     X (PAXOS_PROMISE, 33)                                                                                           \
     /* R -> R  epoch chosen_slot body               phase 2a: accept these values                          */       \
     X (PAXOS_ACCEPT, 34)                                                                                            \
@@ -232,6 +233,7 @@ typedef struct txc_msg {
         origin; /* who sends a statement: drawn by each process for each transaction that it takes part in */
     uint64_t high_slot, slot, chosen_slot;
     uint64_t stamp;
+    uint64_t settings; /* digest of the configuration that all replicas must have alike */
     txc_epoch_t epoch, prior;
     txc_gtrid_t gtrid;
     txc_guard_t guards[2];

@@ -19,9 +19,10 @@ static uint64_t s_clock (clockid_t id, uint64_t per_second)
     return (uint64_t) now.tv_sec * per_second + (uint64_t) now.tv_nsec / (1000000000 / per_second);
 }
 
+/* A lease goes on while the machine is suspended. */
 uint64_t txc_clock_ms (void)
 {
-    return s_clock (CLOCK_MONOTONIC, 1000);
+    return s_clock (CLOCK_BOOTTIME, 1000);
 }
 
 uint64_t txc_clock_us (void)

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-uint64_t txc_clock_ms (void);      /* monotonic */
+uint64_t txc_clock_ms (void);      /* monotonic, and goes on while the machine is suspended */
 uint64_t txc_clock_us (void);      /* monotonic */
 uint64_t txc_clock_wall_ms (void); /* since 1970, UTC */
 

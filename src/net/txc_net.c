@@ -186,7 +186,16 @@ const char *txc_net_endpoint (const txc_net_t *self, size_t index)
     return index < self->n_endpoints ? self->endpoints[index] : NULL;
 }
 
-uint64_t txc_net_connect (txc_net_t *self, const char *endpoint, txc_error_t *error)
+static void s_set_fresh (txc_socket_t *socket)
+{
+    txc_socket_set_int (socket, ZMQ_IMMEDIATE, 1);
+    txc_socket_set_int (socket, ZMQ_HEARTBEAT_IVL, 500);
+    txc_socket_set_int (socket, ZMQ_HEARTBEAT_TIMEOUT, 2000);
+    txc_socket_set_int (socket, ZMQ_RECONNECT_IVL_MAX, 100);
+    txc_socket_set_int (socket, ZMQ_CONNECT_TIMEOUT, 1000);
+}
+
+static uint64_t s_connect (txc_net_t *self, const char *endpoint, bool fresh, txc_error_t *error)
 {
     TXC_CHECK (self, MAGIC);
     txc_endpoint_t parsed;
@@ -196,6 +205,8 @@ uint64_t txc_net_connect (txc_net_t *self, const char *endpoint, txc_error_t *er
     if (!socket)
         return 0;
     txc_socket_set_int (socket, ZMQ_IPV6, parsed.ipv6);
+    if (fresh)
+        s_set_fresh (socket);
     if (zmq_connect (socket->zmq, endpoint) != 0) {
         txc_error_set (error, TXC_ECONFIG, "%s: %s", endpoint, zmq_strerror (errno));
         txc_socket_destroy (&socket, 0);
@@ -205,6 +216,16 @@ uint64_t txc_net_connect (txc_net_t *self, const char *endpoint, txc_error_t *er
     self->calls = txc_realloc (self->calls, (self->n_calls + 1) * sizeof *self->calls);
     self->calls[self->n_calls++] = route;
     return route->number;
+}
+
+uint64_t txc_net_connect (txc_net_t *self, const char *endpoint, txc_error_t *error)
+{
+    return s_connect (self, endpoint, false, error);
+}
+
+uint64_t txc_net_connect_fresh (txc_net_t *self, const char *endpoint, txc_error_t *error)
+{
+    return s_connect (self, endpoint, true, error);
 }
 
 /* --- routes ---------------------------------------------------------------- */

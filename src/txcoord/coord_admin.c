@@ -20,11 +20,10 @@
  * -27 (TXC_ENOTREADY) means: ask again later.  Changes are answered once they are chosen and applied.
  *
  * status:       "role": "txcoord", "replica", "state": "leading" | "following" | "looking for a leader" |
- *               "not a member" | "starting", "leading", "lease", "voter", "leader": {"replica", "endpoint"} or
- *               null, "epoch": {"round", "replica"}, "promised": likewise, "proposed_slot", "applied_slot",
- *               "members": as below, and more.
- * member-list:  "members": [{"replica", "endpoint", "leader": BOOL, "self": BOOL, "disk": HEX or null,
- *               "heard_ms": how long ago this replica heard of it, or null}], "joining": [the same, of
+ *               "not a member" | "starting", "leading", "lease", "voter", "leader": {"replica", "endpoint"}
+ * or null, "epoch": {"round", "replica"}, "promised": likewise, "proposed_slot", "applied_slot", "members":
+ * as below, and more. member-list:  "members": [{"replica", "endpoint", "leader": BOOL, "self": BOOL, "disk":
+ * HEX or null, "heard_ms": how long ago this replica heard of it, or null}], "joining": [the same, of
  *               replicas that ask to be made members].
  */
 #include "config.h"
@@ -38,9 +37,12 @@
 
 #include "base/txc_mem.h"
 #include "daemon/txc_report.h"
+#include "daemon/txc_system.h"
 #include "txcoord/coord.h"
 
 enum { REQUEST_MAX = 4096, TRANSACTIONS_SHOWN = 10000 };
+
+#define BUSY "too many operators at once"
 
 /* --- answers --------------------------------------------------------------------------- */
 
@@ -83,6 +85,72 @@ static json_t *s_hex (uint64_t number)
 static json_t *s_u64 (uint64_t number)
 {
     return json_integer ((json_int_t) number);
+}
+
+/* --- the group ---------------------------------------------------------------------------- */
+
+static const char *s_state (const txc_replica_status_t *status)
+{
+    if (status->leading)
+        return "leading";
+    if (!status->voter)
+        return "not a member";
+    if (status->leader == status->id)
+        return "starting";
+    return status->leader ? "following" : "looking for a leader";
+}
+
+static const txc_member_t *s_member (const txc_replica_status_t *status, uint32_t id)
+{
+    for (uint32_t i = 0; i < status->n_members; i++)
+        if (status->members[i].id == id)
+            return &status->members[i];
+    return NULL;
+}
+
+/* Who leads, or null. */
+static json_t *s_leader (const txc_replica_status_t *status)
+{
+    const txc_member_t *leader = s_member (status, status->leader);
+    if (!leader)
+        return json_null();
+    return json_pack ("{s:i, s:s}", "replica", (int) leader->id, "endpoint", leader->endpoint);
+}
+
+static json_t *s_replica (const coord_t *self, const txc_replica_status_t *status, uint32_t id,
+                          const char *endpoint, uint64_t disk)
+{
+    const coord_peer_t *peer = coord_peers_find (self, id);
+    uint64_t now_ms = txc_clock_ms();
+    bool heard = peer && peer->heard_ms;
+    return json_pack ("{s:i, s:s, s:b, s:b, s:o, s:o}", "replica", (int) id, "endpoint", endpoint, "leader",
+                      id == status->leader, "self", id == status->id, "disk",
+                      disk ? s_hex (disk) : json_null(), "heard_ms",
+                      heard ? s_u64 (now_ms - peer->heard_ms) : json_null());
+}
+
+static json_t *s_members (const coord_t *self, const txc_replica_status_t *status)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < status->n_members; i++) {
+        const txc_member_t *member = &status->members[i];
+        json_array_append_new (list, s_replica (self, status, member->id, member->endpoint, member->disk));
+    }
+    return list;
+}
+
+static json_t *s_member_list (const coord_t *self)
+{
+    txc_replica_status_t status;
+    txc_replica_status (self->replica, &status);
+    json_t *joining = json_array();
+    for (size_t i = 0; i < self->n_peers; i++) {
+        const coord_peer_t *peer = &self->peers[i];
+        if (peer->disk && !s_member (&status, peer->id))
+            json_array_append_new (joining, s_replica (self, &status, peer->id, peer->endpoint, peer->disk));
+    }
+    return json_pack ("{s:b, s:i, s:o, s:o, s:o}", "ok", 1, "replica", (int) status.id, "leader",
+                      s_leader (&status), "members", s_members (self, &status), "joining", joining);
 }
 
 /* --- status ----------------------------------------------------------------------------- */
@@ -135,6 +203,15 @@ static json_t *s_status (const coord_t *self)
         PACKAGE_VERSION, "pid", (int) getpid(), "replica", (int) status.id, "cluster", s_hex (status.cluster),
         "leading", status.leading, "draining", status.draining, "space_low", status.space_low, "epoch",
         "round", s_u64 (status.epoch.round), "replica", (int) status.epoch.replica);
+    json_object_set_new (answer, "state", json_string (s_state (&status)));
+    json_object_set_new (answer, "lease", json_boolean (status.has_lease));
+    json_object_set_new (answer, "voter", json_boolean (status.voter));
+    json_object_set_new (answer, "disk", s_hex (status.disk));
+    json_object_set_new (answer, "leader", s_leader (&status));
+    json_object_set_new (answer, "members", s_members (self, &status));
+    json_object_set_new (answer, "promised",
+                         json_pack ("{s:o, s:i}", "round", s_u64 (status.promised.round), "replica",
+                                    (int) status.promised.replica));
     json_object_set_new (answer, "proposed_slot", s_u64 (status.proposed_slot));
     json_object_set_new (answer, "applied_slot", s_u64 (status.applied_slot));
     json_object_set_new (answer, "sessions", s_u64 (status.sessions));
@@ -251,11 +328,16 @@ static json_t *s_take_answer (coord_t *self, uint64_t route)
     return s_error (TXC_EINVAL, "there was no answer");
 }
 
-static void s_hold (coord_t *self, uint64_t route, uint64_t slot, json_t *answer)
+/* Sends the answer once everything proposed so far is chosen and applied.  Takes answer over. */
+static void s_hold (coord_t *self, uint64_t route, json_t *answer)
 {
+    txc_replica_status_t status;
+    txc_replica_status (self->replica, &status);
     txc_blob_t *body = s_encode (answer);
     if (body)
-        self->held[self->n_held++] = (coord_held_t){.route = route, .slot = slot, .body = body};
+        self->held[self->n_held++] =
+            (coord_held_t){.route = route, .slot = status.proposed_slot, .epoch = status.epoch, .body = body};
+    coord_admin_applied (self);
 }
 
 static void s_resolve (coord_t *self, uint64_t route, const json_t *request)
@@ -270,7 +352,7 @@ static void s_resolve (coord_t *self, uint64_t route, const json_t *request)
     else if (!commit && !(verdict && strcmp (verdict, "rollback") == 0))
         answer = s_error (TXC_EINVAL, "verdict is commit or rollback");
     else if (self->n_held == COORD_HELD_MAX)
-        answer = s_error (TXC_EOVERLOAD, "too many operators at once");
+        answer = s_error (TXC_EOVERLOAD, BUSY);
     if (answer) {
         s_reply (self, route, answer);
         return;
@@ -281,10 +363,98 @@ static void s_resolve (coord_t *self, uint64_t route, const json_t *request)
     coord_feed (self, &event);
     answer = s_take_answer (self, route);
     coord_carry_out (self);
-    txc_replica_status_t status;
-    txc_replica_status (self->replica, &status);
-    s_hold (self, route, status.proposed_slot, answer);
-    coord_admin_applied (self);
+    s_hold (self, route, answer);
+}
+
+/* --- changing the group ------------------------------------------------------------------------- */
+
+static const char *s_why_not (const txc_event_t *event, int rc)
+{
+    bool transfer = event->type == TXC_EVENT_TRANSFER;
+    if (rc == TXC_ENOTREADY && event->type == TXC_EVENT_MEMBER_ADD)
+        return "it has not asked to be a member, or has not caught up yet, or another change is under way: "
+               "start "
+               "it with group/join = 1 and ask again";
+    if (rc == TXC_ENOTREADY)
+        return transfer ? "no other replica is up and has caught up"
+                        : "another change is under way: ask again";
+    if (rc == TXC_EINVAL && event->type == TXC_EVENT_MEMBER_ADD)
+        return "there is such a member, its number is not higher than any that was ever used, or the group "
+               "is "
+               "full";
+    if (rc == TXC_EINVAL && event->type == TXC_EVENT_MEMBER_REMOVE)
+        return "there is no such member, or it leads (hand leadership over first), or it is the last one";
+    if (rc == TXC_EINVAL)
+        return transfer ? "there is no such other member" : "there is no such member";
+    return txc_strerror (rc);
+}
+
+static const char *s_done (const txc_event_t *event)
+{
+    switch (event->type) {
+    case TXC_EVENT_TRANSFER:
+        return "leadership is being handed over";
+    case TXC_EVENT_MEMBER_ADD:
+        return "the replica is a member now";
+    case TXC_EVENT_MEMBER_REMOVE:
+        return "the replica is no member any more";
+    default:
+        return "the member is reached there now";
+    }
+}
+
+/* The number and the endpoint of a request.  NULL, or what is wrong with them. */
+static const char *s_take_member (const json_t *request, const txc_event_t *event, txc_member_t *member)
+{
+    const json_t *id = json_object_get (request, "replica"), *where = json_object_get (request, "endpoint");
+    bool optional = event->type == TXC_EVENT_TRANSFER;
+    if (id ? !json_is_integer (id) || json_integer_value (id) < !optional || json_integer_value (id) > 255
+           : !optional)
+        return "replica is a number from 1 to 255";
+    member->id = (uint32_t) json_integer_value (id);
+    if (event->type == TXC_EVENT_MEMBER_MOVE && !where)
+        return "endpoint is missing";
+    if (!where)
+        return NULL;
+    const char *endpoint = json_string_value (where);
+    if (!endpoint || txc_net_check_endpoint (endpoint, false, NULL))
+        return "endpoint is not of the form tcp://HOST:PORT or ipc:///PATH";
+    txc_copy_text (member->endpoint, sizeof member->endpoint, endpoint);
+    return NULL;
+}
+
+/* A mistyped endpoint is noticed here: the replica itself has said where it is. */
+static bool s_is_elsewhere (const coord_t *self, const txc_event_t *event)
+{
+    const coord_peer_t *peer = coord_peers_find (self, event->member->id);
+    return event->type == TXC_EVENT_MEMBER_ADD && peer && peer->disk && event->member->endpoint[0] &&
+           strcmp (peer->endpoint, event->member->endpoint) != 0;
+}
+
+static void s_change (coord_t *self, uint64_t route, const json_t *request, uint8_t type)
+{
+    txc_member_t member = {0};
+    txc_event_t event = {.type = type, .member = &member};
+    const char *wrong = s_take_member (request, &event, &member);
+    event.replica = member.id;
+    if (!wrong && s_is_elsewhere (self, &event))
+        wrong = "the replica itself says that it is reached elsewhere: see member-list";
+    if (wrong || self->n_held == COORD_HELD_MAX) {
+        s_reply (self, route, wrong ? s_error (TXC_EINVAL, wrong) : s_error (TXC_EOVERLOAD, BUSY));
+        return;
+    }
+    int rc = coord_step (self, &event);
+    if (rc) {
+        s_reply (self, route, s_error (rc, s_why_not (&event, rc)));
+        return;
+    }
+    txc_report (TXC_REPORT_NOTICE, NULL, "an operator's %s of replica %u: %s",
+                json_string_value (json_object_get (request, "command")), event.replica, s_done (&event));
+    json_t *answer = json_pack ("{s:b, s:s}", "ok", 1, "text", s_done (&event));
+    if (type == TXC_EVENT_TRANSFER)
+        s_reply (self, route, answer); /* from here on it may answer nobody about anything else */
+    else
+        s_hold (self, route, answer);
 }
 
 /* --- requests --------------------------------------------------------------------------- */
@@ -297,32 +467,70 @@ static json_t *s_request (const txc_msg_t *message)
     return json_loadb ((const char *) txc_blob_data (message->body), size, JSON_REJECT_DUPLICATES, NULL);
 }
 
-static json_t *s_answer (const coord_t *self, const char *command, const json_t *request)
+/* What any replica knows.  NULL: another command. */
+static json_t *s_answer (const coord_t *self, const char *command)
 {
     if (strcmp (command, "status") == 0)
         return s_status (self);
-    if (strcmp (command, "list") == 0)
-        return s_list (self, false);
-    if (strcmp (command, "in-doubt") == 0)
-        return s_list (self, true);
-    if (strcmp (command, "show") == 0)
-        return s_show (self, request);
+    if (strcmp (command, "member-list") == 0)
+        return s_member_list (self);
     if (strcmp (command, "directory") == 0)
         return json_pack ("{s:b, s:o}", "ok", 1, "rms", s_directory (self));
-    return s_error (TXC_EINVAL, "the commands are status, list, in-doubt, show, directory and resolve");
+    return NULL;
+}
+
+/* What only the leader knows or does. */
+static void s_answer_as_leader (coord_t *self, uint64_t route, const char *command, const json_t *request)
+{
+    static const struct {
+        const char *command;
+        uint8_t event;
+    } changes[] = {{"leader-transfer", TXC_EVENT_TRANSFER},
+                   {"member-add", TXC_EVENT_MEMBER_ADD},
+                   {"member-remove", TXC_EVENT_MEMBER_REMOVE},
+                   {"member-move", TXC_EVENT_MEMBER_MOVE}};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        if (strcmp (command, changes[i].command) == 0) {
+            s_change (self, route, request, changes[i].event);
+            return;
+        }
+    if (strcmp (command, "resolve") == 0)
+        s_resolve (self, route, request);
+    else if (strcmp (command, "list") == 0)
+        s_reply (self, route, s_list (self, false));
+    else if (strcmp (command, "in-doubt") == 0)
+        s_reply (self, route, s_list (self, true));
+    else if (strcmp (command, "show") == 0)
+        s_reply (self, route, s_show (self, request));
+    else
+        s_reply (self, route,
+                 s_error (TXC_EINVAL,
+                          "the commands are status, list, in-doubt, show, directory, resolve, "
+                          "leader-transfer, member-list, member-add, member-remove, member-move"));
+}
+
+/* Whoever asks is sent to the leader, if it is known. */
+static json_t *s_not_leader (const txc_replica_status_t *status)
+{
+    json_t *answer = s_error (TXC_ENOTLEADER, txc_strerror (TXC_ENOTLEADER));
+    json_object_set_new (answer, "leader", status->leader == status->id ? json_null() : s_leader (status));
+    return answer;
 }
 
 void coord_admin (coord_t *self, const txc_msg_t *message)
 {
     json_t *request = s_request (message);
     const char *command = json_string_value (json_object_get (request, "command"));
-    if (!command)
-        s_reply (self, message->route,
-                 s_error (TXC_EINVAL, "the request is not of the form {\"command\": ...}"));
-    else if (strcmp (command, "resolve") == 0)
-        s_resolve (self, message->route, request);
+    json_t *answer = command ? s_answer (self, command)
+                             : s_error (TXC_EINVAL, "the request is not of the form {\"command\": ...}");
+    txc_replica_status_t status;
+    txc_replica_status (self->replica, &status);
+    if (!answer && !status.leading && status.n_members != 1)
+        answer = s_not_leader (&status);
+    if (answer)
+        s_reply (self, message->route, answer);
     else
-        s_reply (self, message->route, s_answer (self, command, request));
+        s_answer_as_leader (self, message->route, command, request);
     json_decref (request);
 }
 
@@ -335,11 +543,15 @@ void coord_admin_applied (coord_t *self)
     size_t kept = 0;
     for (size_t i = 0; i < self->n_held; i++) {
         coord_held_t held = self->held[i];
-        if (held.slot > status.applied_slot) {
+        bool leads = status.leading && txc_epoch_compare (status.epoch, held.epoch) == 0;
+        if (leads && held.slot > status.applied_slot) {
             self->held[kept++] = held;
             continue;
         }
-        s_send (self, held.route, held.body);
+        if (leads)
+            s_send (self, held.route, held.body);
+        else /* the next leader may choose it or not */
+            s_reply (self, held.route, s_not_leader (&status));
         txc_blob_destroy (&held.body);
     }
     self->n_held = kept;

@@ -10,7 +10,8 @@
 #include "txcoord/coord.h"
 #include "wire/txc_codec.h"
 
-enum { KIND_ENTRY = 1, KIND_SNAPSHOT = 2 };
+/* 1 and 2 were the values and snapshots of a coordinator that had no replicas. */
+enum { KIND_LAST_OLD = 2, KIND_ENTRY = 3, KIND_SNAPSHOT = 4 };
 
 /* --- what the log holds and core does not know to be durable ------------------------- */
 
@@ -34,6 +35,21 @@ static coord_entry_t *s_push (coord_queue_t *queue)
     return s_at (queue, queue->count++);
 }
 
+/* An entry's name at crash points: of the record, or of what else it is. */
+static const char *s_name (uint8_t form, uint8_t kind)
+{
+    switch (form) {
+    case TXC_ENTRY_PROMISED:
+        return "PROMISED";
+    case TXC_ENTRY_LEARNED:
+        return "LEARNED";
+    case TXC_ENTRY_CHOSEN:
+        return "CHOSEN";
+    default:
+        return txc_rec_name (kind);
+    }
+}
+
 /* Offers the log an entry.  False if it has no room for it now. */
 static bool s_offer (coord_t *self, coord_entry_t *entry, const uint8_t *bytes, size_t size)
 {
@@ -54,8 +70,9 @@ void coord_log_append (coord_t *self, const txc_entry_t *entry)
     size_t size = txc_entry_pack (entry, bytes);
     coord_queue_t *queue = &self->queue;
     coord_entry_t *queued = s_push (queue);
-    *queued = (coord_entry_t){.number = entry->number, .kind = entry->kind, .forced = entry->forced};
-    txc_crash_point ("append.before", txc_rec_name (entry->kind));
+    *queued = (coord_entry_t){
+        .number = entry->number, .name = s_name (entry->form, entry->kind), .forced = entry->forced};
+    txc_crash_point ("append.before", queued->name);
     if (!queue->waiting && s_offer (self, queued, bytes, size))
         return;
     queued->bytes = memcpy (txc_malloc (size), bytes, size);
@@ -85,7 +102,7 @@ bool coord_log_next_durable (coord_t *self, uint64_t durable, uint64_t *number)
         coord_entry_t *entry = s_at (queue, 0);
         if (entry->lsn == 0 || entry->lsn > durable)
             break;
-        txc_crash_point ("append.after", txc_rec_name (entry->kind));
+        txc_crash_point ("append.after", entry->name);
         any = true;
         *number = entry->number;
         queue->head = (queue->head + 1) & (queue->room - 1);
@@ -103,8 +120,9 @@ int coord_log_checkpoint (coord_t *self)
     size_t size;
     uint64_t slot;
     void *bytes = txc_replica_snapshot (self->replica, &size, &slot);
-    /* The snapshot stands for everything that core gave out, but what is queued need not be on the disk yet:
-     * it is kept, since replaying it once more does no harm. */
+    /* The snapshot stands for everything that core gave out, also for what waits for room here.  But until it
+     * is durable itself the entries that are queued are all there is, and core still has to be told of them:
+     * they are kept, since replaying them once more does no harm. */
     const coord_entry_t *first = self->queue.count ? s_at (&self->queue, 0) : NULL;
     uint64_t keep = first && first->lsn ? first->lsn : txc_log_next (self->log);
     txc_crash_point ("checkpoint.before", "SNAPSHOT");
@@ -113,10 +131,22 @@ int coord_log_checkpoint (coord_t *self)
         free (bytes);
         return rc;
     }
+    self->checkpointing = true;
+    self->checkpoint_wanted = false;
+    self->snapshot_slot = slot;
     txc_crash_point ("checkpoint.after", "SNAPSHOT");
     txc_report (TXC_REPORT_DEBUG, NULL, "snapshot of %zu bytes at slot %llu", size,
                 (unsigned long long) slot);
     return TXC_OK;
+}
+
+bool coord_log_checkpointed (coord_t *self, uint64_t *slot)
+{
+    if (!self->checkpointing || txc_log_is_checkpointing (self->log) || txc_log_error (self->log, NULL))
+        return false;
+    self->checkpointing = false;
+    *slot = self->snapshot_slot;
+    return true;
 }
 
 /* --- start -------------------------------------------------------------------------- */
@@ -133,6 +163,8 @@ static int s_replay_entry (void *arg, uint64_t lsn, uint32_t kind, const void *b
     s_replay_t *replay = arg;
     txc_entry_t entry;
     replay->entries++;
+    if (kind <= KIND_LAST_OLD)
+        return TXC_EVERSION;
     if (kind == KIND_SNAPSHOT)
         return txc_replica_restore (replay->replica, bytes, size);
     if (kind != KIND_ENTRY || !txc_entry_unpack (bytes, size, &entry))
@@ -141,21 +173,32 @@ static int s_replay_entry (void *arg, uint64_t lsn, uint32_t kind, const void *b
     return txc_replica_replay (replay->replica, &entry);
 }
 
-/* An empty log where a group is expected is a lost disk or a wrong path, and a new group would answer "rolled
- * back" for what the old one committed.  So it takes the operator's word. */
+/* An empty log where a group is expected is a lost disk or a wrong path.  A group of one would answer "rolled
+ * back" for what the old one committed, a replica would vote although it has forgotten what it promised.  So
+ * it takes the operator's word. */
 static int s_check_group (const coord_t *self, const char *folder, uint64_t entries, bool init,
                           txc_error_t *error)
 {
+    bool join = txc_config_bool (self->config, "group/join");
+    if (init && join)
+        return txc_error_set (error, TXC_ECONFIG,
+                              "group/join = 1: this replica is to be added to a group; start without --init");
     if (entries > 0 && init)
         return txc_error_set (error, TXC_ECONFIG, "%.120s: holds a group already; start without --init",
                               folder);
-    if (entries == 0 && !init && !txc_config_bool (self->config, "group/init"))
+    if (entries > 0 || init || join || txc_config_bool (self->config, "group/init"))
+        return TXC_OK;
+    if (self->group.n_members > 1)
         return txc_error_set (
             error, TXC_ECONFIG,
-            "%.100s: the log is empty. For a new group run txcoord --init once; if there was a group, "
-            "its disk is not mounted or lost",
-            folder);
-    return TXC_OK;
+            "%.60s: the log is empty. Run txcoord --init once at each replica of a group that never ran; "
+            "otherwise this one's disk is lost and must not vote: txctl member remove %u, then add it "
+            "with group/join = 1 under a new number",
+            folder, self->group.id);
+    return txc_error_set (error, TXC_ECONFIG,
+                          "%.100s: the log is empty. For a new group run txcoord --init once; if there was a "
+                          "group, its disk is not mounted or lost",
+                          folder);
 }
 
 int coord_log_open (coord_t *self, bool init, txc_error_t *error)
@@ -171,6 +214,15 @@ int coord_log_open (coord_t *self, bool init, txc_error_t *error)
     s_replay_t replay = {.replica = self->replica};
     txc_error_set (error, TXC_OK, "%s", "");
     int rc = txc_log_replay (self->log, s_replay_entry, &replay, error);
+    if (rc == TXC_ECONFIG && !error->text[0])
+        txc_error_set (error, rc, "%.120s: holds the log of another replica than number %u", folder,
+                       self->group.id);
+    if (rc == TXC_EVERSION && !error->text[0])
+        txc_error_set (
+            error, rc,
+            "%.120s: written by a version without replicas: let that one end all transactions, then "
+            "format a new group in an empty folder",
+            folder);
     if (rc && !error->text[0])
         txc_error_set (error, rc, "%.120s: cannot be replayed behind slot %llu: %s", folder,
                        (unsigned long long) replay.slot, txc_strerror (rc));

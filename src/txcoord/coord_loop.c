@@ -6,46 +6,20 @@
 #include <string.h>
 
 #include "base/txc_assert.h"
+#include "core/txc_paxos.h"
 #include "daemon/txc_notify.h"
 #include "daemon/txc_report.h"
 #include "daemon/txc_system.h"
 #include "txcoord/coord.h"
 #include "wire/txc_codec.h"
 
-enum { FRAMES_A_ROUND = 256, STATUS_MS = 5000, IDLE_MS = 1000, RETRY_MS = 5 };
+enum { FRAMES_A_ROUND = 256, IDLE_MS = 1000, RETRY_MS = 5 };
 
 /* --- carrying out an update ---------------------------------------------------------- */
 
-/* What an operator should see without asking. */
-static void s_report_entry (const txc_entry_t *entry)
+static bool s_is_for_replica (uint64_t route)
 {
-    txc_rec_t record;
-    if (entry->kind != TXC_REC_HEURISTIC && !txc_report_is_on (TXC_REPORT_DEBUG))
-        return;
-    if (!txc_record_codec.decode (entry->bytes, entry->size, &record))
-        return;
-    if (record.type == TXC_REC_HEURISTIC)
-        txc_report (TXC_REPORT_WARNING, &record.gtrid, "heuristic outcome of the branch at %s: %s, %s",
-                    record.rm, txc_heur_name (record.heur), record.text);
-    else
-        txc_report (TXC_REPORT_DEBUG, &record.gtrid, "slot %" PRIu64 ": %s", entry->slot,
-                    txc_rec_name (record.type));
-}
-
-static void s_report_message (const txc_msg_t *message)
-{
-    static txc_report_limit_t refused, foreign, heuristic;
-    if (message->type == TXC_MSG_AGENT_WELCOME && message->code != TXC_OK)
-        txc_report_limited (&refused, TXC_REPORT_WARNING, NULL, "agent %s is refused: %s", message->agent,
-                            txc_strerror (message->code));
-    if (message->type == TXC_MSG_INQUIRY_PENDING && message->code == TXC_EFOREIGN)
-        txc_report_limited (
-            &foreign, TXC_REPORT_WARNING, &message->gtrid,
-            "a branch at %s is prepared for a session that this log never opened: it is left alone",
-            message->rm);
-    if (message->type == TXC_MSG_OUTCOME && (message->code == TXC_MIXED || message->code == TXC_HAZARD))
-        txc_report_limited (&heuristic, TXC_REPORT_WARNING, &message->gtrid, "%s",
-                            txc_strerror (message->code));
+    return route >> 63 && route != TXC_ROUTE_ALL;
 }
 
 /* In the order of core/txc_update.h: entries, then messages.  What is sent here does not rest on what is
@@ -54,22 +28,28 @@ void coord_carry_out (coord_t *self)
 {
     const txc_update_t *update = &self->update;
     for (uint32_t i = 0; i < update->n_entries; i++) {
-        s_report_entry (&update->entries[i]);
+        coord_report_entry (&update->entries[i]);
         coord_log_append (self, &update->entries[i]);
     }
     for (uint32_t i = 0; i < update->n_messages; i++) {
         const txc_msg_t *message = &update->messages[i];
         if (message->type == TXC_MSG_NONE)
             continue; /* coord_admin took it */
-        s_report_message (message);
+        coord_report_message (message);
         txc_crash_send (txc_msg_name (message->type));
-        txc_net_send (self->net, message->route, message);
+        if (s_is_for_replica (message->route))
+            coord_peers_send (self, message);
+        else
+            txc_net_send (self->net, message->route, message);
     }
+    self->checkpoint_wanted |= update->checkpoint;
     txc_update_clear (&self->update);
 }
 
 int coord_feed (coord_t *self, txc_event_t *event)
 {
+    /* Not the round's time: what a message says must not seem to have been known before it came. */
+    self->now_ms = txc_clock_ms();
     event->now_ms = self->now_ms;
     event->wall_ms = txc_clock_wall_ms();
     return txc_replica_step (self->replica, event, &self->update);
@@ -90,6 +70,10 @@ static void s_message (void *arg, const txc_msg_t *message)
     coord_t *self = arg;
     if (message->type == TXC_MSG_ADMIN) {
         coord_admin (self, message);
+        return;
+    }
+    if (txc_paxos_is_message (message->type) && !coord_peers_heard (self, message)) {
+        self->refused++;
         return;
     }
     int rc = coord_step (self, &(txc_event_t){.type = TXC_EVENT_MESSAGE, .message = message});
@@ -144,18 +128,12 @@ static void s_reload (coord_t *self)
 static void s_signals (coord_t *self)
 {
     for (int number; (number = txc_signals_next (self->signal_fd)) != 0;) {
-        if (number == SIGHUP) {
+        if (number == SIGHUP)
             s_reload (self);
-        } else if (self->drain_until_ms) {
+        else if (self->stop_until_ms)
             self->hurry = true;
-        } else {
-            uint64_t drain_ms = (uint64_t) txc_config_int (self->config, "coordinator/drain_timeout");
-            self->drain_until_ms = self->now_ms + drain_ms;
-            txc_report (TXC_REPORT_NOTICE, NULL,
-                        "stopping: no new transactions; those under way have %" PRIu64 " ms", drain_ms);
-            txc_notify ("STOPPING=1");
-            coord_step (self, &(txc_event_t){.type = TXC_EVENT_DRAIN});
-        }
+        else
+            coord_stop_begin (self);
     }
 }
 
@@ -178,35 +156,13 @@ static int s_check_log (coord_t *self, txc_error_t *error)
                 : "the log has room again");
         coord_step (self, &(txc_event_t){.type = TXC_EVENT_SPACE, .low = low});
     }
-    uint64_t checkpoint = (uint64_t) txc_config_int (self->config, "log/checkpoint_size");
-    if ((low || txc_log_size (self->log) > checkpoint) && !txc_log_is_checkpointing (self->log))
+    uint64_t slot, limit = (uint64_t) txc_config_int (self->config, "log/checkpoint_size");
+    if (coord_log_checkpointed (self, &slot))
+        coord_step (self, &(txc_event_t){.type = TXC_EVENT_CHECKPOINTED, .slot = slot});
+    bool due = low || self->checkpoint_wanted || txc_log_size (self->log) > limit;
+    if (due && !txc_log_is_checkpointing (self->log))
         rc = coord_log_checkpoint (self);
     return rc && rc != TXC_PENDING ? txc_error_set (error, rc, "no snapshot: %s", txc_strerror (rc)) : TXC_OK;
-}
-
-static void s_tell_manager (coord_t *self, const txc_replica_status_t *status)
-{
-    if (status->leading && !self->ready) {
-        self->ready = true;
-        txc_report (TXC_REPORT_NOTICE, NULL,
-                    "replica %u leads cluster %016" PRIx64 " in epoch %" PRIu64
-                    ".%u: %u sessions, %u outcomes on record",
-                    status->id, status->cluster, status->epoch.round, status->epoch.replica, status->sessions,
-                    status->outcomes);
-        txc_notify ("READY=1");
-    }
-    if (self->now_ms >= self->status_due_ms) {
-        self->status_due_ms = self->now_ms + STATUS_MS;
-        txc_notify ("STATUS=%s; %u agents, %u sessions, %u transactions",
-                    self->drain_until_ms ? "stopping"
-                    : status->leading    ? "leading"
-                                         : "starting",
-                    status->agents, status->sessions, status->transactions);
-    }
-    if (self->watchdog_ms && self->now_ms >= self->watchdog_due_ms) {
-        self->watchdog_due_ms = self->now_ms + self->watchdog_ms;
-        txc_notify ("WATCHDOG=1");
-    }
 }
 
 /* How long there is nothing to do unless something comes in. */
@@ -245,34 +201,32 @@ static int s_round (coord_t *self, txc_error_t *error)
     return TXC_OK;
 }
 
-static bool s_is_over (const coord_t *self, const txc_replica_status_t *status, bool once)
+/* A new log is formatted: a group of one leads it; a replica of several says whose disk it is. */
+static bool s_is_formatted (const coord_t *self, const txc_replica_status_t *status)
 {
-    if (once)
-        return status->leading;
-    if (!self->drain_until_ms)
-        return false;
-    return self->hurry || status->transactions == 0 || self->now_ms >= self->drain_until_ms;
+    return status->leading || (status->n_members > 1 && self->queue.count == 0);
 }
 
 int coord_loop_run (coord_t *self, bool once, txc_error_t *error)
 {
+    txc_replica_status_t status;
     s_set_level (self);
-    self->now_ms = txc_clock_ms();
+    txc_replica_status (self->replica, &status);
+    if (!once)
+        coord_peers_update (self, &status);
     coord_step (self, &(txc_event_t){.type = TXC_EVENT_START});
     txc_log_flush (self->log);
     for (;;) {
         int rc = s_round (self, error);
         if (rc)
             return rc;
-        txc_replica_status_t status;
         txc_replica_status (self->replica, &status);
-        s_tell_manager (self, &status);
-        if (s_is_over (self, &status, once)) {
-            if (status.transactions)
-                txc_report (TXC_REPORT_WARNING, NULL,
-                            "%u transactions are left as they are; the next start goes on with them",
-                            status.transactions);
+        if (once && s_is_formatted (self, &status))
             return TXC_OK;
-        }
+        if (!once)
+            coord_peers_update (self, &status);
+        coord_report_state (self, &status);
+        if (coord_stop_is_over (self, &status))
+            return TXC_OK;
     }
 }

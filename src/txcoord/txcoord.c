@@ -51,12 +51,14 @@ static int s_open (coord_t *self, bool init, txc_error_t *error)
     self->signal_fd = txc_signals_open();
     if (self->signal_fd < 0)
         return txc_error_set (error, TXC_EIO, "signalfd: %s", strerror (errno));
-    txc_replica_config_t config = {.seed = txc_random64(),
-                                   .new_cluster = txc_random64() | 1,
-                                   .new_disk = txc_random64() | 1,
-                                   .codec = &txc_record_codec};
-    coord_config_replica (self->config, &config);
-    self->replica = txc_replica_new (&config);
+    bool join = txc_config_bool (self->config, "group/join");
+    self->group = (txc_replica_config_t){.seed = txc_random64(),
+                                         .new_cluster = join ? 0 : txc_random64() | 1,
+                                         .new_disk = txc_random64() | 1,
+                                         .codec = &txc_record_codec};
+    coord_config_replica (self->config, &self->group);
+    self->settings = coord_config_settings (&self->group);
+    self->replica = txc_replica_new (&self->group);
     int rc = coord_log_open (self, init, error);
     return rc ? rc : s_listen (self, init, error);
 }
@@ -119,14 +121,18 @@ static int s_run (coord_t *self, bool init)
         txc_report (TXC_REPORT_ERROR, NULL, "the log could not be closed: %s", txc_strerror (rc));
     else
         txc_report (TXC_REPORT_NOTICE, NULL,
-                    init ? "a new group was formatted; start txcoord without --init now" : "stopped");
+                    !init ? "stopped"
+                    : self->group.n_members > 1
+                        ? "the log of a new group's replica was formatted; start txcoord "
+                          "without --init now"
+                        : "a new group was formatted; start txcoord without --init now");
     return rc;
 }
 
 int main (int argc, char **argv)
 {
     bool init = false;
-    const txc_flag_t flags[] = {{"init", "format a new group in an empty log, then exit", &init},
+    const txc_flag_t flags[] = {{"init", "format an empty log as that of a new group, then exit", &init},
                                 {NULL, NULL, NULL}};
     const txc_daemon_t daemon = {
         .name = "txcoord",
