@@ -77,9 +77,9 @@ static void s_write_config (const world_t *self)
     FILE *file = fopen (self->config, "w");
     assert_non_null (file);
     fprintf (file,
-             "coordinator\n    listen = %s\n    drain_timeout = 500ms\n"
+             "coordinator\n    listen = %s\n    drain_timeout = 500ms\n%s"
              "log\n    folder = %s\n    segment_size = 1M\n    checkpoint_size = 1M\n%s",
-             self->endpoint, self->log, self->options);
+             self->endpoint, self->coordinator, self->log, self->options);
     assert_int_equal (fclose (file), 0);
 }
 

@@ -56,13 +56,13 @@ static void test_every_key_is_explained (void **state)
         if (key->fallback)
             snprintf (line, sizeof line, "    # %s = %s\n", name, key->fallback);
         else
-            snprintf (line, sizeof line, "    %s = ", name);
+            snprintf (line, sizeof line, "    %s%s = ", key->flags & TXC_KEY_REQUIRED ? "" : "# ", name);
         if (!strstr (s_read ("etc/txcoord.cfg"), line))
             fail_msg ("etc/txcoord.cfg lacks '%s'", line);
         if (key->fallback)
             snprintf (line, sizeof line, ".BR %s \" [%s]\"\n", name, key->fallback);
         else
-            snprintf (line, sizeof line, ".B %s\nRequired", name);
+            snprintf (line, sizeof line, ".B %s\n%s", name, key->flags & TXC_KEY_REQUIRED ? "Required" : "");
         if (!strstr (s_read ("doc/man/txcoord.cfg.5"), line))
             fail_msg ("doc/man/txcoord.cfg.5 lacks '%s'", line);
     }
