@@ -242,13 +242,18 @@ void txc_paxos_election_tick (txc_paxos_t *self)
 
 enum { NEARLY = 1024 /* slots that a new leader's phase 1 may well have to fetch */ };
 
+static bool s_is_alive (const txc_paxos_t *self, const txc_paxos_peer_t *peer)
+{
+    return peer->granted + self->config.election_ms > self->now_ms;
+}
+
 static txc_paxos_peer_t *s_furthest (txc_paxos_t *self)
 {
     txc_paxos_peer_t *best = NULL;
     for (uint32_t i = 1; i < self->n_peers; i++) {
         txc_paxos_peer_t *peer = &self->peers[i];
-        bool alive = peer->granted + self->config.election_ms > self->now_ms;
-        if (self->voters & UINT32_C (1) << i && alive && (!best || peer->chosen > best->chosen))
+        if (self->voters & UINT32_C (1) << i && s_is_alive (self, peer) &&
+            (!best || peer->chosen > best->chosen))
             best = peer;
     }
     return best;
@@ -275,8 +280,8 @@ void txc_paxos_transfer_on (txc_paxos_t *self)
     if (!self->transfer_to || self->role != TXC_PAXOS_LEADING)
         return;
     txc_paxos_peer_t *peer = txc_paxos_peer (self, self->transfer_to);
-    if (!peer || peer->chosen + NEARLY < self->chosen)
-        return;
+    if (!peer || !s_is_alive (self, peer) || peer->chosen + NEARLY < self->chosen)
+        return; /* it may come up */
     txc_epoch_t ballot = self->ballot;
     txc_paxos_follow (self, peer->id);
     txc_paxos_send (self, peer, TXC_MSG_PAXOS_TRANSFER)->epoch = ballot;

@@ -9,6 +9,8 @@
  *   coord_report.c    what goes to the journal and to the service manager
  *   coord_stop.c      handing over and draining, before the end
  *   coord_admin.c     what operators ask
+ *   coord_group.c     ... about the group
+ *   coord_answer.c    how they are answered
  *
  * One thread does all of it, but for the log's own and ZeroMQ's.
  */
@@ -40,10 +42,11 @@ typedef struct coord_queue {
     size_t waiting; /* of the last ones: those that the log has not taken yet */
 } coord_queue_t;
 
-/* An answer to an operator that rests on what is not chosen yet. */
+/* An answer to an operator that rests on what has yet to happen. */
 typedef struct coord_held {
     uint64_t route, slot;
     txc_epoch_t epoch; /* under which it was proposed */
+    uint64_t until_ms; /* not 0: it waits until leadership was handed over, for so long */
     txc_blob_t *body;
 } coord_held_t;
 
@@ -176,13 +179,13 @@ void coord_stop_begin (coord_t *self);
 /* True once the daemon may exit. */
 bool coord_stop_is_over (coord_t *self, const txc_replica_status_t *status);
 
-/* --- coord_admin.c */
+/* --- coord_admin.c, coord_answer.c */
 
 /* Answers an operator's command. */
 void coord_admin (coord_t *self, const txc_msg_t *message);
 
-/* Sends the answers that rest on nothing but what is applied by now. */
-void coord_admin_applied (coord_t *self);
+/* Sends the answers whose time has come. */
+void coord_admin_held (coord_t *self);
 void coord_admin_fini (coord_t *self);
 
 #endif

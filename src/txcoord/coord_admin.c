@@ -38,120 +38,9 @@
 #include "base/txc_mem.h"
 #include "daemon/txc_report.h"
 #include "daemon/txc_system.h"
-#include "txcoord/coord.h"
+#include "txcoord/coord_answer.h"
 
 enum { REQUEST_MAX = 4096, TRANSACTIONS_SHOWN = 10000 };
-
-#define BUSY "too many operators at once"
-
-/* --- answers --------------------------------------------------------------------------- */
-
-static void s_send (coord_t *self, uint64_t route, txc_blob_t *body)
-{
-    txc_msg_t reply = {.type = TXC_MSG_ADMIN_REPLY, .body = body};
-    txc_crash_send (txc_msg_name (reply.type));
-    txc_net_send (self->net, route, &reply);
-}
-
-/* Takes answer over. */
-static txc_blob_t *s_encode (json_t *answer)
-{
-    char *text = json_dumps (answer, JSON_COMPACT);
-    json_decref (answer);
-    txc_blob_t *body = text ? txc_blob_new (text, strlen (text)) : NULL;
-    free (text);
-    return body;
-}
-
-/* Takes answer over. */
-static void s_reply (coord_t *self, uint64_t route, json_t *answer)
-{
-    txc_blob_t *body = s_encode (answer);
-    if (body)
-        s_send (self, route, body);
-    txc_blob_destroy (&body);
-}
-
-static json_t *s_error (int code, const char *text)
-{
-    return json_pack ("{s:b, s:s, s:i}", "ok", 0, "error", text, "code", code);
-}
-
-static json_t *s_hex (uint64_t number)
-{
-    return json_sprintf ("%016" PRIx64, number);
-}
-
-static json_t *s_u64 (uint64_t number)
-{
-    return json_integer ((json_int_t) number);
-}
-
-/* --- the group ---------------------------------------------------------------------------- */
-
-static const char *s_state (const txc_replica_status_t *status)
-{
-    if (status->leading)
-        return "leading";
-    if (!status->voter)
-        return "not a member";
-    if (status->leader == status->id)
-        return "starting";
-    return status->leader ? "following" : "looking for a leader";
-}
-
-static const txc_member_t *s_member (const txc_replica_status_t *status, uint32_t id)
-{
-    for (uint32_t i = 0; i < status->n_members; i++)
-        if (status->members[i].id == id)
-            return &status->members[i];
-    return NULL;
-}
-
-/* Who leads, or null. */
-static json_t *s_leader (const txc_replica_status_t *status)
-{
-    const txc_member_t *leader = s_member (status, status->leader);
-    if (!leader)
-        return json_null();
-    return json_pack ("{s:i, s:s}", "replica", (int) leader->id, "endpoint", leader->endpoint);
-}
-
-static json_t *s_replica (const coord_t *self, const txc_replica_status_t *status, uint32_t id,
-                          const char *endpoint, uint64_t disk)
-{
-    const coord_peer_t *peer = coord_peers_find (self, id);
-    uint64_t now_ms = txc_clock_ms();
-    bool heard = peer && peer->heard_ms;
-    return json_pack ("{s:i, s:s, s:b, s:b, s:o, s:o}", "replica", (int) id, "endpoint", endpoint, "leader",
-                      id == status->leader, "self", id == status->id, "disk",
-                      disk ? s_hex (disk) : json_null(), "heard_ms",
-                      heard ? s_u64 (now_ms - peer->heard_ms) : json_null());
-}
-
-static json_t *s_members (const coord_t *self, const txc_replica_status_t *status)
-{
-    json_t *list = json_array();
-    for (uint32_t i = 0; i < status->n_members; i++) {
-        const txc_member_t *member = &status->members[i];
-        json_array_append_new (list, s_replica (self, status, member->id, member->endpoint, member->disk));
-    }
-    return list;
-}
-
-static json_t *s_member_list (const coord_t *self)
-{
-    txc_replica_status_t status;
-    txc_replica_status (self->replica, &status);
-    json_t *joining = json_array();
-    for (size_t i = 0; i < self->n_peers; i++) {
-        const coord_peer_t *peer = &self->peers[i];
-        if (peer->disk && !s_member (&status, peer->id))
-            json_array_append_new (joining, s_replica (self, &status, peer->id, peer->endpoint, peer->disk));
-    }
-    return json_pack ("{s:b, s:i, s:o, s:o, s:o}", "ok", 1, "replica", (int) status.id, "leader",
-                      s_leader (&status), "members", s_members (self, &status), "joining", joining);
-}
 
 /* --- status ----------------------------------------------------------------------------- */
 
@@ -165,7 +54,7 @@ static json_t *s_directory (const coord_t *self)
         json_array_append_new (list,
                                json_pack ("{s:s, s:s, s:s, s:o, s:b}", "rm", entries[i].rm, "agent",
                                           entries[i].agent, "endpoint", entries[i].endpoint, "incarnation",
-                                          s_hex (entries[i].incarnation), "up", entries[i].up));
+                                          coord_answer_hex (entries[i].incarnation), "up", entries[i].up));
     free (entries);
     return list;
 }
@@ -198,25 +87,26 @@ static json_t *s_status (const coord_t *self)
 {
     txc_replica_status_t status;
     txc_replica_status (self->replica, &status);
-    json_t *answer = json_pack (
-        "{s:b, s:s, s:s, s:i, s:i, s:o, s:b, s:b, s:b, s:{s:o, s:i}}", "ok", 1, "role", "txcoord", "version",
-        PACKAGE_VERSION, "pid", (int) getpid(), "replica", (int) status.id, "cluster", s_hex (status.cluster),
-        "leading", status.leading, "draining", status.draining, "space_low", status.space_low, "epoch",
-        "round", s_u64 (status.epoch.round), "replica", (int) status.epoch.replica);
-    json_object_set_new (answer, "state", json_string (s_state (&status)));
+    json_t *answer =
+        json_pack ("{s:b, s:s, s:s, s:i, s:i, s:o, s:b, s:b, s:b, s:{s:o, s:i}}", "ok", 1, "role", "txcoord",
+                   "version", PACKAGE_VERSION, "pid", (int) getpid(), "replica", (int) status.id, "cluster",
+                   coord_answer_hex (status.cluster), "leading", status.leading, "draining", status.draining,
+                   "space_low", status.space_low, "epoch", "round", coord_answer_u64 (status.epoch.round),
+                   "replica", (int) status.epoch.replica);
+    json_object_set_new (answer, "state", json_string (coord_group_state (&status)));
     json_object_set_new (answer, "lease", json_boolean (status.has_lease));
     json_object_set_new (answer, "voter", json_boolean (status.voter));
-    json_object_set_new (answer, "disk", s_hex (status.disk));
-    json_object_set_new (answer, "leader", s_leader (&status));
-    json_object_set_new (answer, "members", s_members (self, &status));
+    json_object_set_new (answer, "disk", coord_answer_hex (status.disk));
+    json_object_set_new (answer, "leader", coord_group_leader (&status));
+    json_object_set_new (answer, "members", coord_group_members (self, &status));
     json_object_set_new (answer, "promised",
-                         json_pack ("{s:o, s:i}", "round", s_u64 (status.promised.round), "replica",
-                                    (int) status.promised.replica));
-    json_object_set_new (answer, "proposed_slot", s_u64 (status.proposed_slot));
-    json_object_set_new (answer, "applied_slot", s_u64 (status.applied_slot));
-    json_object_set_new (answer, "sessions", s_u64 (status.sessions));
-    json_object_set_new (answer, "transactions", s_u64 (status.transactions));
-    json_object_set_new (answer, "outcomes", s_u64 (status.outcomes));
+                         json_pack ("{s:o, s:i}", "round", coord_answer_u64 (status.promised.round),
+                                    "replica", (int) status.promised.replica));
+    json_object_set_new (answer, "proposed_slot", coord_answer_u64 (status.proposed_slot));
+    json_object_set_new (answer, "applied_slot", coord_answer_u64 (status.applied_slot));
+    json_object_set_new (answer, "sessions", coord_answer_u64 (status.sessions));
+    json_object_set_new (answer, "transactions", coord_answer_u64 (status.transactions));
+    json_object_set_new (answer, "outcomes", coord_answer_u64 (status.outcomes));
     json_object_set_new (answer, "counters", s_counters (self, &status));
     json_object_set_new (answer, "log", s_log (self));
     json_object_set_new (answer, "rms", s_directory (self));
@@ -250,12 +140,12 @@ static json_t *s_transaction (const txc_tx_view_t *view)
     for (uint32_t i = 0; i < view->n_branches; i++)
         json_array_append_new (
             branches, json_pack ("{s:s, s:o, s:s, s:s, s:s}", "rm", view->branches[i].rm, "token",
-                                 s_hex (view->branches[i].token), "state", view->branches[i].state, "waits",
-                                 view->branches[i].waits, "heur",
+                                 coord_answer_hex (view->branches[i].token), "state", view->branches[i].state,
+                                 "waits", view->branches[i].waits, "heur",
                                  view->branches[i].heur ? txc_heur_name (view->branches[i].heur) : ""));
     return json_pack ("{s:s, s:s, s:s, s:o, s:o}", "gtrid", txc_gtrid_format (&view->gtrid, gtrid), "state",
-                      view->state, "outcome", s_outcome_name (view->outcome), "age_ms", s_u64 (view->age_ms),
-                      "branches", branches);
+                      view->state, "outcome", s_outcome_name (view->outcome), "age_ms",
+                      coord_answer_u64 (view->age_ms), "branches", branches);
 }
 
 typedef struct s_list {
@@ -303,9 +193,10 @@ static json_t *s_show (const coord_t *self, const json_t *request)
     txc_gtrid_t gtrid;
     txc_tx_view_t view;
     if (!s_gtrid (request, &gtrid))
-        return s_error (TXC_EINVAL, "gtrid is missing or not of the form txc-CLUSTER.SESSION.NMODE");
+        return coord_answer_error (TXC_EINVAL,
+                                   "gtrid is missing or not of the form txc-CLUSTER.SESSION.NMODE");
     if (!txc_replica_find (self->replica, &gtrid, &view))
-        return s_error (TXC_ENOTA, "the transaction is neither in flight nor on record here");
+        return coord_answer_error (TXC_ENOTA, "the transaction is neither in flight nor on record here");
     return json_pack ("{s:b, s:[o]}", "ok", 1, "transactions", s_transaction (&view));
 }
 
@@ -322,22 +213,10 @@ static json_t *s_take_answer (coord_t *self, uint64_t route)
         message->type = TXC_MSG_NONE;
         const char *text = message->error ? message->error->text : txc_strerror (message->code);
         if (message->code < 0)
-            return s_error (message->code, text);
+            return coord_answer_error (message->code, text);
         return json_pack ("{s:b, s:s}", "ok", 1, "text", text);
     }
-    return s_error (TXC_EINVAL, "there was no answer");
-}
-
-/* Sends the answer once everything proposed so far is chosen and applied.  Takes answer over. */
-static void s_hold (coord_t *self, uint64_t route, json_t *answer)
-{
-    txc_replica_status_t status;
-    txc_replica_status (self->replica, &status);
-    txc_blob_t *body = s_encode (answer);
-    if (body)
-        self->held[self->n_held++] =
-            (coord_held_t){.route = route, .slot = status.proposed_slot, .epoch = status.epoch, .body = body};
-    coord_admin_applied (self);
+    return coord_answer_error (TXC_EINVAL, "there was no answer");
 }
 
 static void s_resolve (coord_t *self, uint64_t route, const json_t *request)
@@ -348,13 +227,14 @@ static void s_resolve (coord_t *self, uint64_t route, const json_t *request)
     bool commit = verdict && strcmp (verdict, "commit") == 0;
     json_t *answer = NULL;
     if (!s_gtrid (request, &event.gtrid))
-        answer = s_error (TXC_EINVAL, "gtrid is missing or not of the form txc-CLUSTER.SESSION.NMODE");
+        answer =
+            coord_answer_error (TXC_EINVAL, "gtrid is missing or not of the form txc-CLUSTER.SESSION.NMODE");
     else if (!commit && !(verdict && strcmp (verdict, "rollback") == 0))
-        answer = s_error (TXC_EINVAL, "verdict is commit or rollback");
-    else if (self->n_held == COORD_HELD_MAX)
-        answer = s_error (TXC_EOVERLOAD, BUSY);
+        answer = coord_answer_error (TXC_EINVAL, "verdict is commit or rollback");
+    else if (!coord_answer_may_hold (self))
+        answer = coord_answer_busy();
     if (answer) {
-        s_reply (self, route, answer);
+        coord_answer (self, route, answer);
         return;
     }
     event.vote = commit ? TXC_VOTE_YES : TXC_VOTE_NO;
@@ -363,98 +243,7 @@ static void s_resolve (coord_t *self, uint64_t route, const json_t *request)
     coord_feed (self, &event);
     answer = s_take_answer (self, route);
     coord_carry_out (self);
-    s_hold (self, route, answer);
-}
-
-/* --- changing the group ------------------------------------------------------------------------- */
-
-static const char *s_why_not (const txc_event_t *event, int rc)
-{
-    bool transfer = event->type == TXC_EVENT_TRANSFER;
-    if (rc == TXC_ENOTREADY && event->type == TXC_EVENT_MEMBER_ADD)
-        return "it has not asked to be a member, or has not caught up yet, or another change is under way: "
-               "start "
-               "it with group/join = 1 and ask again";
-    if (rc == TXC_ENOTREADY)
-        return transfer ? "no other replica is up and has caught up"
-                        : "another change is under way: ask again";
-    if (rc == TXC_EINVAL && event->type == TXC_EVENT_MEMBER_ADD)
-        return "there is such a member, its number is not higher than any that was ever used, or the group "
-               "is "
-               "full";
-    if (rc == TXC_EINVAL && event->type == TXC_EVENT_MEMBER_REMOVE)
-        return "there is no such member, or it leads (hand leadership over first), or it is the last one";
-    if (rc == TXC_EINVAL)
-        return transfer ? "there is no such other member" : "there is no such member";
-    return txc_strerror (rc);
-}
-
-static const char *s_done (const txc_event_t *event)
-{
-    switch (event->type) {
-    case TXC_EVENT_TRANSFER:
-        return "leadership is being handed over";
-    case TXC_EVENT_MEMBER_ADD:
-        return "the replica is a member now";
-    case TXC_EVENT_MEMBER_REMOVE:
-        return "the replica is no member any more";
-    default:
-        return "the member is reached there now";
-    }
-}
-
-/* The number and the endpoint of a request.  NULL, or what is wrong with them. */
-static const char *s_take_member (const json_t *request, const txc_event_t *event, txc_member_t *member)
-{
-    const json_t *id = json_object_get (request, "replica"), *where = json_object_get (request, "endpoint");
-    bool optional = event->type == TXC_EVENT_TRANSFER;
-    if (id ? !json_is_integer (id) || json_integer_value (id) < !optional || json_integer_value (id) > 255
-           : !optional)
-        return "replica is a number from 1 to 255";
-    member->id = (uint32_t) json_integer_value (id);
-    if (event->type == TXC_EVENT_MEMBER_MOVE && !where)
-        return "endpoint is missing";
-    if (!where)
-        return NULL;
-    const char *endpoint = json_string_value (where);
-    if (!endpoint || txc_net_check_endpoint (endpoint, false, NULL))
-        return "endpoint is not of the form tcp://HOST:PORT or ipc:///PATH";
-    txc_copy_text (member->endpoint, sizeof member->endpoint, endpoint);
-    return NULL;
-}
-
-/* A mistyped endpoint is noticed here: the replica itself has said where it is. */
-static bool s_is_elsewhere (const coord_t *self, const txc_event_t *event)
-{
-    const coord_peer_t *peer = coord_peers_find (self, event->member->id);
-    return event->type == TXC_EVENT_MEMBER_ADD && peer && peer->disk && event->member->endpoint[0] &&
-           strcmp (peer->endpoint, event->member->endpoint) != 0;
-}
-
-static void s_change (coord_t *self, uint64_t route, const json_t *request, uint8_t type)
-{
-    txc_member_t member = {0};
-    txc_event_t event = {.type = type, .member = &member};
-    const char *wrong = s_take_member (request, &event, &member);
-    event.replica = member.id;
-    if (!wrong && s_is_elsewhere (self, &event))
-        wrong = "the replica itself says that it is reached elsewhere: see member-list";
-    if (wrong || self->n_held == COORD_HELD_MAX) {
-        s_reply (self, route, wrong ? s_error (TXC_EINVAL, wrong) : s_error (TXC_EOVERLOAD, BUSY));
-        return;
-    }
-    int rc = coord_step (self, &event);
-    if (rc) {
-        s_reply (self, route, s_error (rc, s_why_not (&event, rc)));
-        return;
-    }
-    txc_report (TXC_REPORT_NOTICE, NULL, "an operator's %s of replica %u: %s",
-                json_string_value (json_object_get (request, "command")), event.replica, s_done (&event));
-    json_t *answer = json_pack ("{s:b, s:s}", "ok", 1, "text", s_done (&event));
-    if (type == TXC_EVENT_TRANSFER)
-        s_reply (self, route, answer); /* from here on it may answer nobody about anything else */
-    else
-        s_hold (self, route, answer);
+    coord_answer_hold (self, route, 0, answer);
 }
 
 /* --- requests --------------------------------------------------------------------------- */
@@ -473,7 +262,7 @@ static json_t *s_answer (const coord_t *self, const char *command)
     if (strcmp (command, "status") == 0)
         return s_status (self);
     if (strcmp (command, "member-list") == 0)
-        return s_member_list (self);
+        return coord_group_list (self);
     if (strcmp (command, "directory") == 0)
         return json_pack ("{s:b, s:o}", "ok", 1, "rms", s_directory (self));
     return NULL;
@@ -491,74 +280,39 @@ static void s_answer_as_leader (coord_t *self, uint64_t route, const char *comma
                    {"member-move", TXC_EVENT_MEMBER_MOVE}};
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
         if (strcmp (command, changes[i].command) == 0) {
-            s_change (self, route, request, changes[i].event);
+            coord_group_change (self, route, request, changes[i].event);
             return;
         }
     if (strcmp (command, "resolve") == 0)
         s_resolve (self, route, request);
     else if (strcmp (command, "list") == 0)
-        s_reply (self, route, s_list (self, false));
+        coord_answer (self, route, s_list (self, false));
     else if (strcmp (command, "in-doubt") == 0)
-        s_reply (self, route, s_list (self, true));
+        coord_answer (self, route, s_list (self, true));
     else if (strcmp (command, "show") == 0)
-        s_reply (self, route, s_show (self, request));
+        coord_answer (self, route, s_show (self, request));
     else
-        s_reply (self, route,
-                 s_error (TXC_EINVAL,
-                          "the commands are status, list, in-doubt, show, directory, resolve, "
-                          "leader-transfer, member-list, member-add, member-remove, member-move"));
-}
-
-/* Whoever asks is sent to the leader, if it is known. */
-static json_t *s_not_leader (const txc_replica_status_t *status)
-{
-    json_t *answer = s_error (TXC_ENOTLEADER, txc_strerror (TXC_ENOTLEADER));
-    json_object_set_new (answer, "leader", status->leader == status->id ? json_null() : s_leader (status));
-    return answer;
+        coord_answer (
+            self, route,
+            coord_answer_error (TXC_EINVAL,
+                                "the commands are status, list, in-doubt, show, directory, resolve, "
+                                "leader-transfer, member-list, member-add, member-remove, member-move"));
 }
 
 void coord_admin (coord_t *self, const txc_msg_t *message)
 {
     json_t *request = s_request (message);
     const char *command = json_string_value (json_object_get (request, "command"));
-    json_t *answer = command ? s_answer (self, command)
-                             : s_error (TXC_EINVAL, "the request is not of the form {\"command\": ...}");
+    json_t *answer =
+        command ? s_answer (self, command)
+                : coord_answer_error (TXC_EINVAL, "the request is not of the form {\"command\": ...}");
     txc_replica_status_t status;
     txc_replica_status (self->replica, &status);
     if (!answer && !status.leading && status.n_members != 1)
-        answer = s_not_leader (&status);
+        answer = coord_answer_not_leader (&status);
     if (answer)
-        s_reply (self, message->route, answer);
+        coord_answer (self, message->route, answer);
     else
         s_answer_as_leader (self, message->route, command, request);
     json_decref (request);
-}
-
-void coord_admin_applied (coord_t *self)
-{
-    if (self->n_held == 0)
-        return;
-    txc_replica_status_t status;
-    txc_replica_status (self->replica, &status);
-    size_t kept = 0;
-    for (size_t i = 0; i < self->n_held; i++) {
-        coord_held_t held = self->held[i];
-        bool leads = status.leading && txc_epoch_compare (status.epoch, held.epoch) == 0;
-        if (leads && held.slot > status.applied_slot) {
-            self->held[kept++] = held;
-            continue;
-        }
-        if (leads)
-            s_send (self, held.route, held.body);
-        else /* the next leader may choose it or not */
-            s_reply (self, held.route, s_not_leader (&status));
-        txc_blob_destroy (&held.body);
-    }
-    self->n_held = kept;
-}
-
-void coord_admin_fini (coord_t *self)
-{
-    while (self->n_held)
-        txc_blob_destroy (&self->held[--self->n_held].body);
 }

@@ -42,7 +42,11 @@ void coord_carry_out (coord_t *self)
         else
             txc_net_send (self->net, message->route, message);
     }
-    self->checkpoint_wanted |= update->checkpoint;
+    if (update->checkpoint) {
+        self->checkpoint_wanted = true;
+        txc_report (TXC_REPORT_NOTICE, NULL,
+                    "it was too far behind for single values: a snapshot of another replica was taken over");
+    }
     txc_update_clear (&self->update);
 }
 
@@ -90,7 +94,6 @@ static void s_durable (coord_t *self)
     uint64_t durable = txc_log_durable (self->log), number;
     if (coord_log_next_durable (self, durable, &number))
         coord_step (self, &(txc_event_t){.type = TXC_EVENT_DURABLE, .number = number});
-    coord_admin_applied (self);
 }
 
 static void s_set_level (const coord_t *self)
@@ -192,6 +195,7 @@ static int s_round (coord_t *self, txc_error_t *error)
         txc_net_receive (self->net, s_message, self, FRAMES_A_ROUND);
     if (txc_replica_next_ms (self->replica) <= self->now_ms)
         coord_step (self, &(txc_event_t){.type = TXC_EVENT_TICK});
+    coord_admin_held (self);
     int rc = s_check_log (self, error);
     if (rc)
         return rc;

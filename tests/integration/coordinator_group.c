@@ -32,6 +32,7 @@ static void s_configure (int i, bool alone, const char *group)
     for (int k = 0; k < 3 && !alone; k++)
         size += (size_t) snprintf (w[i].options + size, sizeof w[i].options - size,
                                    "    member = \"%d %s\"\n", k + 1, w[k].endpoint);
+    snprintf (w[i].options + size, sizeof w[i].options - size, "session\n    lease = 1h\n");
 }
 
 static int s_set_up (void **state)
@@ -210,6 +211,7 @@ static void test_a_minority_decides_nothing (void **state)
 
 /* --- catching up ------------------------------------------------------------------------------ */
 
+/* said: what the one that was behind has to say. */
 static void s_catch_up (const char *group, const char *said)
 {
     for (int i = 0; i < 3; i++)
@@ -224,6 +226,7 @@ static void s_catch_up (const char *group, const char *said)
     s_start (behind);
     s_await_caught_up (behind);
     if (said) {
+        world_await_said (&w[behind], said);
         s_kill (behind); /* the snapshot that it was sent has to be on its disk before it counts */
         s_start (behind);
         s_await_caught_up (behind);
@@ -242,7 +245,7 @@ static void test_catching_up_value_by_value (void **state)
 static void test_catching_up_by_a_snapshot (void **state)
 {
     (void) state;
-    s_catch_up ("    keep = 4\n", "again");
+    s_catch_up ("    keep = 4\n", "a snapshot of another replica");
 }
 
 static void test_learning_directly (void **state)
