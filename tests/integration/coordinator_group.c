@@ -231,6 +231,7 @@ static void s_catch_up (const char *group, const char *said)
         s_start (behind);
         s_await_caught_up (behind);
     }
+    s_await_state (behind, "following"); /* in this life, not in the one that the leader remembers */
     s_command ("{\"command\":\"leader-transfer\",\"replica\":%d}", behind + 1);
     s_await_state (behind, "leading");
     assert_int_equal (s_session (59), last);
