@@ -81,6 +81,7 @@ typedef struct coord {
     bool called;                /* the members below, and whom the configuration names */
     txc_member_t members[TXC_REPLICAS_MAX];
     uint32_t n_members;
+    uint64_t advertise_due_ms;
     uint64_t snapshot_slot; /* of the checkpoint that is under way */
     bool checkpointing;     /* core has yet to be told that it is durable */
     bool checkpoint_wanted; /* by core */
@@ -140,6 +141,9 @@ void coord_log_fini (coord_t *self);
 
 /* Opens and closes connections as members come, go and move.  Not while messages are received. */
 void coord_peers_update (coord_t *self, const txc_replica_status_t *status);
+
+/* Lets a leader tell the group where it is reached, if that has changed. */
+void coord_peers_advertise (coord_t *self, const txc_replica_status_t *status);
 
 /* Notes that a message of another replica came.  False: it is of another group, or of one that is configured
  * otherwise, and does not count. */

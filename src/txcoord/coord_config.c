@@ -112,44 +112,59 @@ static const char *s_advertised (const txc_config_t *config, const txc_member_t 
     return s_is_wild (first) ? "" : first;
 }
 
+/* A replica that is to be added to a group. */
+static int s_check_join (const txc_config_t *config, const txc_member_t *me, uint32_t n, txc_error_t *error)
+{
+    if (n == 0 || me)
+        return txc_error_set (error, TXC_ECONFIG,
+                              "group/join = 1: group/member lists the replicas that are there already, and "
+                              "not this one (coordinator/replica = %u)",
+                              (uint32_t) txc_config_int (config, "coordinator/replica"));
+    if (txc_config_bool (config, "group/init"))
+        return txc_error_set (error, TXC_ECONFIG, "group/join and group/init exclude each other");
+    if (!s_advertised (config, me)[0])
+        return txc_error_set (error, TXC_ECONFIG,
+                              "coordinator/advertise: the others have to be told where this replica is");
+    return TXC_OK;
+}
+
+/* A replica of a new group. */
+static int s_check_list (const txc_config_t *config, const txc_member_t *me, uint32_t n, txc_error_t *error)
+{
+    if (n > 1 && !txc_config_line (config, "coordinator/replica"))
+        return txc_error_set (error, TXC_ECONFIG,
+                              "coordinator/replica is missing: which one of group/member is this?");
+    if (n > 0 && !me)
+        return txc_error_set (error, TXC_ECONFIG,
+                              "group/member: this replica (coordinator/replica = %u) is not among them",
+                              (uint32_t) txc_config_int (config, "coordinator/replica"));
+    if (n > 0 && n % 2 == 0)
+        return txc_error_set (
+            error, TXC_ECONFIG,
+            "group/member: %u replicas survive no more failures than %u: list an odd number", n, n - 1);
+    if (n > 1 && txc_config_bool (config, "group/init"))
+        return txc_error_set (error, TXC_ECONFIG,
+                              "group/init = 1: only for a group of one; run txcoord --init at each replica");
+    return TXC_OK;
+}
+
 static int s_check_group (const txc_config_t *config, txc_error_t *error)
 {
     txc_member_t members[TXC_REPLICAS_MAX];
-    uint32_t n, id = (uint32_t) txc_config_int (config, "coordinator/replica");
+    uint32_t n;
     int rc = s_members (config, members, &n, error);
     if (rc)
         return rc;
-    const txc_member_t *me = s_find (members, n, id);
+    const txc_member_t *me = s_find (members, n, (uint32_t) txc_config_int (config, "coordinator/replica"));
     const char *advertise = txc_config_string (config, "coordinator/advertise");
     if (advertise && txc_net_check_endpoint (advertise, false, NULL))
         return txc_error_set (error, TXC_ECONFIG,
                               "coordinator/advertise: '%.120s': where others reach this replica: no wildcard",
                               advertise);
-    if (txc_config_bool (config, "group/join")) {
-        if (n == 0 || me)
-            return txc_error_set (
-                error, TXC_ECONFIG,
-                "group/join = 1: group/member lists the replicas that are there already, and "
-                "not this one (coordinator/replica = %u)",
-                id);
-        if (txc_config_bool (config, "group/init"))
-            return txc_error_set (error, TXC_ECONFIG, "group/join and group/init exclude each other");
-        if (!s_advertised (config, me)[0])
-            return txc_error_set (error, TXC_ECONFIG,
-                                  "coordinator/advertise: the others have to be told where this replica is");
-    } else if (n > 0 && !me)
-        return txc_error_set (error, TXC_ECONFIG,
-                              "group/member: this replica (coordinator/replica = %u) is not among them", id);
-    else if (n > 0 && n % 2 == 0)
-        return txc_error_set (
-            error, TXC_ECONFIG,
-            "group/member: %u replicas survive no more failures than %u: list an odd number", n, n - 1);
-    else if (n > 1 && txc_config_bool (config, "group/init"))
-        return txc_error_set (error, TXC_ECONFIG,
-                              "group/init = 1: only for a group of one; run txcoord --init at each replica");
     if (txc_config_int (config, "group/election") < 3 * txc_config_int (config, "group/heartbeat"))
         return txc_error_set (error, TXC_ECONFIG, "group/election is shorter than three of group/heartbeat");
-    return TXC_OK;
+    return txc_config_bool (config, "group/join") ? s_check_join (config, me, n, error)
+                                                  : s_check_list (config, me, n, error);
 }
 
 /* --- all of it ------------------------------------------------------------------------- */

@@ -227,8 +227,10 @@ int coord_loop_run (coord_t *self, bool once, txc_error_t *error)
         txc_replica_status (self->replica, &status);
         if (once && s_is_formatted (self, &status))
             return TXC_OK;
-        if (!once)
+        if (!once) {
             coord_peers_update (self, &status);
+            coord_peers_advertise (self, &status);
+        }
         coord_report_state (self, &status);
         if (coord_stop_is_over (self, &status))
             return TXC_OK;

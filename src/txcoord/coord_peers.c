@@ -15,6 +15,8 @@
 #include "daemon/txc_report.h"
 #include "txcoord/coord.h"
 
+enum { ADVERTISE_MS = 1000 /* between attempts */ };
+
 /* --- the table ---------------------------------------------------------------------------- */
 
 static coord_peer_t *s_find (coord_t *self, uint32_t id)
@@ -107,6 +109,21 @@ void coord_peers_update (coord_t *self, const txc_replica_status_t *status)
     for (size_t i = 0; i < self->n_peers; i++)
         if (!self->peers[i].wanted)
             s_disconnect (self, &self->peers[i]);
+}
+
+/* A follower that comes up elsewhere asks its leader to write that down; a leader does it itself. */
+void coord_peers_advertise (coord_t *self, const txc_replica_status_t *status)
+{
+    if (!status->leading || !self->group.endpoint[0] || self->now_ms < self->advertise_due_ms)
+        return;
+    for (uint32_t i = 0; i < status->n_members; i++) {
+        txc_member_t me = status->members[i];
+        if (me.id != self->group.id || strcmp (me.endpoint, self->group.endpoint) == 0)
+            continue;
+        self->advertise_due_ms = self->now_ms + ADVERTISE_MS;
+        txc_copy_text (me.endpoint, sizeof me.endpoint, self->group.endpoint);
+        coord_step (self, &(txc_event_t){.type = TXC_EVENT_MEMBER_MOVE, .member = &me});
+    }
 }
 
 /* --- messages ---------------------------------------------------------------------------------- */

@@ -395,18 +395,39 @@ static void test_a_group_of_one_grows_to_three (void **state)
     assert_int_equal (s_count_members (s_leader()), 3);
 }
 
+static void s_move (int i)
+{
+    s_kill (i);
+    peer_fini (&peers[i]);
+    strcat (w[i].endpoint, ".new");
+    peer_init (&peers[i], &w[i]);
+}
+
+static void test_a_group_of_one_moves (void **state)
+{
+    (void) state;
+    s_configure (0, true, "");
+    world_serve (&w[0]);
+    s_session (7);
+    s_move (0);
+    s_start (0);
+    for (int tries = 0; tries < PATIENCE_MS / 20; tries++, poll (NULL, 0, 20)) {
+        const json_t *list = peer_admin (&peers[0], "{\"command\":\"member-list\"}");
+        if (s_is (json_array_get (json_object_get (list, "members"), 0), "endpoint", w[0].endpoint))
+            return;
+    }
+    fail_msg ("the log does not learn the new endpoint");
+}
+
 static void test_a_replica_moves (void **state)
 {
     (void) state;
     s_start_three();
     s_session (7);
     int moved = (s_leader() + 1) % 3;
-    s_kill (moved);
-    peer_fini (&peers[moved]);
-    strcat (w[moved].endpoint, ".new");
+    s_move (moved);
     strcat (w[moved].coordinator, "    advertise = ");
     strcat (strcat (w[moved].coordinator, w[moved].endpoint), "\n");
-    peer_init (&peers[moved], &w[moved]);
     s_start (moved);
     s_await_state (moved, "following");
     int third = 3 - moved - s_leader();
@@ -431,6 +452,7 @@ int main (void)
         CASE (test_others_tell_who_leads),
         CASE (test_changes_that_make_no_sense),
         CASE (test_a_group_of_one_grows_to_three),
+        CASE (test_a_group_of_one_moves),
         CASE (test_a_replica_moves),
     };
 #undef CASE

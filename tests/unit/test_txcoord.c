@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/txc_value.h"
 #include "txcoord/coord.h"
@@ -74,6 +75,113 @@ static void test_every_key_refuses_a_wrong_value (void **state)
     every_key_refuses_a_wrong_value (coord_keys);
 }
 
+/* --- the group -------------------------------------------------------------------- */
+
+/* Reads a configuration with these lines in coordinator and group. */
+static txc_config_t *s_group (const char *coordinator, const char *group)
+{
+    char path[] = "/tmp/txc-group-XXXXXX";
+    int fd = mkstemp (path);
+    assert_true (fd >= 0);
+    FILE *file = fdopen (fd, "w");
+    fprintf (file, "coordinator\n    listen = tcp://*:7400\n%sgroup\n%slog\n    folder = /nowhere\n",
+             coordinator, group);
+    assert_int_equal (fclose (file), 0);
+    txc_error_t error;
+    txc_config_t *config = txc_config_load (path, coord_keys, &error);
+    if (!config)
+        fail_msg ("%s", error.text);
+    unlink (path);
+    return config;
+}
+
+#define THREE                                                                                                \
+    "    member = \"1 tcp://10.0.0.1:7400\"\n    member = \"2 tcp://10.0.0.2:7400\"\n"                       \
+    "    member = \"3 tcp://10.0.0.3:7400\"\n"
+
+static void test_groups_that_make_no_sense (void **state)
+{
+    (void) state;
+    static const struct {
+        const char *coordinator, *group, *error;
+    } cases[] = {
+        {"    replica = 2\n", "    member = two\n", "'two'"},
+        {"    replica = 2\n", "    member = \"2\"\n", "a blank"},
+        {"    replica = 2\n", "    member = \"0 tcp://10.0.0.1:7400\"\n", "from 1 to 255"},
+        {"    replica = 2\n", "    member = \"256 tcp://10.0.0.1:7400\"\n", "from 1 to 255"},
+        {"    replica = 2\n", "    member = \"2 10.0.0.1:7400\"\n", "group/member: '10.0.0.1:7400'"},
+        {"    replica = 2\n", "    member = \"2 tcp://*:7400\"\n", "group/member"},
+        {"    replica = 2\n", THREE "    member = \"2 tcp://10.0.0.4:7400\"\n", "listed twice"},
+        {"    replica = 2\n", THREE "    member = \"4 tcp://10.0.0.3:7400\"\n", "listed twice"},
+        {"    replica = 2\n", THREE "    member = \"4 tcp://10.0.0.4:7400\"\n", "odd number"},
+        {"    replica = 4\n", THREE, "not among them"},
+        {"", THREE, "coordinator/replica is missing"},
+        {"    replica = 2\n", THREE "    init = 1\n", "group/init = 1"},
+        {"    replica = 2\n", THREE "    join = 1\n", "group/join = 1"},
+        {"    replica = 4\n", "    join = 1\n", "group/join = 1"},
+        {"    replica = 4\n", THREE "    join = 1\n", "coordinator/advertise"},
+        {"    replica = 4\n    advertise = tcp://10.0.0.4:7400\n", THREE "    join = 1\n    init = 1\n",
+         "exclude"},
+        {"    replica = 2\n    advertise = tcp://*:7400\n", THREE, "coordinator/advertise"},
+        {"    replica = 2\n", THREE "    heartbeat = 150ms\n", "group/election"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        txc_error_t error = {0};
+        txc_config_t *config = s_group (cases[i].coordinator, cases[i].group);
+        if (coord_config_check (config, &error) != TXC_ECONFIG || !strstr (error.text, cases[i].error))
+            fail_msg ("'%s' was expected of\n%s%s, not: %s", cases[i].error, cases[i].coordinator,
+                      cases[i].group, error.text);
+        txc_config_destroy (&config);
+    }
+}
+
+static void s_check_replica (const char *coordinator, const char *group, uint32_t n, const char *endpoint)
+{
+    txc_error_t error = {0};
+    txc_replica_config_t replica = {0};
+    txc_config_t *config = s_group (coordinator, group);
+    if (coord_config_check (config, &error))
+        fail_msg ("%s", error.text);
+    coord_config_replica (config, &replica);
+    assert_int_equal (replica.n_members, n);
+    assert_string_equal (replica.endpoint, endpoint);
+    txc_config_destroy (&config);
+}
+
+static void test_where_a_replica_is_reached (void **state)
+{
+    (void) state;
+    s_check_replica ("", "", 0, ""); /* it listens everywhere, and nobody said what that means */
+    s_check_replica ("    listen = tcp://127.0.0.1:7401\n", "", 0, "");
+    s_check_replica ("    advertise = tcp://db1:7400\n", "", 0, "tcp://db1:7400");
+    s_check_replica ("    replica = 2\n", THREE, 3, "tcp://10.0.0.2:7400");
+    s_check_replica ("    replica = 2\n    advertise = tcp://db2:7400\n", THREE, 3, "tcp://db2:7400");
+    s_check_replica ("    replica = 4\n    advertise = tcp://db4:7400\n", THREE "    join = 1\n", 3,
+                     "tcp://db4:7400");
+}
+
+/* What all replicas must have alike, and nothing else. */
+static void test_settings_that_must_be_alike (void **state)
+{
+    (void) state;
+    const txc_replica_config_t base = {
+        .id = 1, .election_ms = 300, .heartbeat_ms = 50, .clock_skew = 50, .horizon_ms = 600000};
+    txc_replica_config_t other = base;
+    other.id = 2;
+    other.heartbeat_ms = 40;
+    assert_true (coord_config_settings (&base) == coord_config_settings (&other));
+    other.election_ms = 301;
+    assert_true (coord_config_settings (&base) != coord_config_settings (&other));
+    other = base;
+    other.clock_skew = 51;
+    assert_true (coord_config_settings (&base) != coord_config_settings (&other));
+    other = base;
+    other.horizon_ms = 1;
+    assert_true (coord_config_settings (&base) != coord_config_settings (&other));
+}
+
+/* --- crash points ----------------------------------------------------------------- */
+
 static bool s_has_point (const char *where, const char *what)
 {
     for (const txc_crash_set_t *set = coord_crash_points; set->where; set++)
@@ -111,6 +219,9 @@ int main (void)
         cmocka_unit_test (test_the_sample_is_valid),
         cmocka_unit_test (test_every_key_is_explained),
         cmocka_unit_test (test_every_key_refuses_a_wrong_value),
+        cmocka_unit_test (test_groups_that_make_no_sense),
+        cmocka_unit_test (test_where_a_replica_is_reached),
+        cmocka_unit_test (test_settings_that_must_be_alike),
         cmocka_unit_test (test_crash_points),
     };
     return cmocka_run_group_tests_name ("txcoord", tests, NULL, NULL);
