@@ -84,7 +84,7 @@
     /* R -> C, A  replica members                   replica leads (0: not known), the receiver asked another one */  \
     X (NOT_LEADER, 29)                                                                                              \
                                                                                                                     \
-    /* Replicas among themselves.  Each has replica: its sender, and epoch: a ballot; cluster and settings are      */ \
+    /* Replicas among themselves.  Each has replica and disk: its sender, and epoch: a ballot; cluster and settings are*/ \
     /* the shell's, so that no other group's messages are taken in.  chosen_slot is the sender's                    */ \
     /* commit index wherever it is given.  Values and entries are packed by core/txc_paxos_values.h.           */    \
     /* R -> R  epoch slot                           would you promise this ballot?  (pre-vote)             */       \
@@ -234,6 +234,7 @@ typedef struct txc_msg {
     uint64_t high_slot, slot, chosen_slot;
     uint64_t stamp;
     uint64_t settings; /* digest of the configuration that all replicas must have alike */
+    uint64_t disk; /* of the replica that sends it */
     txc_epoch_t epoch, prior;
     txc_gtrid_t gtrid;
     txc_guard_t guards[2];

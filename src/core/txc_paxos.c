@@ -171,6 +171,8 @@ bool txc_paxos_is_quorum (const txc_paxos_t *self, uint32_t bits)
     uint32_t count = 0;
     for (bits &= self->voters; bits; bits &= bits - 1)
         count++;
+    if (!self->bound)
+        return count == self->n_members;
     return count > self->n_members / 2;
 }
 
@@ -184,6 +186,7 @@ txc_msg_t *txc_paxos_send (txc_paxos_t *self, const txc_paxos_peer_t *to, txc_ms
     TXC_ASSERT (to != self->peers);
     txc_msg_t *message = txc_update_message (self->update, type, TXC_ROUTE_REPLICA (to->id));
     message->replica = self->config.id;
+    message->disk = self->disk;
     message->chosen_slot = self->chosen;
     return message;
 }
@@ -240,9 +243,17 @@ static txc_paxos_peer_t *s_sender (txc_paxos_t *self, const txc_msg_t *message)
     if (message->replica == 0 || message->replica == self->config.id)
         return NULL;
     txc_paxos_peer_t *peer = txc_paxos_peer_add (self, message->replica);
-    if (peer)
+    if (peer) {
         peer->heard_ms = self->now_ms;
+        peer->disk = message->disk;
+    }
     return peer;
+}
+
+/* What a replica may ask that has forgotten what it promised: nothing of it counts as a vote. */
+static bool s_is_question (unsigned type)
+{
+    return type == TXC_MSG_PAXOS_FETCH || type == TXC_MSG_PAXOS_SNAPSHOT_FETCH || type == TXC_MSG_PAXOS_JOIN;
 }
 
 int txc_paxos_message (txc_paxos_t *self, const txc_msg_t *message)
@@ -250,6 +261,8 @@ int txc_paxos_message (txc_paxos_t *self, const txc_msg_t *message)
     txc_paxos_peer_t *from = s_sender (self, message);
     if (!from || !self->started)
         return TXC_EPROTO;
+    if (txc_paxos_is_impostor (self, from) && !s_is_question (message->type))
+        return TXC_EFOREIGN;
     if (message->epoch.round > self->max_round)
         self->max_round = message->epoch.round;
     switch (message->type) {

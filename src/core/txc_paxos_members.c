@@ -6,6 +6,11 @@
  * A member is a number and a disk.  A replica whose disk is not the one that
  * was made a member has forgotten what it promised, and never votes; it comes
  * back under a new number, higher than any that was ever used.
+ *
+ * The members of a new group know each other's numbers only.  So its first
+ * leader needs all of them, for its election and for the first value, which
+ * names their disks.  From then on a majority is enough, and a disk that is
+ * formatted once more is nobody's.
  */
 #include "core/txc_paxos_private.h"
 
@@ -31,7 +36,13 @@ static bool s_is_mine (const txc_paxos_t *self, const txc_member_t *member)
 {
     if (TXC_MUTANT (AMNESIA_VOTES))
         return member != NULL;
-    return member && (member->disk == self->disk || (member->disk == 0 && self->formatted));
+    return member && member->disk == self->disk;
+}
+
+bool txc_paxos_is_impostor (const txc_paxos_t *self, const txc_paxos_peer_t *peer)
+{
+    const txc_member_t *member = s_find (self->members, self->n_members, peer->id);
+    return member && member->disk && member->disk != peer->disk && !TXC_MUTANT (AMNESIA_VOTES);
 }
 
 void txc_paxos_members_set (txc_paxos_t *self, uint64_t slot, const txc_rec_t *record)
@@ -39,7 +50,9 @@ void txc_paxos_members_set (txc_paxos_t *self, uint64_t slot, const txc_rec_t *r
     self->n_members = record->n_members;
     memcpy (self->members, record->members, record->n_members * sizeof *record->members);
     self->members_slot = slot;
+    bool voter = s_is_mine (self, s_find (self->members, self->n_members, self->config.id));
     self->voters = 0;
+    self->bound = true;
     for (uint32_t i = 0; i < self->n_members; i++)
         if (self->members[i].id > self->max_member)
             self->max_member = self->members[i].id;
@@ -47,9 +60,10 @@ void txc_paxos_members_set (txc_paxos_t *self, uint64_t slot, const txc_rec_t *r
         txc_paxos_peer_t *peer = txc_paxos_peer_add (self, self->members[i].id);
         TXC_ASSERT (peer != NULL);
         peer->member = self->members[i];
-        self->voters |= txc_paxos_bit (self, peer);
+        if (peer != self->peers || voter) /* what an impostor accepted itself counts as little */
+            self->voters |= txc_paxos_bit (self, peer);
+        self->bound = self->bound && self->members[i].disk;
     }
-    bool voter = s_is_mine (self, s_find (self->members, self->n_members, self->config.id));
     if (voter == self->voter)
         return;
     self->voter = voter;
@@ -67,6 +81,11 @@ void txc_paxos_members_chosen (txc_paxos_t *self, uint64_t slot, bool valid, con
         return; /* a void membership governs nothing */
     bool leads = self->role == TXC_PAXOS_LEADING;
     txc_paxos_members_set (self, slot, record);
+    /* After a restart it must know who votes without having to ask those who may not be there any more. */
+    if (self->update && self->n_members > 1) {
+        self->hinted = slot;
+        txc_paxos_log (self, TXC_ENTRY_CHOSEN, true, 0, NULL, 0)->slot = slot;
+    }
     if (leads && self->n_members > 1 && self->heartbeat_due_ms == TXC_NEVER_MS) {
         self->won_ms = self->now_ms; /* it was alone until now */
         self->heartbeat_due_ms = self->now_ms;
@@ -143,6 +162,19 @@ int txc_paxos_move (txc_paxos_t *self, const txc_member_t *member)
     return s_propose (self, members, self->n_members);
 }
 
+void txc_paxos_bind (txc_paxos_t *self)
+{
+    txc_member_t members[TXC_REPLICAS_MAX];
+    if (self->bound)
+        return;
+    memcpy (members, self->members, sizeof members);
+    for (uint32_t i = 0; i < self->n_members; i++) {
+        const txc_paxos_peer_t *peer = txc_paxos_peer (self, members[i].id);
+        members[i].disk = peer == self->peers ? self->disk : peer->disk;
+    }
+    s_propose (self, members, self->n_members);
+}
+
 /* --- asking to be one -------------------------------------------------------------------------- */
 
 /* How far this replica would come with its disk alone. */
@@ -211,8 +243,7 @@ int txc_paxos_on_join (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_
 static void s_disk_take (txc_paxos_t *self, const txc_rec_t *record)
 {
     self->disk = record->nonce;
-    self->formatted = record->n_members > 0;
-    if (self->formatted)
+    if (record->n_members)
         txc_paxos_members_set (self, 0, record);
 }
 
@@ -230,9 +261,11 @@ void txc_paxos_disk_entry (txc_paxos_t *self)
         if (record->n_members == 0) {
             txc_member_t *me = &record->members[record->n_members++];
             me->id = self->config.id;
-            me->disk = self->config.new_disk;
             txc_copy_text (me->endpoint, sizeof me->endpoint, self->config.endpoint);
         }
+        for (uint32_t i = 0; i < record->n_members; i++)
+            if (record->members[i].id == self->config.id)
+                record->members[i].disk = self->config.new_disk; /* the others' it does not know */
     }
     size_t size = self->config.codec->encode (record, bytes);
     txc_paxos_log (self, TXC_ENTRY_DISK, true, TXC_REC_MEMBERS, bytes, size);

@@ -61,6 +61,7 @@ typedef struct txc_paxos_peer {
     uint64_t granted;   /* the stamp of the last heartbeat that it granted; 0: none */
     uint64_t chosen;    /* its commit index */
     uint64_t durable;   /* of a replica that wants to join: how far its disk has come */
+    uint64_t disk;      /* that it last named */
 } txc_paxos_peer_t;
 
 typedef enum txc_paxos_role {
@@ -107,7 +108,6 @@ struct txc_paxos {
 
     /* the acceptor */
     uint64_t disk;
-    bool formatted; /* its disk is one of the first members' */
     bool voter;
     txc_epoch_t promised;
     uint64_t entries, durable; /* numbers: of the last entry given out, of the last durable one */
@@ -129,6 +129,7 @@ struct txc_paxos {
     uint64_t members_slot;
     uint32_t max_member; /* the highest number that a member ever had */
     uint32_t voters;     /* the members' bits */
+    bool bound;          /* every member's disk is on record */
     txc_paxos_peer_t peers[TXC_PAXOS_PEERS_MAX];
     uint32_t n_peers;
 
@@ -177,7 +178,7 @@ txc_msg_t *txc_paxos_send (txc_paxos_t *self, const txc_paxos_peer_t *to, txc_ms
 txc_paxos_peer_t *txc_paxos_peer (txc_paxos_t *self, uint32_t id);     /* NULL: none */
 txc_paxos_peer_t *txc_paxos_peer_add (txc_paxos_t *self, uint32_t id); /* NULL: too many */
 uint32_t txc_paxos_bit (const txc_paxos_t *self, const txc_paxos_peer_t *peer);
-/* A majority of the members? */
+/* A majority of the members?  While their disks are not on record: all of them. */
 bool txc_paxos_is_quorum (const txc_paxos_t *self, uint32_t bits);
 bool txc_paxos_is_alone (const txc_paxos_t *self); /* a group of one, and it is this replica */
 
@@ -245,6 +246,10 @@ void txc_paxos_members_chosen (txc_paxos_t *self, uint64_t slot, bool valid, con
                                size_t size);
 int txc_paxos_on_join (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message);
 void txc_paxos_join_tick (txc_paxos_t *self);
+/* The new leader of a new group puts on record whose disks are its members'. */
+void txc_paxos_bind (txc_paxos_t *self);
+/* This replica goes by a member's number, but its disk is another one. */
+bool txc_paxos_is_impostor (const txc_paxos_t *self, const txc_paxos_peer_t *peer);
 void txc_paxos_disk_entry (txc_paxos_t *self); /* the first entry of an empty log */
 int txc_paxos_disk_replay (txc_paxos_t *self, const txc_entry_t *entry);
 

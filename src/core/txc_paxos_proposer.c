@@ -173,10 +173,12 @@ static void s_propose_found (txc_paxos_t *self, uint64_t slot)
 {
     const txc_paxos_found_t *found = s_found (self, slot);
     const txc_paxos_slot_t *own = txc_paxos_slot (self, slot);
-    if (own && own->chosen)
-        return;
-    if (found && found->chosen) {
-        txc_paxos_learn (self, slot, found->kind, found->bytes, found->size);
+    bool chosen = own && own->chosen;
+    if (chosen || (found && found->chosen)) {
+        if ((chosen ? own->kind : found->kind) == TXC_REC_MEMBERS)
+            self->members_open = slot; /* until it is applied nobody knows who has to be asked behind it */
+        if (!chosen)
+            txc_paxos_learn (self, slot, found->kind, found->bytes, found->size);
         return;
     }
     bool mine = own && (!found || txc_epoch_compare (own->ballot, found->ballot) >= 0);
@@ -237,6 +239,7 @@ void txc_paxos_recover (txc_paxos_t *self)
             self->role = TXC_PAXOS_LEADING;
             self->prior = (txc_epoch_t){0, 0};
             txc_paxos_forget_found (self);
+            txc_paxos_bind (self);
             self->hooks.elected (self->hooks.arg, self->ballot);
             return;
         }

@@ -24,7 +24,6 @@ typedef struct state_header {
 typedef struct own_header {
     uint64_t magic, disk, promised_round, state_size, values_size;
     uint32_t promised_replica, id;
-    uint8_t formatted, reserved[7];
 } own_header_t;
 
 static uint8_t *s_put (uint8_t *to, const void *bytes, size_t size)
@@ -114,8 +113,7 @@ void *txc_paxos_snapshot (const txc_paxos_t *self, size_t *size)
                            .state_size = state_size,
                            .values_size = s_values_size (self),
                            .promised_replica = self->promised.replica,
-                           .id = self->config.id,
-                           .formatted = self->formatted};
+                           .id = self->config.id};
     *size = sizeof header + state_size + header.values_size;
     uint8_t *bytes = txc_malloc (*size), *at = s_put (bytes, &header, sizeof header);
     at = s_put (at, state, state_size);
@@ -158,7 +156,6 @@ int txc_paxos_restore (txc_paxos_t *self, const void *data, size_t size)
     if (header.id != self->config.id)
         return TXC_ECONFIG;
     self->disk = header.disk;
-    self->formatted = header.formatted;
     self->promised = (txc_epoch_t){header.promised_round, header.promised_replica};
     bytes += sizeof header;
     int rc = txc_paxos_state_load (self, bytes, (size_t) header.state_size);

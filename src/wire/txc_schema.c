@@ -213,12 +213,12 @@ SHAPE (s_admin_reply, admin_reply, I32 (code), ERROR, BODY (TXC_BODY_MAX))
 SHAPE (s_not_leader, not_leader, U32 (replica), MEMBERS)
 #undef WIRE
 #define WIRE Txcoord__Paxos
-SHAPE (s_paxos, paxos, REPLICA, EPOCH, I32 (code), U64 (cluster), U64 (settings), U64 (low), U32 (flags),
-       BODY (TXC_BODY_MAX), U64 (age_ms), U64 (high_slot), U64 (slot), U64 (chosen_slot), U64 (stamp),
-       SUB (prior, prior, txc_epoch_t, false))
+SHAPE (s_paxos, paxos, REPLICA, EPOCH, I32 (code), U64 (cluster), U64 (settings), U64 (disk), U64 (low),
+       U32 (flags), BODY (TXC_BODY_MAX), U64 (age_ms), U64 (high_slot), U64 (slot), U64 (chosen_slot),
+       U64 (stamp), SUB (prior, prior, txc_epoch_t, false))
 #undef WIRE
 #define WIRE Txcoord__Join
-SHAPE (s_paxos_join, join, REPLICA, U64 (cluster), U64 (settings), U64 (slot), MEMBERS)
+SHAPE (s_paxos_join, join, REPLICA, U64 (cluster), U64 (settings), U64 (disk), U64 (slot), MEMBERS)
 #undef WIRE
 #undef CORE
 

@@ -233,8 +233,8 @@ void sim_coordinator_start (sim_t *sim, sim_coordinator_t *self)
     sim_proc_begin (sim, &self->proc);
     sim_trace (sim, self->proc.name, "starts");
     self->config.seed = sim_random (sim);
-    /* Whoever has lost its disk does not claim to be a new group's member. */
-    self->config.new_cluster = self->disk_lost ? 0 : sim_random (sim) | 1;
+    /* Whoever has lost its disk should not claim to be a new group's member. */
+    self->config.new_cluster = self->disk_lost && !self->formatted_again ? 0 : sim_random (sim) | 1;
     self->config.new_disk = sim_random (sim) | 1;
     self->core = txc_replica_new (&self->config);
     self->low = false;
@@ -266,6 +266,7 @@ void sim_coordinator_lose_disk (sim_t *sim, sim_coordinator_t *self)
     sim_trace (sim, self->proc.name, "has lost its disk");
     sim_count (sim, SIM_FAULT_DISK_LOST);
     self->disk_lost = true;
+    self->formatted_again = sim_percent (sim, 50);
     sim_log_format (self->log);
     sim_group_disk_lost (sim, self);
 }

@@ -17,7 +17,8 @@ struct sim_coordinator {
     txc_update_t update;
     bool low;       /* what core was told of the log's space */
     bool opening;   /* its log is being replayed */
-    bool disk_lost; /* it will never vote again */
+    bool disk_lost;       /* it will never vote again */
+    bool formatted_again; /* by an operator who did not know better: it believes that it votes */
 };
 
 /* The replica with this endpoint (its name); NULL: the first one. */

@@ -6,6 +6,7 @@
 #include "sim_client.h"
 #include "sim_coordinator.h"
 #include "sim_log.h"
+#include "sim_reflog.h"
 #include "sim_rm.h"
 #include "sim_trace.h"
 
@@ -236,6 +237,8 @@ static void s_drift (sim_t *sim, sim_proc_t *proc)
 
 static void s_lose_disk (sim_t *sim)
 {
+    if (sim->reflog->last_slot < 2)
+        return; /* a new group needs all of its members until their disks are on record */
     uint32_t lost = 0;
     for (uint32_t i = 0; i < sim->n_replicas; i++)
         lost += sim->coordinators[i]->disk_lost;

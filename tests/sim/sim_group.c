@@ -134,6 +134,8 @@ static void s_accepted (sim_t *sim, const sim_coordinator_t *replica, const txc_
     if (vote->hash != hash)
         sim_violation (sim, "ballot-twice", "two values are accepted in slot %" PRIu64 " under one ballot",
                        entry->slot);
+    if (replica->disk_lost)
+        return; /* its votes count for nothing */
     vote->replicas |= 1u << replica->proc.index;
     if ((uint32_t) __builtin_popcount (vote->replicas) > sim->n_replicas / 2)
         s_chosen (sim, entry->slot, hash, entry->bytes, entry->size);
@@ -231,10 +233,10 @@ void sim_group_sent (sim_t *sim, const sim_coordinator_t *replica, const txc_msg
 {
     bool votes = message->type == TXC_MSG_PAXOS_ACCEPTED || message->type == TXC_MSG_PAXOS_PROMISE ||
                  message->type == TXC_MSG_PAXOS_GRANT || message->type == TXC_MSG_PAXOS_PREPARE;
-    if (votes && replica->disk_lost)
+    if (votes && replica->disk_lost && !replica->formatted_again)
         sim_violation (sim, "amnesia-votes", "%s has lost its disk and sends %s", replica->proc.name,
                        txc_msg_name (message->type));
-    if (message->type == TXC_MSG_PAXOS_ACCEPTED)
+    if (message->type == TXC_MSG_PAXOS_ACCEPTED && !replica->disk_lost)
         s_check_accepted (sim, replica, message);
     if (message->type == TXC_MSG_PAXOS_PROMISE &&
         txc_epoch_compare (message->epoch, sim->group->promised[replica->proc.index]) > 0)

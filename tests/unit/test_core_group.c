@@ -323,6 +323,7 @@ static void candidate_that_learns_of_a_higher_barrier_gives_up (void **state)
     s_start (1, 3); /* the others are not there: what they say is forged */
     s_pass (2000);
     s_forge (1, (txc_msg_t){.type = TXC_MSG_PAXOS_PREVOTED, .replica = 2, .code = TXC_OK});
+    s_forge (1, (txc_msg_t){.type = TXC_MSG_PAXOS_PREVOTED, .replica = 3, .code = TXC_OK});
     txc_epoch_t ballot = s_status (1).promised;
     assert_int_equal (ballot.replica, 1);
     txc_paxos_value_t value = {.slot = 1,
@@ -337,6 +338,8 @@ static void candidate_that_learns_of_a_higher_barrier_gives_up (void **state)
     promise.slot = promise.high_slot = promise.stamp = promise.low = 1;
     s_forge (1, promise);
     txc_blob_destroy (&body);
+    s_forge (1,
+             (txc_msg_t){.type = TXC_MSG_PAXOS_PROMISE, .replica = 3, .epoch = ballot, .slot = 1, .low = 1});
     assert_int_equal (s_status (1).applied_slot, 1);
     assert_int_equal (s_status (1).leader, 0);
 }
@@ -384,6 +387,43 @@ static void outcome_of_an_earlier_leadership_tells_nobody_anything (void **state
     assert_int_equal (s_world.heard, heard);
 }
 
+/* Its folder was emptied, and somebody gave --init once more: it takes itself for a member. */
+static void disk_that_was_formatted_again_does_not_vote (void **state)
+{
+    (void) state;
+    for (uint32_t id = 1; id <= 3; id++)
+        s_start (id, 3);
+    s_pass (2000);
+    uint32_t leader = s_leader(), lost = leader % 3 + 1;
+    s_world.cut[leader] = true;
+    s_start (lost, 3);
+    assert_true (s_status (lost).voter);
+    s_pass (5000);
+    assert_int_equal (s_leader(), 0); /* it would be led by one that knows and one that has forgotten */
+    s_world.cut[leader] = false;
+    s_pass (3000);
+    assert_int_not_equal (s_leader(), 0);
+    assert_false (s_status (lost).voter);
+}
+
+/* The same before the group's first value has come to everybody: nobody would know the difference. */
+static void new_group_is_not_led_before_all_its_members_are_there (void **state)
+{
+    (void) state;
+    s_start (1, 3);
+    s_start (2, 3);
+    s_pass (5000);
+    assert_int_equal (s_leader(), 0);
+    s_start (3, 3);
+    s_pass (2000);
+    uint32_t leader = s_leader();
+    assert_int_not_equal (leader, 0);
+    s_world.cut[leader % 3 + 1] = true;
+    assert_true (s_open (leader) != 0);
+    for (uint32_t id = 1; id <= 3; id++)
+        assert_true (s_status (leader).members[id - 1].disk == s_status (id).disk);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
 
 int main (void)
@@ -396,6 +436,8 @@ int main (void)
         TEST (lost_disk_never_votes_and_comes_back_under_a_new_number),
         TEST (candidate_that_learns_of_a_higher_barrier_gives_up),
         TEST (outcome_of_an_earlier_leadership_tells_nobody_anything),
+        TEST (disk_that_was_formatted_again_does_not_vote),
+        TEST (new_group_is_not_led_before_all_its_members_are_there),
     };
     return cmocka_run_group_tests_name ("groups of replicas", tests, NULL, NULL);
 }

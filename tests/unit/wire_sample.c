@@ -34,21 +34,21 @@ static const char *const s_fields[TXC_MSG_TYPES] = {
     [TXC_MSG_ADMIN] = "body",
     [TXC_MSG_ADMIN_REPLY] = "body code error",
     [TXC_MSG_NOT_LEADER] = "replica members",
-    [TXC_MSG_PAXOS_PREVOTE] = "replica cluster settings epoch slot",
-    [TXC_MSG_PAXOS_PREVOTED] = "replica cluster settings epoch prior code",
-    [TXC_MSG_PAXOS_PREPARE] = "replica cluster settings epoch slot prior flags",
-    [TXC_MSG_PAXOS_PROMISE] = "replica cluster settings epoch slot high_slot stamp low chosen_slot body",
-    [TXC_MSG_PAXOS_ACCEPT] = "replica cluster settings epoch chosen_slot body",
-    [TXC_MSG_PAXOS_ACCEPTED] = "replica cluster settings epoch slot high_slot chosen_slot",
-    [TXC_MSG_PAXOS_REJECT] = "replica cluster settings epoch chosen_slot",
-    [TXC_MSG_PAXOS_HEARTBEAT] = "replica cluster settings epoch chosen_slot stamp",
-    [TXC_MSG_PAXOS_GRANT] = "replica cluster settings epoch chosen_slot stamp",
-    [TXC_MSG_PAXOS_FETCH] = "replica cluster settings slot",
-    [TXC_MSG_PAXOS_CHOSEN] = "replica cluster settings chosen_slot body",
-    [TXC_MSG_PAXOS_SNAPSHOT_FETCH] = "replica cluster settings slot age_ms",
-    [TXC_MSG_PAXOS_SNAPSHOT] = "replica cluster settings slot age_ms high_slot stamp body",
-    [TXC_MSG_PAXOS_TRANSFER] = "replica cluster settings epoch",
-    [TXC_MSG_PAXOS_JOIN] = "replica cluster settings members slot",
+    [TXC_MSG_PAXOS_PREVOTE] = "replica disk cluster settings epoch slot",
+    [TXC_MSG_PAXOS_PREVOTED] = "replica disk cluster settings epoch prior code",
+    [TXC_MSG_PAXOS_PREPARE] = "replica disk cluster settings epoch slot prior flags",
+    [TXC_MSG_PAXOS_PROMISE] = "replica disk cluster settings epoch slot high_slot stamp low chosen_slot body",
+    [TXC_MSG_PAXOS_ACCEPT] = "replica disk cluster settings epoch chosen_slot body",
+    [TXC_MSG_PAXOS_ACCEPTED] = "replica disk cluster settings epoch slot high_slot chosen_slot",
+    [TXC_MSG_PAXOS_REJECT] = "replica disk cluster settings epoch chosen_slot",
+    [TXC_MSG_PAXOS_HEARTBEAT] = "replica disk cluster settings epoch chosen_slot stamp",
+    [TXC_MSG_PAXOS_GRANT] = "replica disk cluster settings epoch chosen_slot stamp",
+    [TXC_MSG_PAXOS_FETCH] = "replica disk cluster settings slot",
+    [TXC_MSG_PAXOS_CHOSEN] = "replica disk cluster settings chosen_slot body",
+    [TXC_MSG_PAXOS_SNAPSHOT_FETCH] = "replica disk cluster settings slot age_ms",
+    [TXC_MSG_PAXOS_SNAPSHOT] = "replica disk cluster settings slot age_ms high_slot stamp body",
+    [TXC_MSG_PAXOS_TRANSFER] = "replica disk cluster settings epoch",
+    [TXC_MSG_PAXOS_JOIN] = "replica disk cluster settings members slot",
 };
 
 /* --- values ------------------------------------------------------------------ */
@@ -212,6 +212,7 @@ static void s_fill_numbers (txc_msg_t *message, txc_msg_type_t type)
     DRAW (slot, wire_sample_u64())
     DRAW (chosen_slot, wire_sample_u64())
     DRAW (stamp, wire_sample_u64())
+    DRAW (disk, wire_sample_u64())
     DRAW (settings, wire_sample_u64())
     DRAW (replica, s_u32() | 1)
 #undef DRAW
