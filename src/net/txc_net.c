@@ -189,8 +189,7 @@ const char *txc_net_endpoint (const txc_net_t *self, size_t index)
 static void s_set_fresh (txc_socket_t *socket)
 {
     txc_socket_set_int (socket, ZMQ_IMMEDIATE, 1);
-    txc_socket_set_int (socket, ZMQ_HEARTBEAT_IVL, 500);
-    txc_socket_set_int (socket, ZMQ_HEARTBEAT_TIMEOUT, 2000);
+    txc_socket_set_int (socket, ZMQ_TCP_MAXRT, 2000);
     txc_socket_set_int (socket, ZMQ_RECONNECT_IVL_MAX, 100);
     txc_socket_set_int (socket, ZMQ_CONNECT_TIMEOUT, 1000);
 }

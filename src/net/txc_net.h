@@ -59,7 +59,7 @@ int txc_net_check_endpoint (const char *endpoint, bool to_bind, txc_error_t *err
 uint64_t txc_net_connect (txc_net_t *self, const char *endpoint, txc_error_t *error);
 
 /* Likewise, for a peer to which only what is fresh means anything: what is sent while there is no connection
- * is dropped instead of kept for later, and a connection on which nothing comes back is given up within
+ * is dropped instead of kept for later, and a connection that TCP gets nothing through is given up within
  * seconds. */
 uint64_t txc_net_connect_fresh (txc_net_t *self, const char *endpoint, txc_error_t *error);
 

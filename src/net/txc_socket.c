@@ -25,9 +25,10 @@ static void s_set_limits (txc_socket_t *self, int type, const txc_net_config_t *
     txc_socket_set_int (self, ZMQ_RECONNECT_IVL_MAX, 500);
     txc_socket_set_int (self, ZMQ_CONNECT_TIMEOUT, 5000);
     txc_socket_set_int (self, ZMQ_HANDSHAKE_IVL, 5000);
-    /* A peer whose machine is gone is noticed by these, not by a time-out of TCP after many minutes. */
-    txc_socket_set_int (self, ZMQ_HEARTBEAT_IVL, 3000);
-    txc_socket_set_int (self, ZMQ_HEARTBEAT_TIMEOUT, 10000);
+    /* A peer whose machine is gone is noticed by these, not by a time-out of TCP after many minutes. ZeroMQ's
+     * own heartbeats would do it too, but (4.3.4) abort the process when a peer hangs up that has filled the
+     * queue. */
+    txc_socket_set_int (self, ZMQ_TCP_MAXRT, 10000);
     txc_socket_set_int (self, ZMQ_TCP_KEEPALIVE, 1);
     txc_socket_set_int (self, ZMQ_TCP_KEEPALIVE_IDLE, 30);
     txc_socket_set_int (self, ZMQ_TCP_KEEPALIVE_INTVL, 10);

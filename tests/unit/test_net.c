@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -401,6 +402,35 @@ static void test_a_peer_that_does_not_read (void **state)
     txc_net_destroy (&client);
 }
 
+/* What waits from a peer is bounded, and the peer hangs up meanwhile.  ZeroMQ's heartbeats ended the process.
+ */
+static void test_a_peer_that_fills_the_queue_and_leaves (void **state)
+{
+    (void) state;
+    enum { QUEUE = 4, FRAMES = 100, HEARTBEATS_MS = 1200 };
+    char endpoint[64];
+    snprintf (endpoint, sizeof endpoint, "ipc:///tmp/txc-net-%d", (int) getpid());
+    txc_net_config_t config = {.queue = QUEUE};
+    s_seen_t server = {.net = s_listen (endpoint, NULL)}, client = {.net = txc_net_new (&config)};
+    uint64_t route = txc_net_connect_fresh (client.net, endpoint, NULL);
+    while (server.messages == 0) { /* what is sent before there is a connection is dropped */
+        s_send (client.net, route, 1);
+        txc_net_flush (client.net);
+        txc_net_poll (server.net, NULL, NULL, 0, 20);
+        txc_net_receive (server.net, s_visit, &server, 1);
+    }
+    for (unsigned i = 0; i < FRAMES; i++) {
+        s_send (server.net, server.last_route, i + 1);
+        txc_net_flush (server.net);
+    }
+    txc_net_poll (client.net, NULL, NULL, 0, PATIENCE_MS);
+    txc_net_destroy (&server.net);
+    poll (NULL, 0, HEARTBEATS_MS);
+    assert_in_range (txc_net_receive (client.net, s_visit, &client, FRAMES), 1, FRAMES);
+    txc_net_destroy (&client.net);
+    unlink (endpoint + strlen ("ipc://"));
+}
+
 /* Peers that come again and again push out the least lately used route, never more than max are kept. */
 static void test_the_table_of_routes_is_bounded (void **state)
 {
@@ -583,6 +613,7 @@ int main (void)
         cmocka_unit_test (test_a_peer_that_does_not_speak_zeromq),
         cmocka_unit_test (test_a_peer_that_is_gone),
         cmocka_unit_test (test_a_peer_that_does_not_read),
+        cmocka_unit_test (test_a_peer_that_fills_the_queue_and_leaves),
         cmocka_unit_test (test_the_table_of_routes_is_bounded),
         cmocka_unit_test (test_routes_by_identity),
         cmocka_unit_test (test_poll_tells_about_other_descriptors),
