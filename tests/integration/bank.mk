@@ -2,4 +2,5 @@
 check_PROGRAMS += tests/integration/bank_load
 tests_integration_bank_load_SOURCES = tests/integration/bank_load.c
 tests_integration_bank_load_LDADD = src/libtxcoord/libtxcoord.la
-EXTRA_DIST += tests/integration/crash_matrix tests/integration/run
+EXTRA_DIST += tests/integration/crash_matrix tests/integration/group \
+	tests/integration/group_crash tests/integration/run
