@@ -69,39 +69,43 @@ class Demo:
         return self.expect(before, 0)
 
     def crash(self, before):
-        cluster = self.cluster
-        say("4. Move 100 again, and kill -9 the coordinator when both have voted yes and its decision is on disk.")
-        cluster.processes["txcoord"].stop()
-        cluster.restart("txcoord", "--crash-at", "append.after.COMMIT")
+        cluster, group = self.cluster, self.cluster.group
+        leader = group.leader()
+        say("4. Move 100 again, and kill -9 the leader when both have voted yes, before any replica has its decision.")
+        group.process(leader).stop()  # it hands its leadership over
+        cluster.restart(group.name(leader), "--crash-at", "append.before.COMMIT")
+        group.await_caught_up(leader)
+        group.transfer(leader)
         cluster.wait_ready()
         client = subprocess.Popen([cluster.program("txsql"), "-C", cluster.endpoint], text=True, env=cluster.environment(),
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         client.stdin.write("\\begin\n@bank_pg UPDATE acct SET bal = bal - 100 WHERE id = 1;\n"
                            "@bank_my UPDATE acct SET bal = bal + 100 WHERE id = 1;\n\\commit\n")
         client.stdin.close()
-        poll(lambda: not cluster.processes["txcoord"].running(), 30, "the coordinator is killed")
-        say(f"   The coordinator is dead. In doubt: {cluster.postgres.prepared()} branch in PostgreSQL, "
-            f"{cluster.mariadb.prepared()} in MariaDB; the application waits.")
-        self.balances_in_doubt()
+        poll(lambda: not group.process(leader).running(), 30, "the leader is killed")
+        group.dead.add(group.name(leader))
         began = time.monotonic()
-        cluster.restart("txcoord")
+        say(f"   Replica {leader}, which led, is dead. In doubt: {cluster.postgres.prepared()} branch in PostgreSQL, "
+            f"{cluster.mariadb.prepared()} in MariaDB; the application waits.")
         output = client.stdout.read()
         status = client.wait(60)
-        say(f"   The coordinator is back; {time.monotonic() - began:.1f} s later the application has its answer:")
+        say(f"   Replica {group.leader()} leads now; {time.monotonic() - began:.1f} s after the kill the application has its "
+            f"answer:")
         self.show(status, output.strip())
         poll(lambda: cluster.postgres.prepared() + cluster.mariadb.prepared() == 0, 30, "nothing is in doubt")
-        return self.expect(before, 100)
-
-    def balances_in_doubt(self):
-        pg = self.cluster.postgres.psql("-c", "SELECT bal FROM acct WHERE id = 1")
-        my = self.cluster.mariadb.sql("SELECT bal FROM acct WHERE id = 1")
-        print(f"            account 1 as others see it meanwhile: PostgreSQL {pg}, MariaDB {my} (both as before)")
+        before = self.expect(before, 100)
+        cluster.restart(group.name(leader))
+        group.await_caught_up(leader)
+        say(f"   Replica {leader} is back, follows, and has caught up:")
+        for line in cluster.txctl("member", "list")[1].splitlines():
+            print(f"            {line}")
+        return before
 
     def run(self):
         before = self.balances()
         for step in (self.commit, self.rollback, self.constraint, self.crash):
             before = step(before)
-        say("Done: four transactions, one of them through a kill -9, and not a coin lost.")
+        say("Done: four transactions, one of them through a kill -9 of the leader, and not a coin lost.")
 
 
 def tell_how_to_connect(cluster):
@@ -122,11 +126,11 @@ To end it:
 
 def main():
     keep = "--keep" in sys.argv[2:]
-    cluster = Cluster(build=sys.argv[1])
+    cluster = Cluster(build=sys.argv[1], replicas=3)
     try:
         say("starting a private PostgreSQL and a private MariaDB, each with a bank of 1,000 accounts")
         cluster.start_databases(rows=1000, balance=1000)
-        say("starting txcoord and an agent beside each database")
+        say("starting three replicas of txcoord, and an agent beside each database")
         cluster.start_daemons()
         Demo(cluster).run()
     except (Failure, subprocess.SubprocessError) as failure:
