@@ -5,6 +5,14 @@ tests_bench_transfers_LDADD = src/libtxcoord/libtxcoord.la
 EXTRA_PROGRAMS += tests/bench/held
 tests_bench_held_SOURCES = tests/bench/held.c
 tests_bench_held_LDADD = src/libtxcoord/libtxcoord.la
+EXTRA_PROGRAMS += tests/bench/decisions
+tests_bench_decisions_SOURCES = tests/bench/decisions.c
+tests_bench_decisions_CFLAGS = $(AM_CFLAGS) $(ZMQ_CFLAGS)
+tests_bench_decisions_LDADD = src/net/libnet.la src/wire/libwire.la src/core/libcore.la src/base/libbase.la $(ZMQ_LIBS)
+EXTRA_PROGRAMS += tests/bench/replicated_log_floor
+tests_bench_replicated_log_floor_SOURCES = tests/bench/replicated_log_floor.c
+tests_bench_replicated_log_floor_CFLAGS = $(AM_CFLAGS) $(ZMQ_CFLAGS) -Wno-conversion
+tests_bench_replicated_log_floor_LDADD = src/log/liblog.la src/base/libbase.la $(ZMQ_LIBS)
 if HAVE_PGSQL
 if HAVE_MYSQL
 EXTRA_PROGRAMS += tests/bench/naive_2pc
@@ -13,7 +21,16 @@ tests_bench_naive_2pc_CFLAGS = $(AM_CFLAGS) $(LIBPQ_CFLAGS) $(MYSQL_CFLAGS) -Wno
 tests_bench_naive_2pc_LDADD = $(LIBPQ_LIBS) $(MYSQL_LIBS)
 endif
 endif
-EXTRA_DIST += tests/bench/run tests/lib/cluster.py
+EXTRA_DIST += tests/bench/run tests/bench/bench.py tests/bench/groups.py tests/bench/run_etcd tests/bench/etcd_puts.go
 CLEANFILES += $(EXTRA_PROGRAMS)
+
+# Of the packages that "contrib/packages etcd" installs; no other program needs them.
+tests/bench/etcd_puts: $(srcdir)/tests/bench/etcd_puts.go
+	GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abs_builddir)/tests/bench/go-cache \
+		go build -o $@ $(srcdir)/tests/bench/etcd_puts.go
+CLEANFILES += tests/bench/etcd_puts
+clean-local:
+	-rm -rf tests/bench/go-cache
+
 .PHONY: bench
 bench: all $(EXTRA_PROGRAMS)

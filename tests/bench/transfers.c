@@ -1,16 +1,19 @@
 /*
  * transfers - the benchmark's transfers through txcoord: one UPDATE on each side.
  *
- * usage: transfers CLIENTS SECONDS ENDPOINT KIND [ROWS]
+ * usage: transfers CLIENTS SECONDS ENDPOINT KIND [ROWS [TIMES]]
  *   KIND: threads    a thread for each client, all on one txc_client_t
  *         processes  a process for each client
  *         hint       as threads, with the last-statement hint
  *         mem        as threads, over two in-memory resource managers
+ *   TIMES: a file to be written: when each commit was answered, in µs of CLOCK_MONOTONIC
+ * SIGTERM ends it early.
  * output: one CSV line, kind,clients,seconds,commits,aborts,tps,p50_ms,p99_ms,max_ms
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,6 +33,7 @@ typedef struct result {
     uint64_t commits, aborts, elapsed_ns;
     uint32_t n_samples;
     uint32_t us[SAMPLES_MAX];
+    uint64_t at_us[SAMPLES_MAX];
 } result_t;
 
 typedef struct options {
@@ -38,6 +42,7 @@ typedef struct options {
     const char *endpoint;
     bool processes, hint, mem;
     unsigned rows;
+    const char *times; /* NULL: none */
 } options_t;
 
 typedef struct worker {
@@ -52,6 +57,14 @@ typedef struct worker {
 static struct gate {
     atomic_int ready, go;
 } * s_gate;
+
+static atomic_bool s_stop;
+
+static void s_on_term (int unused)
+{
+    (void) unused;
+    atomic_store (&s_stop, true);
+}
 
 static uint64_t s_now_ns (void)
 {
@@ -120,11 +133,13 @@ static void *s_run (void *arg)
     while (!atomic_load (&s_gate->go))
         usleep (200);
     uint64_t begin = s_now_ns(), end = begin + (uint64_t) (self->options->seconds * 1e9), at = begin;
-    while (at < end) {
+    while (at < end && !atomic_load (&s_stop)) {
         bool done = s_once (self);
         uint64_t now = s_now_ns();
-        if (done && result->n_samples < SAMPLES_MAX)
+        if (done && result->n_samples < SAMPLES_MAX) {
+            result->at_us[result->n_samples] = now / 1000;
             result->us[result->n_samples++] = (uint32_t) ((now - at) / 1000);
+        }
         *(done ? &result->commits : &result->aborts) += 1;
         at = now;
     }
@@ -217,10 +232,22 @@ static void s_report (const options_t *options, const char *kind, const result_t
     free (all);
 }
 
+static bool s_write_times (const options_t *options, const result_t *results)
+{
+    FILE *file = fopen (options->times, "w");
+    if (!file)
+        return false;
+    for (int i = 0; i < options->clients; i++)
+        for (uint32_t k = 0; k < results[i].n_samples; k++)
+            fprintf (file, "%" PRIu64 "\n", results[i].at_us[k]);
+    return fclose (file) == 0;
+}
+
 int main (int argc, char **argv)
 {
     if (argc < 5) {
-        fprintf (stderr, "usage: transfers CLIENTS SECONDS ENDPOINT threads|processes|hint|mem [ROWS]\n");
+        fprintf (stderr,
+                 "usage: transfers CLIENTS SECONDS ENDPOINT threads|processes|hint|mem [ROWS [TIMES]]\n");
         return 2;
     }
     options_t options = {.clients = atoi (argv[1]),
@@ -229,7 +256,10 @@ int main (int argc, char **argv)
                          .processes = strcmp (argv[4], "processes") == 0,
                          .hint = strcmp (argv[4], "hint") == 0,
                          .mem = strcmp (argv[4], "mem") == 0,
-                         .rows = argc > 5 ? (unsigned) atoi (argv[5]) : 10000};
+                         .rows = argc > 5 ? (unsigned) atoi (argv[5]) : 10000,
+                         .times = argc > 6 ? argv[6] : NULL};
+    struct sigaction action = {.sa_handler = s_on_term};
+    sigaction (SIGTERM, &action, NULL);
     if (options.clients < 1 || options.clients > CLIENTS_MAX || options.rows < 1)
         return 2;
     size_t size = sizeof (result_t) * (size_t) options.clients;
@@ -247,5 +277,5 @@ int main (int argc, char **argv)
     if (!good)
         return 1;
     s_report (&options, argv[4], results);
-    return 0;
+    return options.times && !s_write_times (&options, results) ? 1 : 0;
 }
