@@ -234,7 +234,7 @@ typedef struct txc_msg {
     uint64_t high_slot, slot, chosen_slot;
     uint64_t stamp;
     uint64_t settings; /* digest of the configuration that all replicas must have alike */
-    uint64_t disk; /* of the replica that sends it */
+    uint64_t disk;     /* of the replica that sends it */
     txc_epoch_t epoch, prior;
     txc_gtrid_t gtrid;
     txc_guard_t guards[2];

@@ -28,11 +28,11 @@ static peer_t peers[REPLICAS];
 static void s_configure (int i, bool alone, const char *group)
 {
     snprintf (w[i].coordinator, sizeof w[i].coordinator, "    replica = %d\n", i + 1);
-    size_t size = (size_t) snprintf (w[i].options, sizeof w[i].options, "group\n%s", group);
-    for (int k = 0; k < 3 && !alone; k++)
-        size += (size_t) snprintf (w[i].options + size, sizeof w[i].options - size,
-                                   "    member = \"%d %s\"\n", k + 1, w[k].endpoint);
-    snprintf (w[i].options + size, sizeof w[i].options - size, "session\n    lease = 1h\n");
+    char members[3 * (sizeof w[i].endpoint + 32)] = "";
+    for (int k = 0, size = 0; k < 3 && !alone; k++)
+        size += snprintf (members + size, sizeof members - (size_t) size, "    member = \"%d %s\"\n", k + 1,
+                          w[k].endpoint);
+    snprintf (w[i].options, sizeof w[i].options, "group\n%s%ssession\n    lease = 1h\n", group, members);
 }
 
 static int s_set_up (void **state)
