@@ -124,6 +124,15 @@ void txc_paxos_slots_drop (txc_paxos_t *self, uint64_t slot)
         self->last = slot;
 }
 
+void txc_paxos_slots_cut (txc_paxos_t *self)
+{
+    for (; self->last > self->chosen; self->last--) {
+        txc_paxos_slot_t *at = s_at (self, self->last);
+        free (at->bytes);
+        memset (at, 0, sizeof *at);
+    }
+}
+
 /* --- peers ------------------------------------------------------------------------ */
 
 uint32_t txc_paxos_bit (const txc_paxos_t *self, const txc_paxos_peer_t *peer)

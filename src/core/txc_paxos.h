@@ -54,6 +54,10 @@ void txc_paxos_destroy (txc_paxos_t **self_p);
 void *txc_paxos_snapshot (const txc_paxos_t *self, size_t *size);
 int txc_paxos_restore (txc_paxos_t *self, const void *bytes, size_t size);
 int txc_paxos_replay (txc_paxos_t *self, const txc_entry_t *entry);
+/* Instead of the members that are lost: from here on this replica is a group of one.  Whatever it accepted
+ * without a gap counts as chosen, the rest is given up.  After replay; nothing of it is durable before the
+ * next snapshot is. */
+void txc_paxos_force_alone (txc_paxos_t *self);
 void txc_paxos_begin (txc_paxos_t *self, txc_update_t *update, uint64_t now_ms);
 void txc_paxos_end (txc_paxos_t *self);
 

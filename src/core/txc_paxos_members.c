@@ -175,6 +175,26 @@ void txc_paxos_bind (txc_paxos_t *self)
     s_propose (self, members, self->n_members);
 }
 
+/* A majority is lost for good.  What was accepted here may have been chosen, and is taken as if it were. */
+void txc_paxos_force_alone (txc_paxos_t *self)
+{
+    TXC_ASSERT (!self->started && self->disk);
+    for (txc_paxos_slot_t *at; (at = txc_paxos_slot (self, self->chosen + 1)) != NULL;) {
+        at->chosen = true;
+        txc_paxos_advance (self);
+    }
+    txc_paxos_slots_cut (self);
+    self->next_slot = self->chosen + 1;
+    txc_rec_t *record = &self->scratch;
+    memset (record, 0, offsetof (txc_rec_t, branches));
+    record->type = TXC_REC_MEMBERS;
+    record->n_members = 1;
+    record->members[0] = (txc_member_t){.id = self->config.id, .disk = self->disk};
+    txc_copy_text (record->members[0].endpoint, sizeof record->members[0].endpoint, self->config.endpoint);
+    txc_paxos_members_set (self, self->chosen, record);
+    TXC_INVARIANT (txc_paxos_is_alone (self));
+}
+
 /* --- asking to be one -------------------------------------------------------------------------- */
 
 /* How far this replica would come with its disk alone. */

@@ -174,6 +174,8 @@ txc_paxos_slot_t *txc_paxos_slot_set (txc_paxos_t *self, uint64_t slot, uint8_t 
                                       uint32_t size);
 /* Forgets every slot up to this one. */
 void txc_paxos_slots_drop (txc_paxos_t *self, uint64_t slot);
+/* Forgets everything behind the slots that are chosen. */
+void txc_paxos_slots_cut (txc_paxos_t *self);
 txc_msg_t *txc_paxos_send (txc_paxos_t *self, const txc_paxos_peer_t *to, txc_msg_type_t type);
 txc_paxos_peer_t *txc_paxos_peer (txc_paxos_t *self, uint32_t id);     /* NULL: none */
 txc_paxos_peer_t *txc_paxos_peer_add (txc_paxos_t *self, uint32_t id); /* NULL: too many */

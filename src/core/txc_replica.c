@@ -91,6 +91,20 @@ int txc_replica_replay (txc_replica_t *self, const txc_entry_t *entry)
     return txc_paxos_replay (self->paxos, entry);
 }
 
+int txc_replica_force_new_group (txc_replica_t *self, uint64_t *cluster)
+{
+    TXC_CHECK (self, REPLICA_MAGIC);
+    TXC_ASSERT (self->config.new_cluster);
+    if (!txc_paxos_disk (self->paxos))
+        return TXC_ENOTREADY;
+    txc_paxos_force_alone (self->paxos);
+    *cluster = self->registry.cluster;
+    if (!*cluster)
+        return TXC_ENOTREADY;
+    self->registry.cluster = self->config.new_cluster;
+    return TXC_OK;
+}
+
 static uint64_t s_opening_route (txc_replica_t *self, uint64_t slot)
 {
     uint64_t route = 0;

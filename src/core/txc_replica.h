@@ -97,6 +97,13 @@ int txc_replica_restore (txc_replica_t *self, const void *bytes, size_t size);
  * snapshot holds do no harm.)  TXC_ECORRUPT: not an entry; TXC_ECONFIG: the disk of another replica. */
 int txc_replica_replay (txc_replica_t *self, const txc_entry_t *entry);
 
+/* A majority of its group is lost for good: what is here becomes a new group of one, with a cluster of its
+ * own (config->new_cluster), since slots, hence names of transactions, would come again.  It may lack
+ * decisions that were told to somebody, and have some that were replaced: only an operator may want this.
+ * After replay, before START; it counts once a snapshot is durable.  TXC_ENOTREADY: the log holds no group.
+ */
+int txc_replica_force_new_group (txc_replica_t *self, uint64_t *cluster);
+
 /* One step.  TXC_OK, or an error code for a message that was dropped (the shell counts it). */
 int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_t *update);
 

@@ -54,7 +54,8 @@ static void s_table (const txc_daemon_t *daemon, struct option table[N_COMMON + 
     size_t n = N_COMMON;
     for (const txc_flag_t *flag = daemon->flags; flag && flag->name; flag++, n++) {
         TXC_ASSERT (n < N_COMMON + FLAGS_MAX);
-        table[n] = (struct option){flag->name, no_argument, NULL, OPT_FLAG + (int) (n - N_COMMON)};
+        table[n] = (struct option){flag->name, flag->argument ? required_argument : no_argument, NULL,
+                                   OPT_FLAG + (int) (n - N_COMMON)};
     }
     table[n] = (struct option){0};
 }
@@ -96,7 +97,10 @@ static int s_parse (const txc_daemon_t *daemon, int argc, char **argv, txc_optio
         case '?':
             return STATUS_USAGE;
         default:
-            *daemon->flags[option - OPT_FLAG].value = true;
+            if (daemon->flags[option - OPT_FLAG].argument)
+                *daemon->flags[option - OPT_FLAG].argument = optarg;
+            else
+                *daemon->flags[option - OPT_FLAG].value = true;
         }
     }
     if (optind < argc) {

@@ -9,11 +9,12 @@
 #include "daemon/txc_config.h"
 #include "daemon/txc_crash.h"
 
-/* A switch of one daemon's own, without an argument. */
+/* A switch of one daemon's own. */
 typedef struct txc_flag {
     const char *name; /* "init" for --init; NULL ends the list */
     const char *help;
-    bool *value;
+    bool *value;           /* set to true; NULL if it takes an argument */
+    const char **argument; /* set to it; NULL if it takes none */
 } txc_flag_t;
 
 typedef struct txc_daemon {

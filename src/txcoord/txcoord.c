@@ -2,10 +2,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/txc_assert.h"
 #include "daemon/txc_notify.h"
 #include "daemon/txc_report.h"
 #include "daemon/txc_system.h"
@@ -23,7 +25,7 @@ static void s_malformed (void *arg, const char *text)
     txc_report (TXC_REPORT_WARNING, NULL, "%s", text);
 }
 
-static int s_listen (coord_t *self, bool init, txc_error_t *error)
+static int s_listen (coord_t *self, bool quiet, txc_error_t *error)
 {
     txc_net_config_t config = {
         .max_routes = (uint32_t) txc_config_int (self->config, "coordinator/max_peers"),
@@ -35,8 +37,8 @@ static int s_listen (coord_t *self, bool init, txc_error_t *error)
     self->net = txc_net_new (&config);
     if (!self->net)
         return txc_error_set (error, TXC_EIO, "no ZeroMQ context: %s", strerror (errno));
-    const char *endpoint; /* whoever formats a group serves nobody yet */
-    for (size_t i = 0; !init && (endpoint = txc_config_nth (self->config, "coordinator/listen", i)); i++) {
+    const char *endpoint; /* quiet: whoever formats a group serves nobody yet */
+    for (size_t i = 0; !quiet && (endpoint = txc_config_nth (self->config, "coordinator/listen", i)); i++) {
         int rc = txc_net_bind (self->net, endpoint, insecure, error);
         if (rc)
             return rc;
@@ -46,12 +48,12 @@ static int s_listen (coord_t *self, bool init, txc_error_t *error)
 }
 
 /* Everything that has to be there before the first event. */
-static int s_open (coord_t *self, bool init, txc_error_t *error)
+static int s_open (coord_t *self, bool init, bool force, txc_error_t *error)
 {
     self->signal_fd = txc_signals_open();
     if (self->signal_fd < 0)
         return txc_error_set (error, TXC_EIO, "signalfd: %s", strerror (errno));
-    bool join = txc_config_bool (self->config, "group/join");
+    bool join = txc_config_bool (self->config, "group/join") && !force;
     self->group = (txc_replica_config_t){.seed = txc_random64(),
                                          .new_cluster = join ? 0 : txc_random64() | 1,
                                          .new_disk = txc_random64() | 1,
@@ -60,7 +62,7 @@ static int s_open (coord_t *self, bool init, txc_error_t *error)
     self->settings = coord_config_settings (&self->group);
     self->replica = txc_replica_new (&self->group);
     int rc = coord_log_open (self, init, error);
-    return rc ? rc : s_listen (self, init, error);
+    return rc ? rc : s_listen (self, init || force, error);
 }
 
 /* A snapshot at the end makes the next start short; without it nothing is lost. */
@@ -98,7 +100,47 @@ static int s_exit_status (int rc)
     return rc == TXC_ECONFIG ? EXIT_CONFIG : EXIT_IO;
 }
 
-static int s_run (coord_t *self, bool init)
+/* --- when a majority is lost for good ------------------------------------------------------ */
+
+/* Makes a new group of one of what this log holds.  The operator's word is the cluster's name, which has to
+ * be looked up: nobody types it by habit. */
+static int s_force (coord_t *self, const char *word, txc_error_t *error)
+{
+    txc_replica_status_t status;
+    char name[17];
+    uint64_t cluster, slot;
+    txc_replica_status (self->replica, &status);
+    uint32_t n_members = status.n_members;
+    int rc = txc_replica_force_new_group (self->replica, &cluster); /* in memory only */
+    if (rc)
+        return txc_error_set (error, TXC_ECONFIG, "--force-new-group: the log holds no group");
+    snprintf (name, sizeof name, "%016" PRIx64, cluster);
+    txc_replica_status (self->replica, &status);
+    if (strcmp (word, name) != 0)
+        return txc_error_set (
+            error, TXC_ECONFIG,
+            "--force-new-group: this is replica %u of %u of cluster %s, at slot %" PRIu64
+            ". Decisions that only the others hold are lost for ever. If they are never to run again, say "
+            "--force-new-group=%s",
+            status.id, n_members, name, status.applied_slot, name);
+    rc = coord_log_checkpoint (self);
+    int fd = txc_log_fd (self->log);
+    while (rc == TXC_OK && !coord_log_checkpointed (self, &slot)) {
+        txc_net_poll (self->net, &fd, NULL, 1, 10);
+        txc_log_durable (self->log);
+        rc = txc_log_error (self->log, error);
+    }
+    if (rc)
+        return txc_error_set (error, rc, "--force-new-group: nothing has changed: %s", txc_strerror (rc));
+    txc_report (TXC_REPORT_WARNING, NULL,
+                "replica %u is a group of one now: cluster %016" PRIx64 " instead of %s, at slot %" PRIu64
+                ", %u outcomes on record. Agents refuse it until txctl accept-log; what is in doubt and not "
+                "on record waits for txctl resolve",
+                status.id, status.cluster, word, status.applied_slot, status.outcomes);
+    return TXC_OK;
+}
+
+static int s_run (coord_t *self, bool init, const char *force)
 {
     txc_error_t error;
     int rc = coord_config_check (self->config, &error);
@@ -107,21 +149,23 @@ static int s_run (coord_t *self, bool init)
         return rc;
     }
     if (rc == TXC_OK)
-        rc = s_open (self, init, &error);
+        rc = s_open (self, init, force != NULL, &error);
     if (rc == TXC_OK)
-        rc = coord_loop_run (self, init, &error);
+        rc = force ? s_force (self, force, &error) : coord_loop_run (self, init, &error);
     if (rc) {
         txc_report (TXC_REPORT_ERROR, NULL, "%s", error.text);
         txc_notify ("STATUS=%.200s", error.text);
         return rc;
     }
-    s_checkpoint (self);
+    if (!force)
+        s_checkpoint (self);
     rc = txc_log_close (&self->log);
     if (rc)
         txc_report (TXC_REPORT_ERROR, NULL, "the log could not be closed: %s", txc_strerror (rc));
     else
         txc_report (TXC_REPORT_NOTICE, NULL,
-                    !init ? "stopped"
+                    force   ? "start txcoord without --force-new-group now"
+                    : !init ? "stopped"
                     : self->group.n_members > 1
                         ? "the log of a new group's replica was formatted; start txcoord "
                           "without --init now"
@@ -132,8 +176,11 @@ static int s_run (coord_t *self, bool init)
 int main (int argc, char **argv)
 {
     bool init = false;
-    const txc_flag_t flags[] = {{"init", "format an empty log as that of a new group, then exit", &init},
-                                {NULL, NULL, NULL}};
+    const char *force = NULL;
+    const txc_flag_t flags[] = {
+        {"init", "format an empty log as that of a new group, then exit", &init, NULL},
+        {"force-new-group", "=CLUSTER: a majority is lost for good; see the manual", NULL, &force},
+        {NULL, NULL, NULL, NULL}};
     const txc_daemon_t daemon = {
         .name = "txcoord",
         .summary = "coordinator of distributed transactions",
@@ -149,7 +196,7 @@ int main (int argc, char **argv)
         return status;
     self.watchdog_ms = txc_notify_watchdog_ms();
     txc_update_init (&self.update);
-    status = s_exit_status (s_run (&self, init));
+    status = s_exit_status (s_run (&self, init, force));
     s_close (&self);
     return status;
 }

@@ -277,6 +277,25 @@ static void test_a_lost_disk_is_refused_and_replaced (void **state)
     assert_int_equal (s_session (7), session);
 }
 
+static void test_a_lost_disk_that_is_formatted_again (void **state)
+{
+    (void) state;
+    s_start_three();
+    uint64_t session = s_session (7);
+    int leader = s_leader(), lost = (leader + 1) % 3, other = (leader + 2) % 3;
+    s_await_caught_up (other);
+    s_kill (lost);
+    char command[160];
+    snprintf (command, sizeof command, "rm -r %s", w[lost].log);
+    assert_int_equal (system (command), 0);
+    world_serve (&w[lost]); /* what nobody should do */
+    s_await_state (lost, "not a member");
+    s_kill (other);
+    s_await_state (leader, "looking for a leader"); /* it makes no majority with one that has forgotten */
+    s_start (other);
+    assert_int_equal (s_session (7), session);
+}
+
 static void test_the_log_of_another_replica (void **state)
 {
     (void) state;
@@ -285,6 +304,38 @@ static void test_the_log_of_another_replica (void **state)
     s_kill (1);
     memcpy (w[0].log, w[1].log, sizeof w[0].log);
     world_expect_failure (&w[0], NULL, EXIT_CONFIG, "another replica");
+}
+
+static void test_a_majority_is_lost_for_good (void **state)
+{
+    (void) state;
+    s_start_three();
+    s_session (7);
+    int leader = s_leader(), left = (leader + 1) % 3;
+    s_await_caught_up (left);
+    char word[64] = "--force-new-group=";
+    strcat (word, json_string_value (
+                      json_object_get (peer_admin (&peers[left], "{\"command\":\"status\"}"), "cluster")));
+    for (int i = 0; i < 3; i++)
+        s_kill (i);
+    world_expect_failure (&w[left], "--force-new-group=yes", EXIT_CONFIG, "lost for ever");
+    world_expect_failure (&w[left], word, 0, "is a group of one now");
+    s_start (left); /* its configuration still names the others */
+    assert_int_equal (s_leader(), left);
+    assert_int_equal (s_count_members (left), 1);
+    const json_t *status = peer_admin (&peers[left], "{\"command\":\"status\"}");
+    assert_null (strstr (word, json_string_value (json_object_get (status, "cluster"))));
+    uint64_t later = s_session (8);
+    s_kill (left);
+    s_start (left);
+    assert_int_equal (s_session (8), later);
+    /* Those who were lost are not: they are another group, and nobody here listens to them. */
+    for (int i = 0; i < 3; i++)
+        if (i != left)
+            s_start (i);
+    world_await_said (&w[left], "of another group");
+    peer_call (&peers[left], &(txc_msg_t){.type = TXC_MSG_SESSION_OPEN, .nonce = 8}, TXC_MSG_SESSION_OPENED);
+    assert_int_equal (peers[left].reply.session, later);
 }
 
 /* --- handing over ------------------------------------------------------------------------------------ */
@@ -446,7 +497,9 @@ int main (void)
         CASE (test_catching_up_by_a_snapshot),
         CASE (test_learning_directly),
         CASE (test_a_lost_disk_is_refused_and_replaced),
+        CASE (test_a_lost_disk_that_is_formatted_again),
         CASE (test_the_log_of_another_replica),
+        CASE (test_a_majority_is_lost_for_good),
         CASE (test_a_planned_stop_hands_over),
         CASE (test_the_last_one_stops_too),
         CASE (test_others_tell_who_leads),
