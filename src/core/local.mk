@@ -18,7 +18,7 @@ CORE_SOURCES = \
 	src/core/txc_registry.c src/core/txc_registry.h \
 	src/core/txc_replica.c src/core/txc_replica.h src/core/txc_replica_private.h \
 	src/core/txc_replica_agent.c src/core/txc_replica_commit.c src/core/txc_replica_inquiry.c \
-	src/core/txc_replica_session.c src/core/txc_replica_view.c \
+	src/core/txc_replica_read.c src/core/txc_replica_session.c src/core/txc_replica_view.c \
 	src/core/txc_session.c src/core/txc_session.h src/core/txc_session_private.h \
 	src/core/txc_session_commit.c src/core/txc_session_join.c src/core/txc_session_tx.c \
 	src/core/txc_transitions.c src/core/txc_transitions.h \

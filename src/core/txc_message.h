@@ -102,9 +102,9 @@
     X (PAXOS_ACCEPTED, 35)                                                                                          \
     /* R -> R  epoch(the one promised) chosen_slot  a ballot was refused                                   */       \
     X (PAXOS_REJECT, 36)                                                                                            \
-    /* L -> R  epoch chosen_slot stamp              leads; asks for its lease                              */       \
+    /* L -> R  epoch chosen_slot stamp slot(a number)   leads; asks for its lease, and whether it still leads  */    \
     X (PAXOS_HEARTBEAT, 37)                                                                                         \
-    /* R -> L  epoch chosen_slot stamp(the same)    nobody else is promised anything for a lease           */       \
+    /* R -> L  epoch chosen_slot stamp slot (the same)  yes; nobody else is promised anything for a lease  */       \
     X (PAXOS_GRANT, 38)                                                                                             \
     /* R -> R  slot                                 what was chosen from slot on?                          */       \
     X (PAXOS_FETCH, 39)                                                                                             \

@@ -54,6 +54,7 @@ void txc_paxos_begin (txc_paxos_t *self, txc_update_t *update, uint64_t now_ms)
 
 void txc_paxos_end (txc_paxos_t *self)
 {
+    txc_paxos_ask (self);
     if (self->role >= TXC_PAXOS_RECOVERING)
         txc_paxos_flush (self);
     TXC_INVARIANT (self->first <= self->chosen + 1);

@@ -28,7 +28,7 @@ typedef struct txc_paxos_config {
     txc_member_t members[TXC_REPLICAS_MAX];
     uint32_t heartbeat_ms, election_ms, lease_ms, clock_skew;
     uint32_t keep_values, snapshot_chunk;
-    bool learn_direct;
+    bool learn_direct, no_lease;
     const txc_codec_t *codec;
 } txc_paxos_config_t;
 
@@ -98,6 +98,11 @@ bool txc_paxos_leads (const txc_paxos_t *self);
  */
 bool txc_paxos_has_lease (const txc_paxos_t *self);
 bool txc_paxos_has_lease_at (const txc_paxos_t *self, uint64_t now_ms);
+/* Without a lease: asks the members whether this leader still leads.  Whatever is applied by the time when
+ * txc_paxos_confirmed has reached the number returned holds everything that anybody was told before the call.
+ */
+uint64_t txc_paxos_confirm (txc_paxos_t *self);
+uint64_t txc_paxos_confirmed (const txc_paxos_t *self);
 bool txc_paxos_is_voter (const txc_paxos_t *self);
 txc_epoch_t txc_paxos_ballot (const txc_paxos_t *self); /* of the leader that is known, or its own */
 txc_epoch_t txc_paxos_promised (const txc_paxos_t *self);

@@ -50,22 +50,39 @@ void txc_paxos_superseded (txc_paxos_t *self, txc_epoch_t ballot)
 
 /* --- the lease --------------------------------------------------------------------------- */
 
-/* The latest time such that a majority has granted what was asked for then. */
-static uint64_t s_granted_by_majority (const txc_paxos_t *self, uint64_t now_ms)
+static uint64_t s_granted (const txc_paxos_peer_t *peer)
 {
-    uint64_t stamps[TXC_PAXOS_PEERS_MAX];
+    return peer->granted;
+}
+
+static uint64_t s_beat_of (const txc_paxos_peer_t *peer)
+{
+    return peer->beat;
+}
+
+/* The highest value that a majority has reached.  own: what this replica has. */
+static uint64_t s_of_majority (const txc_paxos_t *self, uint64_t own,
+                               uint64_t (*of) (const txc_paxos_peer_t *peer))
+{
+    uint64_t values[TXC_PAXOS_PEERS_MAX];
     uint32_t n = 0;
     for (uint32_t i = 0; i < self->n_peers; i++) {
         if (!(self->voters & UINT32_C (1) << i))
             continue;
-        uint64_t stamp = i == 0 ? now_ms : self->peers[i].granted;
+        uint64_t value = i == 0 ? own : of (&self->peers[i]);
         uint32_t k = n++;
-        for (; k > 0 && stamps[k - 1] < stamp; k--)
-            stamps[k] = stamps[k - 1];
-        stamps[k] = stamp;
+        for (; k > 0 && values[k - 1] < value; k--)
+            values[k] = values[k - 1];
+        values[k] = value;
     }
     uint32_t majority = self->n_members / 2;
-    return majority < n ? stamps[majority] : 0;
+    return majority < n ? values[majority] : 0;
+}
+
+/* The latest time such that a majority has granted what was asked for then. */
+static uint64_t s_granted_by_majority (const txc_paxos_t *self, uint64_t now_ms)
+{
+    return s_of_majority (self, now_ms, s_granted);
 }
 
 bool txc_paxos_has_lease_at (const txc_paxos_t *self, uint64_t now_ms)
@@ -74,6 +91,8 @@ bool txc_paxos_has_lease_at (const txc_paxos_t *self, uint64_t now_ms)
         return false;
     if (txc_paxos_is_alone (self) || TXC_MUTANT (LEASE_PRESUMED))
         return true;
+    if (self->config.no_lease)
+        return false;
     uint64_t stamp = s_granted_by_majority (self, now_ms);
     uint64_t skew = self->config.clock_skew;
     uint64_t lease_ms = (uint64_t) self->config.lease_ms * (1000 - skew) / (1000 + skew);
@@ -104,13 +123,36 @@ bool txc_paxos_lease_allows (const txc_paxos_t *self, const txc_msg_t *message)
 
 static void s_heartbeats (txc_paxos_t *self)
 {
+    self->beats++;
     for (uint32_t i = 1; i < self->n_peers; i++) {
         if (!(self->voters & UINT32_C (1) << i))
             continue;
         txc_msg_t *message = txc_paxos_send (self, &self->peers[i], TXC_MSG_PAXOS_HEARTBEAT);
         message->epoch = self->ballot;
         message->stamp = self->now_ms;
+        message->slot = self->beats;
     }
+}
+
+uint64_t txc_paxos_confirm (txc_paxos_t *self)
+{
+    self->wanted = self->beats + (TXC_MUTANT (CONFIRMED_BEFORE_ASKED) ? 0 : 1);
+    return self->wanted;
+}
+
+uint64_t txc_paxos_confirmed (const txc_paxos_t *self)
+{
+    if (self->role != TXC_PAXOS_LEADING)
+        return 0;
+    return txc_paxos_is_alone (self) ? UINT64_MAX : s_of_majority (self, self->beats, s_beat_of);
+}
+
+/* One heartbeat serves everybody who has asked while the one before it was under way. */
+void txc_paxos_ask (txc_paxos_t *self)
+{
+    if (self->role == TXC_PAXOS_LEADING && self->wanted > self->beats &&
+        txc_paxos_confirmed (self) >= self->beats)
+        s_heartbeats (self);
 }
 
 int txc_paxos_on_heartbeat (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message)
@@ -128,6 +170,7 @@ int txc_paxos_on_heartbeat (txc_paxos_t *self, txc_paxos_peer_t *from, const txc
         txc_msg_t *reply = txc_paxos_send (self, from, TXC_MSG_PAXOS_GRANT);
         reply->epoch = message->epoch;
         reply->stamp = message->stamp;
+        reply->slot = message->slot;
     }
     txc_paxos_note_chosen (self, from, message->epoch, message->chosen_slot);
     return TXC_OK;
@@ -139,6 +182,8 @@ int txc_paxos_on_grant (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg
         return TXC_ESTALE;
     if (message->stamp > from->granted && message->stamp <= self->now_ms)
         from->granted = message->stamp;
+    if (message->slot > from->beat && message->slot <= self->beats)
+        from->beat = message->slot;
     if (message->chosen_slot > from->chosen)
         from->chosen = message->chosen_slot;
     txc_paxos_transfer_on (self);

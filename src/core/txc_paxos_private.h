@@ -59,6 +59,7 @@ typedef struct txc_paxos_peer {
     uint64_t next;      /* the next slot to send */
     uint64_t looked[2]; /* the last slots at the last two heartbeats */
     uint64_t granted;   /* the stamp of the last heartbeat that it granted; 0: none */
+    uint64_t beat;      /* and its number */
     uint64_t chosen;    /* its commit index */
     uint64_t durable;   /* of a replica that wants to join: how far its disk has come */
     uint64_t disk;      /* that it last named */
@@ -151,6 +152,8 @@ struct txc_paxos {
     uint64_t granted_until_ms; /* nobody but granted_to is promised anything before */
     txc_epoch_t granted_to;
     uint64_t won_ms;
+    uint64_t beats;           /* the number of the last heartbeat that left */
+    uint64_t wanted;          /* of the heartbeat that somebody waits for; not more than one ahead */
     uint32_t transfer_to;     /* leadership goes to it as soon as it has everything */
     uint64_t transfer_due_ms; /* or is kept after that time */
 
@@ -219,6 +222,7 @@ void txc_paxos_advance (txc_paxos_t *self);
 /* --- election */
 void txc_paxos_follow (txc_paxos_t *self, uint32_t leader); /* gives up whatever it strove for */
 void txc_paxos_election_reset (txc_paxos_t *self);
+void txc_paxos_ask (txc_paxos_t *self); /* for whoever waits to be told that this leader still leads */
 /* May this candidate be promised its ballot, as far as leases go? */
 bool txc_paxos_lease_allows (const txc_paxos_t *self, const txc_msg_t *message);
 void txc_paxos_won (txc_paxos_t *self);

@@ -215,7 +215,7 @@ static void s_begin_recovery (txc_paxos_t *self)
     self->open_at = self->next_slot = self->chosen + 1;
     for (uint32_t i = 0; i < self->n_peers; i++) {
         self->peers[i].next = self->open_at;
-        self->peers[i].granted = 0;
+        self->peers[i].granted = self->peers[i].beat = 0;
         self->peers[i].looked[0] = self->peers[i].looked[1] = 0;
     }
 }

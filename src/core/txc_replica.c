@@ -34,6 +34,7 @@ txc_replica_t *txc_replica_new (const txc_replica_config_t *config)
     c->max_outcomes = s_or (c->max_outcomes, 1000000);
     txc_registry_init (&self->registry, c->codec, c->horizon_ms);
     txc_list_init (&self->openings);
+    txc_list_init (&self->questions);
     txc_hash_init (&self->transactions);
     txc_heap_init (&self->timers);
     txc_list_init (&self->agents);
@@ -53,6 +54,7 @@ void txc_replica_destroy (txc_replica_t **self_p)
     txc_hash_fini (&self->transactions);
     txc_heap_fini (&self->timers);
     s_forget_openings (self);
+    txc_replica_questions_forget (self);
     TXC_LIST_EACH (&self->agents, agent)
     free (TXC_CONTAINER (agent, txc_replica_agent_t, link));
     txc_registry_fini (&self->registry);
@@ -222,6 +224,7 @@ static void s_on_deposed (void *arg)
     txc_replica_session_reset_all (self);
     txc_replica_agents_reset (self);
     s_forget_openings (self);
+    txc_replica_questions_forget (self);
 }
 
 static void *s_on_save (void *arg, size_t *size)
@@ -261,6 +264,7 @@ static txc_paxos_t *s_paxos_new (txc_replica_t *self)
         .keep_values = s_or (c->keep_values, 16384),
         .snapshot_chunk = s_or (c->snapshot_chunk, 256 << 10),
         .learn_direct = c->learn_direct,
+        .no_lease = c->no_lease,
         .codec = c->codec,
     };
     config.lease_ms = s_or (c->group_lease_ms, config.election_ms);
@@ -309,7 +313,12 @@ static int s_message (txc_replica_t *self, const txc_msg_t *message)
      * leading. */
     bool answer = message->type != TXC_MSG_VOTE && message->type != TXC_MSG_PHASE2_DONE;
     if (answer && !txc_paxos_has_lease (self->paxos))
-        return TXC_ENOTREADY;
+        return txc_replica_question_keep (self, message);
+    return txc_replica_serve (self, message);
+}
+
+int txc_replica_serve (txc_replica_t *self, const txc_msg_t *message)
+{
     switch (message->type) {
     case TXC_MSG_SESSION_OPEN:
         txc_replica_session_open (self, message);
@@ -411,6 +420,7 @@ int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_
     default:
         rc = TXC_EINVAL;
     }
+    txc_replica_questions_answer (self);
     txc_paxos_end (self->paxos);
     TXC_INVARIANT (self->registry.applied_slot == txc_paxos_chosen (self->paxos));
     TXC_INVARIANT (!self->leading || txc_paxos_leads (self->paxos));

@@ -55,6 +55,7 @@ typedef struct txc_replica_config {
     uint32_t keep_values;    /* applied ones, for replicas that are a little behind [16,384] */
     uint32_t snapshot_chunk; /* bytes of a snapshot in one message [262,144] */
     bool learn_direct;       /* acceptors tell every learner, instead of the leader only */
+    bool no_lease;           /* for clocks without a bound: a majority confirms the leader for each answer */
 } txc_replica_config_t;
 
 typedef enum txc_event_type {
@@ -129,6 +130,7 @@ typedef struct txc_replica_status {
     txc_epoch_t promised;
     uint64_t proposed_slot, applied_slot, digest;
     uint32_t sessions, transactions, outcomes, agents;
+    uint32_t questions; /* that wait until a majority has confirmed this leader */
     uint64_t commits, aborts, ends, heuristics, voids, dropped, refused;
 } txc_replica_status_t;
 void txc_replica_status (const txc_replica_t *self, txc_replica_status_t *status);

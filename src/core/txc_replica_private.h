@@ -6,6 +6,7 @@
  *   txc_replica_commit.c    commit requests, votes, phase 2
  *   txc_replica_inquiry.c   what became of it: agents, applications, operators
  *   txc_replica_agent.c     registration, directory, log-loss guard
+ *   txc_replica_read.c      questions to a leader that has no lease
  *   txc_replica_view.c      what operators see
  */
 #ifndef TXC_REPLICA_PRIVATE_H
@@ -47,6 +48,8 @@ struct txc_replica {
     txc_epoch_t epoch; /* of its leadership */
     txc_registry_t registry;
     txc_list_t openings;
+    txc_list_t questions; /* that wait until a majority has confirmed this leader */
+    uint32_t n_questions;
     txc_hash_t transactions;
     txc_heap_t timers;
     txc_list_t agents;
@@ -60,6 +63,14 @@ struct txc_replica {
 txc_rec_t *txc_replica_record (txc_replica_t *self, txc_rec_type_t type);
 /* Proposes the record; what rests on it happens when it is applied.  Returns its slot. */
 uint64_t txc_replica_propose (txc_replica_t *self, const txc_rec_t *record, bool forced);
+
+/* --- questions */
+/* Answers a message from outside the group, or does what it says. */
+int txc_replica_serve (txc_replica_t *self, const txc_msg_t *message);
+/* Keeps a copy until it may be answered.  TXC_ENOTREADY: too many are kept. */
+int txc_replica_question_keep (txc_replica_t *self, const txc_msg_t *message);
+void txc_replica_questions_answer (txc_replica_t *self); /* those that may be by now */
+void txc_replica_questions_forget (txc_replica_t *self);
 
 /* --- sessions */
 void txc_replica_session_open (txc_replica_t *self, const txc_msg_t *message);

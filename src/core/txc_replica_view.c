@@ -30,6 +30,7 @@ void txc_replica_status (const txc_replica_t *self, txc_replica_status_t *status
         .voids = registry->voids,
         .dropped = self->dropped,
         .refused = self->refused,
+        .questions = self->n_questions,
     };
     const txc_member_t *members = txc_paxos_members (self->paxos, &status->n_members);
     memcpy (status->members, members, status->n_members * sizeof *members);

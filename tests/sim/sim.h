@@ -62,6 +62,7 @@ enum {
     X (DISK_LOST, 0, "replica came back with an empty disk")                              \
     X (GROUP_SPLIT, 0, "replicas split into two parts")                                   \
     X (LEADER_CRASH, 0, "leader killed")                                                  \
+    X (LEADER_PAUSED, 0, "leader stopped until another one leads")                        \
     X (LEADER_ISOLATED, 0, "leader cut off from the group, its successor killed")         \
     X (GRANTOR_RESTARTED, 0, "replica restarted within the lease that it had granted")    \
     X (TRANSFER, 0, "leadership handed over")                                             \

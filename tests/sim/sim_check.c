@@ -6,6 +6,7 @@
 
 #include "sim_agent.h"
 #include "sim_check_private.h"
+#include "sim_coordinator.h"
 #include "sim_reflog.h"
 #include "sim_rm.h"
 
@@ -94,6 +95,32 @@ static void s_outcome (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
     tx->told_rolled_back = true;
 }
 
+/* Outcomes are linearizable: once one is told, whoever asks afterwards is not told "pending". */
+static void s_pending (sim_t *sim, const sim_coordinator_t *replica, const txc_msg_t *message,
+                       const sim_tx_t *tx)
+{
+    const sim_branch_t *branch =
+        message->rm[0] ? sim_branch_find (sim, &message->gtrid, message->rm, message->token) : NULL;
+    /* An agent that has done its part and waits for the others, or whose resource manager is another copy. */
+    bool of_course = branch && (branch->told_commit || message->flags & TXC_FLAG_RECORD_ONLY);
+    if (message->code == TXC_PENDING && tx->told_at && tx->told_at < replica->asked && !of_course)
+        sim_violation (sim, "stale-read",
+                       "%s says that %s is pending, its outcome was told %" PRIu64 " us before it was asked",
+                       replica->proc.name, s_gtrid (&message->gtrid), replica->asked - tx->told_at);
+}
+
+/* An outcome on record leaves for the first time. */
+static void s_note_told (sim_t *sim, const sim_coordinator_t *replica, const txc_msg_t *message, sim_tx_t *tx)
+{
+    bool tells =
+        message->type == TXC_MSG_PHASE2_COMMIT || message->type == TXC_MSG_PHASE2_ROLLBACK ||
+        (message->type == TXC_MSG_OUTCOME && (message->code == TXC_OK || message->code == TXC_ROLLED_BACK));
+    if (!tells || tx->logged == SIM_OUTCOME_NONE || tx->told_at)
+        return;
+    tx->told_at = sim->now;
+    sim_coordinator_ask_others (sim, replica, &tx->gtrid);
+}
+
 bool sim_check_is_restored_epoch (const sim_t *sim, txc_epoch_t epoch)
 {
     for (uint32_t i = 0; i < sim->n_restored_epochs; i++)
@@ -114,7 +141,7 @@ void sim_check_obeyed (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *me
                        agent->epoch.round);
 }
 
-void sim_check_from_coordinator (sim_t *sim, const txc_msg_t *message)
+void sim_check_from_coordinator (sim_t *sim, const sim_coordinator_t *replica, const txc_msg_t *message)
 {
     if (sim->restored && message->epoch.round && sim->n_restored_epochs < SIM_EPOCHS_MAX &&
         !sim_check_is_restored_epoch (sim, message->epoch))
@@ -131,6 +158,10 @@ void sim_check_from_coordinator (sim_t *sim, const txc_msg_t *message)
         break;
     case TXC_MSG_OUTCOME:
         s_outcome (sim, message, tx);
+        s_pending (sim, replica, message, tx);
+        break;
+    case TXC_MSG_INQUIRY_PENDING:
+        s_pending (sim, replica, message, tx);
         break;
     case TXC_MSG_ENDED:
         if (tx->logged == SIM_OUTCOME_COMMIT && !tx->logged_end)
@@ -152,6 +183,8 @@ void sim_check_from_coordinator (sim_t *sim, const txc_msg_t *message)
     default:
         break;
     }
+    if (tx)
+        s_note_told (sim, replica, message, tx);
 }
 
 /* --- agents --------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 #include "sim_truth.h"
 
 /* A message leaves its process (before the network has its way with it). */
-void sim_check_from_coordinator (sim_t *sim, const txc_msg_t *message);
+void sim_check_from_coordinator (sim_t *sim, const sim_coordinator_t *replica, const txc_msg_t *message);
 void sim_check_from_agent (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *message);
 void sim_check_from_client (sim_t *sim, const txc_msg_t *message);
 

@@ -58,7 +58,7 @@ static void s_carry_out (sim_t *sim, sim_coordinator_t *self)
         const txc_msg_t *message = &self->update.messages[i];
         if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_SEND))
             return;
-        sim_check_from_coordinator (sim, message);
+        sim_check_from_coordinator (sim, self, message);
         sim_group_sent (sim, self, message);
         if (message->route >> 63 && message->route != TXC_ROUTE_ALL) {
             uint32_t id = (uint32_t) message->route;
@@ -95,14 +95,18 @@ sim_proc_t *sim_coordinator_at (const sim_t *sim, const char *endpoint)
 sim_coordinator_t *sim_coordinator_leader (const sim_t *sim)
 {
     sim_coordinator_t *any = NULL;
+    txc_epoch_t best = {0, 0};
     for (uint32_t i = 0; i < sim->n_replicas; i++) {
         sim_coordinator_t *self = sim->coordinators[i];
-        txc_epoch_t epoch;
+        txc_replica_status_t status;
         if (!self->proc.up)
             continue;
-        any = self;
-        if (txc_replica_serves (self->core, sim_proc_ms (sim, &self->proc), &epoch))
-            return self;
+        any = any ? any : self;
+        txc_replica_status (self->core, &status);
+        if (status.leading && txc_epoch_compare (status.epoch, best) > 0) {
+            any = self;
+            best = status.epoch;
+        }
     }
     return any;
 }
@@ -143,7 +147,45 @@ static void s_on_tick (sim_t *sim, sim_event_t *event)
 void sim_coordinator_receive (sim_t *sim, sim_coordinator_t *self, const txc_msg_t *message)
 {
     txc_event_t event = {.type = TXC_EVENT_MESSAGE, .message = message};
+    txc_replica_status_t status;
+    txc_replica_status (self->core, &status);
+    if (status.questions == 0)
+        self->asked = sim->now;
     s_step (sim, self, &event);
+}
+
+static void s_free_question (sim_event_t *event)
+{
+    free (event->data);
+}
+
+static void s_on_question (sim_t *sim, sim_event_t *event)
+{
+    sim_coordinator_t *self = sim->coordinators[event->owner->index];
+    const txc_gtrid_t *gtrid = event->data;
+    sim_trace (sim, self->proc.name, "is asked by somebody");
+    sim_coordinator_receive (
+        sim, self, &(txc_msg_t){.type = TXC_MSG_OUTCOME_QUERY, .gtrid = *gtrid, .route = UINT8_MAX});
+}
+
+static void s_ask (sim_t *sim, sim_coordinator_t *self, const txc_gtrid_t *gtrid)
+{
+    sim_event_t *event =
+        sim_after (sim, sim_between (sim, 1, 200), &self->proc, self->proc.life, s_on_question);
+    event->data = memcpy (txc_malloc (sizeof *gtrid), gtrid, sizeof *gtrid);
+    event->drop = s_free_question;
+}
+
+void sim_coordinator_ask_others (sim_t *sim, const sim_coordinator_t *self, const txc_gtrid_t *gtrid)
+{
+    for (uint32_t i = 0; i < sim->n_replicas; i++) {
+        txc_replica_status_t status;
+        if (sim->coordinators[i] == self || !sim->coordinators[i]->proc.up)
+            continue;
+        txc_replica_status (sim->coordinators[i]->core, &status);
+        if (status.leading)
+            s_ask (sim, sim->coordinators[i], gtrid);
+    }
 }
 
 /* --- the log ------------------------------------------------------------------------ */
@@ -199,6 +241,7 @@ void sim_coordinator_new (sim_t *sim, uint32_t index)
         .keep_values = sim_percent (sim, 50) ? (uint32_t) sim_between (sim, 2, 60) : 0,
         .snapshot_chunk = (uint32_t) sim_between (sim, 300, 5000),
         .learn_direct = sim_percent (sim, 30),
+        .no_lease = sim_percent (sim, 33),
         .n_members = sim->n_replicas,
     };
     self->config.election_ms = self->config.heartbeat_ms * (uint32_t) sim_between (sim, 4, 8);

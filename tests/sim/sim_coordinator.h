@@ -19,6 +19,7 @@ struct sim_coordinator {
     bool opening;         /* its log is being replayed */
     bool disk_lost;       /* it will never vote again */
     bool formatted_again; /* by an operator who did not know better: it believes that it votes */
+    uint64_t asked; /* us; when the first of the questions came that it keeps, or the one it answers now */
 };
 
 /* The replica with this endpoint (its name); NULL: the first one. */
@@ -33,6 +34,8 @@ void sim_coordinator_new (sim_t *sim, uint32_t index);
 void sim_coordinator_destroy (sim_t *sim, uint32_t index);
 void sim_coordinator_start (sim_t *sim, sim_coordinator_t *self);
 void sim_coordinator_crash (sim_t *sim, sim_coordinator_t *self, bool machine);
+/* Whoever else takes itself for the leader is asked what became of this transaction. */
+void sim_coordinator_ask_others (sim_t *sim, const sim_coordinator_t *self, const txc_gtrid_t *gtrid);
 void sim_coordinator_receive (sim_t *sim, sim_coordinator_t *self, const txc_msg_t *message);
 void sim_coordinator_checkpoint (sim_t *sim, sim_coordinator_t *self);
 void sim_coordinator_resolve (sim_t *sim, sim_coordinator_t *self, const txc_gtrid_t *gtrid, bool commit);

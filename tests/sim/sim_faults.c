@@ -224,13 +224,14 @@ static void s_resolve_branch (sim_t *sim, sim_agent_t *agent, bool all)
 
 /* --- faults of a group ------------------------------------------------------------------ */
 
-/* Within the bound that the group was told of. */
+/* Within the bound that the group was told of; without leases there is none. */
 static void s_drift (sim_t *sim, sim_proc_t *proc)
 {
     if (sim->n_replicas == 1 || proc->drift)
         return;
     sim_count (sim, SIM_FAULT_CLOCK_DRIFT);
-    proc->drift = (int32_t) sim_below (sim, 91) - 45;
+    int32_t most = sim->coordinators[0]->config.no_lease ? 400 : 45;
+    proc->drift = (int32_t) sim_below (sim, (uint32_t) (2 * most + 1)) - most;
     proc->drift_since = sim->now;
     sim_trace (sim, proc->name, "its clock runs %d permille fast", proc->drift);
 }
@@ -290,6 +291,17 @@ static void s_isolate_leader (sim_t *sim)
         }
     if (sim_percent (sim, 70))
         sim_after (sim, duration - sim_below (sim, (uint32_t) (election / 2)), NULL, 0, s_on_successor);
+}
+
+/* It wakes up and takes itself for the leader. */
+static void s_pause_leader (sim_t *sim)
+{
+    sim_coordinator_t *leader = sim_coordinator_leader (sim);
+    if (!leader || sim->n_replicas == 1)
+        return;
+    sim_count (sim, SIM_FAULT_LEADER_PAUSED);
+    uint64_t election = leader->config.election_ms * (uint64_t) SIM_MS;
+    s_pause (sim, &leader->proc, election + sim_below (sim, (uint32_t) (8 * election)));
 }
 
 static void s_on_restart (sim_t *sim, sim_event_t *event)
@@ -378,7 +390,7 @@ static void s_on_fault (sim_t *sim, sim_event_t *event)
                  (sim->coordinators[0]->config.lease_ms + sim_between (sim, 0, 2000)) * SIM_MS);
         break;
     case SIM_FAULT_CLOCK_JUMPED: /* a lease rests on clocks that do not jump */
-        if (proc->kind == SIM_COORDINATOR && sim->n_replicas > 1)
+        if (proc->kind == SIM_COORDINATOR && sim->n_replicas > 1 && !sim->coordinators[0]->config.no_lease)
             break;
         sim_count (sim, SIM_FAULT_CLOCK_JUMPED);
         proc->clock_ms += sim_between (sim, 1, 30000);
@@ -395,6 +407,9 @@ static void s_on_fault (sim_t *sim, sim_event_t *event)
         break;
     case SIM_FAULT_LEADER_CRASH:
         s_crash_leader (sim);
+        break;
+    case SIM_FAULT_LEADER_PAUSED:
+        s_pause_leader (sim);
         break;
     case SIM_FAULT_LEADER_ISOLATED:
         s_isolate_leader (sim);
@@ -431,13 +446,13 @@ static void s_on_fault (sim_t *sim, sim_event_t *event)
 void sim_faults_plan (sim_t *sim, uint64_t until_us)
 {
     static const sim_fault_t timed[] = {
-        SIM_FAULT_PARTITION,       SIM_FAULT_CRASH_AT_TIME,    SIM_FAULT_RM_CRASH,
-        SIM_FAULT_CLIENT_CRASH,    SIM_FAULT_PROCESS_PAUSED,   SIM_FAULT_SESSION_LAPSE,
-        SIM_FAULT_CLOCK_JUMPED,    SIM_FAULT_DISK_FULL,        SIM_FAULT_CHECKPOINT,
-        SIM_FAULT_RESTORED_BACKUP, SIM_FAULT_FOREIGN_BRANCH,   SIM_FAULT_OPERATOR_TRANSACTION,
-        SIM_FAULT_OPERATOR_BRANCH, SIM_FAULT_CLOCK_DRIFT,      SIM_FAULT_DISK_LOST,
-        SIM_FAULT_GROUP_SPLIT,     SIM_FAULT_LEADER_CRASH,     SIM_FAULT_TRANSFER,
-        SIM_FAULT_LEADER_ISOLATED, SIM_FAULT_GRANTOR_RESTARTED};
+        SIM_FAULT_PARTITION,       SIM_FAULT_CRASH_AT_TIME,     SIM_FAULT_RM_CRASH,
+        SIM_FAULT_CLIENT_CRASH,    SIM_FAULT_PROCESS_PAUSED,    SIM_FAULT_SESSION_LAPSE,
+        SIM_FAULT_CLOCK_JUMPED,    SIM_FAULT_DISK_FULL,         SIM_FAULT_CHECKPOINT,
+        SIM_FAULT_RESTORED_BACKUP, SIM_FAULT_FOREIGN_BRANCH,    SIM_FAULT_OPERATOR_TRANSACTION,
+        SIM_FAULT_OPERATOR_BRANCH, SIM_FAULT_CLOCK_DRIFT,       SIM_FAULT_DISK_LOST,
+        SIM_FAULT_GROUP_SPLIT,     SIM_FAULT_LEADER_CRASH,      SIM_FAULT_TRANSFER,
+        SIM_FAULT_LEADER_ISOLATED, SIM_FAULT_GRANTOR_RESTARTED, SIM_FAULT_LEADER_PAUSED};
     for (uint32_t i = 0; i < sizeof timed / sizeof *timed; i++) {
         if (!sim->enabled[timed[i]])
             continue;

@@ -87,6 +87,7 @@ struct sim_tx {
     bool final_no;         /* an agent's final no is out */
     bool told_committed;   /* to any client */
     bool told_rolled_back; /* to anyone */
+    uint64_t told_at;      /* us; when a replica first told its outcome on record; 0: not yet */
     /* the log's verdict, by the harness's own reading of what is durable (sim_reflog.h) */
     sim_outcome_t logged;
     bool logged_end, logged_heuristic;

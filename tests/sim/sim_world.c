@@ -137,8 +137,9 @@ bool sim_world_step (sim_t *sim)
         s_event_destroy (event);
         return true;
     }
-    if (owner && event->life && sim_proc_stopped (sim, owner)) { /* it comes to it when it wakes up */
-        event->at = sim->now + sim_proc_stopped (sim, owner);
+    if (owner && event->life && sim_proc_stopped (sim, owner)) {
+        /* It comes to it when it wakes up, perhaps after what the network holds for it. */
+        event->at = sim->now + sim_proc_stopped (sim, owner) + sim_below (sim, 100);
         s_push (sim, event);
         return true;
     }

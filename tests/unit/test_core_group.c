@@ -28,7 +28,7 @@ static struct {
     bool cut[REPLICAS + 1];
     mail_t *queue[MAIL];
     unsigned head, tail;
-    bool slow;
+    bool slow, no_lease;
     uint64_t number;  /* of the last entry that was given out */
     uint64_t session; /* of the last SESSION_OPENED */
     uint32_t told;    /* members in it */
@@ -127,6 +127,7 @@ static void s_start (uint32_t id, uint32_t members)
                                    .n_members = members ? members : 3,
                                    .keep_values = 8,
                                    .snapshot_chunk = 200,
+                                   .no_lease = s_world.no_lease,
                                    .codec = &txc_record_codec};
     snprintf (config.endpoint, sizeof config.endpoint, "tcp://replica:%u", id);
     for (uint32_t i = 0; i < config.n_members; i++) {
@@ -150,7 +151,7 @@ static uint32_t s_leader (void)
 {
     uint32_t leader = 0;
     for (uint32_t id = 1; id <= REPLICAS; id++)
-        if (s_world.replicas[id] && s_status (id).leading && s_status (id).has_lease) {
+        if (s_world.replicas[id] && s_status (id).leading && (s_status (id).has_lease || s_world.no_lease)) {
             assert_int_equal (leader, 0);
             leader = id;
         }
@@ -424,6 +425,39 @@ static void new_group_is_not_led_before_all_its_members_are_there (void **state)
         assert_true (s_status (leader).members[id - 1].disk == s_status (id).disk);
 }
 
+static void leader_without_a_lease_answers_when_a_majority_has_confirmed_it (void **state)
+{
+    (void) state;
+    s_world.no_lease = true;
+    for (uint32_t id = 1; id <= 3; id++)
+        s_start (id, 3);
+    s_pass (2000);
+    uint32_t old = s_leader();
+    assert_false (s_status (old).has_lease);
+    assert_true (s_open (old) != 0);
+    txc_msg_t directory = {.type = TXC_MSG_DIRECTORY, .route = CLIENT};
+    /* A heartbeat that left before the question came confirms nothing. */
+    uint32_t heard = s_world.heard;
+    s_world.now_ms = txc_replica_next_ms (s_world.replicas[old]);
+    s_step (old, (txc_event_t){.type = TXC_EVENT_TICK});
+    s_forge (old, directory);
+    assert_int_equal (s_status (old).questions, 1);
+    assert_int_equal (s_world.heard, heard);
+    s_deliver();
+    assert_int_equal (s_status (old).questions, 0);
+    assert_int_equal (s_world.heard, heard + 1);
+    /* Nobody confirms it any more. */
+    s_world.cut[old] = true;
+    s_forge (old, directory);
+    s_deliver();
+    s_pass (200);
+    assert_int_equal (s_status (old).questions, 1);
+    s_pass (3000);
+    assert_false (s_status (old).leading);
+    assert_int_equal (s_status (old).questions, 0);
+    assert_int_equal (s_world.heard, heard + 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
 
 int main (void)
@@ -435,6 +469,7 @@ int main (void)
         TEST (group_of_one_grows_to_three_and_survives_the_first),
         TEST (lost_disk_never_votes_and_comes_back_under_a_new_number),
         TEST (candidate_that_learns_of_a_higher_barrier_gives_up),
+        TEST (leader_without_a_lease_answers_when_a_majority_has_confirmed_it),
         TEST (outcome_of_an_earlier_leadership_tells_nobody_anything),
         TEST (disk_that_was_formatted_again_does_not_vote),
         TEST (new_group_is_not_led_before_all_its_members_are_there),
