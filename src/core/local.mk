@@ -5,6 +5,7 @@ CORE_SOURCES = \
 	src/core/txc_agent_branch.c src/core/txc_agent_exec.c src/core/txc_agent_leader.c \
 	src/core/txc_agent_phase2.c src/core/txc_agent_proof.c src/core/txc_agent_vote.c \
 	src/core/txc_gtx.c src/core/txc_gtx.h \
+	src/core/txc_hlc.c src/core/txc_hlc.h \
 	src/core/txc_journal.h \
 	src/core/txc_leader.c src/core/txc_leader.h \
 	src/core/txc_message.c src/core/txc_message.h \

@@ -293,6 +293,8 @@ int txc_agent_step (txc_agent_t *self, const txc_agent_event_t *event, txc_updat
     self->update = update;
     if (event->now_ms > self->now_ms)
         self->now_ms = event->now_ms;
+    uint64_t seen = event->message ? event->message->clock : 0;
+    self->clock = update->clock = txc_hlc_next (txc_hlc_seen (self->clock, seen, 0), 0);
     switch (event->type) {
     case TXC_AGENT_START:
         s_start (self);

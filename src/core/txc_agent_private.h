@@ -16,6 +16,7 @@
 #include "base/txc_hash.h"
 #include "base/txc_heap.h"
 #include "base/txc_list.h"
+#include "core/txc_hlc.h"
 #include "core/txc_leader.h"
 #include "core/txc_agent.h"
 #include "core/txc_mutant.h"
@@ -145,6 +146,7 @@ struct txc_agent {
     uint64_t guard_slot, high_slot;
     txc_leader_t leader;
     uint64_t welcomed_ms;
+    uint64_t clock;   /* hybrid; it goes with those of others */
     const char *from; /* of the message under way */
     bool registered, latched, draining;
     uint64_t hello_due_ms;

@@ -232,6 +232,7 @@ typedef struct txc_msg {
     uint64_t
         origin; /* who sends a statement: drawn by each process for each transaction that it takes part in */
     uint64_t high_slot, slot, chosen_slot;
+    uint64_t clock; /* of every message: when it left, by its sender's hybrid clock (txc_hlc.h) */
     uint64_t stamp;
     uint64_t settings; /* digest of the configuration that all replicas must have alike */
     uint64_t disk;     /* of the replica that sends it */

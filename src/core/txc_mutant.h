@@ -74,6 +74,7 @@
     X (LEASE_WITHOUT_MARGIN, "the leader counts on its lease for longer than it was granted")                        \
     X (LEASE_PRESUMED, "a leader answers without a lease")                                                           \
     X (CONFIRMED_BEFORE_ASKED, "an answer without a lease rests on a majority that was asked before the question came") \
+    X (STAMPS_NOT_MERGED, "stamps do not heed what other processes have sent") \
     X (AMNESIA_VOTES, "a member whose disk is a new one votes")                                                      \
     X (OLD_ORIGIN_VALID, "a value of an earlier leadership behind a barrier is valid")                               \
     X (SERVES_BEFORE_BARRIER, "a new leader serves before its barrier is applied")                                   \

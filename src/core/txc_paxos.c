@@ -203,9 +203,21 @@ txc_msg_t *txc_paxos_send (txc_paxos_t *self, const txc_paxos_peer_t *to, txc_ms
 
 /* --- events --------------------------------------------------------------------------- */
 
+/* What it accepted before it was restarted it has seen. */
+static void s_see_accepted (txc_paxos_t *self)
+{
+    for (uint64_t number = self->chosen + 1; number <= self->last; number++) {
+        const txc_paxos_slot_t *at = txc_paxos_slot (self, number);
+        if (at && self->config.codec->decode (at->bytes, at->size, &self->scratch) &&
+            self->scratch.clock > self->update->clock)
+            self->update->clock = self->scratch.clock;
+    }
+}
+
 void txc_paxos_start (txc_paxos_t *self)
 {
     self->started = true;
+    s_see_accepted (self);
     if (!self->disk)
         txc_paxos_disk_entry (self);
     txc_paxos_advance (self);

@@ -109,6 +109,7 @@ static int s_propose (txc_paxos_t *self, const txc_member_t *members, uint32_t n
     memset (record, 0, offsetof (txc_rec_t, branches));
     record->type = TXC_REC_MEMBERS;
     record->epoch = self->ballot;
+    record->clock = ++self->update->clock;
     record->n_members = n;
     memcpy (record->members, members, n * sizeof *members);
     txc_paxos_propose (self, record, true);

@@ -53,6 +53,8 @@ typedef struct txc_rec {
     txc_epoch_t epoch; /* the origin epoch: under which leadership the value was first proposed */
     uint64_t
         time_ms; /* wall clock of the proposer, for operators and the horizon: no rule of safety reads it */
+    uint64_t clock; /* hybrid stamp (txc_hlc.h): higher than that of every value before it, those that are
+                       void and those of type NOOP (which have none) aside */
     uint64_t cluster, nonce, session, low, token;
     txc_gtrid_t gtrid;
     txc_guard_t guard;

@@ -337,6 +337,8 @@ bool txc_registry_apply (txc_registry_t *self, uint64_t slot, const txc_rec_t *r
     self->digest = txc_digest64 (self->digest, bytes, size);
     if (record->time_ms > self->clock_ms)
         self->clock_ms = record->time_ms;
+    if (record->clock > self->clock)
+        self->clock = record->clock;
     bool valid = txc_epoch_compare (record->epoch, self->barrier) >= 0 || TXC_MUTANT (OLD_ORIGIN_VALID);
     if (!session)
         session = &unused_session;
@@ -358,7 +360,7 @@ bool txc_registry_apply (txc_registry_t *self, uint64_t slot, const txc_rec_t *r
  * its end.  What records do not hold stands in the header. */
 
 typedef struct snapshot_header {
-    uint64_t magic, size, cluster, applied_slot, digest, clock_ms, floor, barrier_round;
+    uint64_t magic, size, cluster, applied_slot, digest, clock_ms, clock, floor, barrier_round;
     uint64_t counters[5];
     uint32_t barrier_replica, reserved;
 } snapshot_header_t;
@@ -448,6 +450,7 @@ void *txc_registry_snapshot (const txc_registry_t *self, size_t *size)
         .applied_slot = self->applied_slot,
         .digest = self->digest,
         .clock_ms = self->clock_ms,
+        .clock = self->clock,
         .floor = self->floor,
         .barrier_round = self->barrier.round,
         .counters = {self->commits, self->aborts, self->ends, self->heuristics, self->voids},
@@ -512,6 +515,7 @@ int txc_registry_restore (txc_registry_t *self, const void *data, size_t size)
     self->applied_slot = header.applied_slot;
     self->digest = header.digest;
     self->clock_ms = header.clock_ms;
+    self->clock = header.clock;
     self->floor = header.floor;
     self->barrier = (txc_epoch_t){header.barrier_round, header.barrier_replica};
     self->commits = header.counters[0];

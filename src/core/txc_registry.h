@@ -59,6 +59,7 @@ typedef struct txc_registry {
     uint64_t cluster;
     uint64_t applied_slot, digest;
     uint64_t clock_ms; /* the latest time_ms of any value applied */
+    uint64_t clock;    /* and the highest hybrid stamp */
     uint64_t horizon_ms;
     uint64_t floor; /* closed sessions up to this number are no longer listed one by one */
     txc_epoch_t barrier;

@@ -78,6 +78,7 @@ uint64_t txc_replica_propose (txc_replica_t *self, const txc_rec_t *record, bool
     TXC_ASSERT (record == &self->scratch);
     self->scratch.epoch = self->epoch;
     self->scratch.time_ms = self->wall_ms;
+    self->scratch.clock = ++self->update->clock;
     return txc_paxos_propose (self->paxos, record, forced);
 }
 
@@ -176,6 +177,14 @@ static void s_applied (txc_replica_t *self, uint64_t slot, const txc_rec_t *reco
 
 /* --- what the log says -------------------------------------------------------- */
 
+/* Whatever this replica does from now on has a higher stamp. */
+static void s_see (txc_replica_t *self, uint64_t stamp)
+{
+    uint64_t *clock = self->update ? &self->update->clock : &self->clock;
+    if (stamp > *clock)
+        *clock = stamp;
+}
+
 static bool s_on_chosen (void *arg, uint64_t slot, uint8_t kind, const uint8_t *bytes, size_t size)
 {
     txc_replica_t *self = arg;
@@ -186,6 +195,7 @@ static bool s_on_chosen (void *arg, uint64_t slot, uint8_t kind, const uint8_t *
     txc_reg_session_t *session;
     txc_outcome_t *outcome;
     bool valid = txc_registry_apply (&self->registry, slot, record, bytes, size, &session, &outcome);
+    s_see (self, record->clock);
     if (self->update) /* replaying sets nothing off */
         s_applied (self, slot, record, valid, session, outcome);
     free (record);
@@ -246,7 +256,9 @@ static int s_on_load (void *arg, const void *bytes, size_t size)
         return rc;
     txc_registry_fini (&self->registry);
     txc_registry_init (&self->registry, self->config.codec, self->config.horizon_ms);
-    return txc_registry_restore (&self->registry, bytes, size);
+    rc = txc_registry_restore (&self->registry, bytes, size);
+    s_see (self, self->registry.clock);
+    return rc;
 }
 
 static txc_paxos_t *s_paxos_new (txc_replica_t *self)
@@ -370,6 +382,16 @@ static void s_tick (txc_replica_t *self)
         txc_replica_session_leases (self);
 }
 
+/* The stamp of a step.  Other replicas are believed whatever they say: their stamps are in the log. */
+static uint64_t s_clock (const txc_replica_t *self, const txc_msg_t *message)
+{
+    uint64_t clock = self->clock;
+    if (message && !TXC_MUTANT (STAMPS_NOT_MERGED))
+        clock =
+            txc_hlc_seen (clock, message->clock, txc_paxos_is_message (message->type) ? 0 : self->wall_ms);
+    return txc_hlc_next (clock, self->wall_ms);
+}
+
 int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_t *update)
 {
     TXC_CHECK (self, REPLICA_MAGIC);
@@ -379,6 +401,7 @@ int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_
         self->now_ms = event->now_ms;
     if (event->wall_ms > self->wall_ms)
         self->wall_ms = event->wall_ms;
+    update->clock = s_clock (self, event->message);
     txc_paxos_begin (self->paxos, update, self->now_ms);
     switch (event->type) {
     case TXC_EVENT_START:
@@ -424,6 +447,7 @@ int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_
     txc_paxos_end (self->paxos);
     TXC_INVARIANT (self->registry.applied_slot == txc_paxos_chosen (self->paxos));
     TXC_INVARIANT (!self->leading || txc_paxos_leads (self->paxos));
+    self->clock = update->clock;
     self->update = NULL;
     return rc;
 }

@@ -78,7 +78,7 @@ typedef struct txc_event {
     bool low;
     uint8_t vote;
     uint64_t now_ms;  /* monotonic */
-    uint64_t wall_ms; /* wall clock, only written into records for operators */
+    uint64_t wall_ms; /* time of day: for records and hybrid stamps, no rule of safety reads it */
     const txc_msg_t *message;
     uint64_t number, slot;
     uint32_t replica;

@@ -13,6 +13,7 @@
 #define TXC_REPLICA_PRIVATE_H
 
 #include "core/txc_gtx.h"
+#include "core/txc_hlc.h"
 #include "core/txc_mutant.h"
 #include "core/txc_paxos.h"
 #include "core/txc_registry.h"
@@ -42,6 +43,7 @@ struct txc_replica {
     uint32_t magic;
     txc_replica_config_t config;
     uint64_t now_ms, wall_ms;
+    uint64_t clock; /* hybrid */
     txc_paxos_t *paxos;
     bool leading; /* the barrier is applied: clients and agents are served */
     bool draining, space_low;

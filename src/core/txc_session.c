@@ -411,6 +411,8 @@ int txc_session_step (txc_session_t *self, const txc_session_event_t *event, uin
     self->update = update;
     if (event->now_ms > self->now_ms)
         self->now_ms = event->now_ms;
+    uint64_t seen = event->message ? event->message->clock : 0;
+    self->clock = update->clock = txc_hlc_next (txc_hlc_seen (self->clock, seen, 0), 0);
     switch (event->op) {
     case TXC_OP_OPEN:
         s_open (self, event);

@@ -12,6 +12,7 @@
 #include "base/txc_hash.h"
 #include "base/txc_heap.h"
 #include "base/txc_list.h"
+#include "core/txc_hlc.h"
 #include "core/txc_leader.h"
 #include "core/txc_session.h"
 #include "core/txc_mutant.h"
@@ -98,6 +99,7 @@ struct txc_session {
     uint32_t magic;
     txc_session_config_t config;
     uint64_t now_ms, random;
+    uint64_t clock; /* hybrid; it goes with those of others */
     txc_leader_t leader;
     uint64_t leader_heard_ms; /* of any replica that leads */
     uint64_t doubted_ms;      /* when another one was tried last */

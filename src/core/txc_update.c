@@ -92,6 +92,7 @@ txc_msg_t *txc_update_message (txc_update_t *self, txc_msg_type_t type, uint64_t
     memset (message, 0, sizeof *message);
     message->type = (uint8_t) type;
     message->route = route;
+    message->clock = self->clock;
     return message;
 }
 

@@ -60,6 +60,7 @@ typedef struct txc_update {
     txc_completion_t *completions;
     uint32_t n_entries, n_messages, n_work, n_completions;
     uint32_t max_entries, max_messages, max_work, max_completions;
+    uint64_t clock;  /* hybrid stamp (txc_hlc.h) of the messages that are added */
     bool checkpoint; /* a replica: take a snapshot (txc_replica_snapshot) as soon as the log can */
     void *arena;     /* what messages borrow */
 } txc_update_t;

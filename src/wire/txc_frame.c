@@ -129,6 +129,7 @@ static int s_store (txc_arena_t *arena, const txc_msg_t *message, Txcoord__Messa
     /* The number of a kind is the message's type, and its pointer stands where all kinds have theirs. */
     wire->kind_case = (Txcoord__Message__KindCase) message->type;
     wire->session_open = (Txcoord__SessionOpen *) kind;
+    wire->clock = message->clock;
     return TXC_OK;
 }
 
@@ -206,6 +207,7 @@ static int s_visit (txc_frame_reader_t *self, const Txcoord__Message *wire, cons
     txc_msg_t *message = &self->message;
     memset (message, 0, sizeof *message);
     message->type = (uint8_t) wire->kind_case;
+    message->clock = wire->clock;
     if (!txc_shape_load (txc_shape_of_message (message->type), (ProtobufCMessage *) wire->session_open,
                          message, loan))
         return TXC_ENOMEM;

@@ -280,8 +280,8 @@ const txc_shape_t *txc_shape_of_message (unsigned type)
 
 #define WIRE Txcoord__Record
 #define CORE txc_rec_t
-SHAPE (s_record, record, ENUM (type, 1, TXC_REC_TYPES - 1), HEUR, U32 (count), U64 (time_ms), EPOCH,
-       U64 (cluster), U64 (nonce), U64 (session), U64 (low), U64 (token),
+SHAPE (s_record, record, ENUM (type, 1, TXC_REC_TYPES - 1), HEUR, U32 (count), U64 (time_ms), U64 (clock),
+       EPOCH, U64 (cluster), U64 (nonce), U64 (session), U64 (low), U64 (token),
        SUB (gtrid, gtrid, txc_gtrid_t, false), SUB (guard, guard, txc_guard_t, false), NO_NAME (rm),
        NO_NAME (agent), TEXT (text, TXC_TEXT_MAX),
        LIST (branches, TXC_BRANCHES_MAX, txc_branch_ref_t, false,

@@ -310,6 +310,8 @@ void sim_check_from_client (sim_t *sim, const txc_msg_t *message)
         if (tx->ap_rollback && !sim->restored) /* a restored copy gives session numbers again */
             sim_violation (sim, "commit-after-own-rollback", "%s is sent for commit after it was rolled back",
                            s_gtrid (&message->gtrid));
+        if (!tx->commit_sent)
+            tx->commit_clock = message->clock;
         tx->commit_sent = true;
         break;
     case TXC_MSG_BRANCH_COMMIT:

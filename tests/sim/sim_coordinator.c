@@ -72,7 +72,7 @@ static void s_carry_out (sim_t *sim, sim_coordinator_t *self)
 static void s_step (sim_t *sim, sim_coordinator_t *self, txc_event_t *event)
 {
     event->now_ms = sim_proc_ms (sim, &self->proc);
-    event->wall_ms = 1700000000000 + sim->now / SIM_MS;
+    event->wall_ms = 1700000000000 + sim->now / SIM_MS + self->wall_ahead_ms;
     txc_replica_step (self->core, event, &self->update);
     sim_group_stepped (sim, self);
     bool checkpoint = self->update.checkpoint;
@@ -222,6 +222,7 @@ void sim_coordinator_new (sim_t *sim, uint32_t index)
     sim->procs[sim->n_procs++] = &self->proc;
     sim->coordinators[index] = self;
     self->log = sim_log_new (sim, &self->proc, false, &hooks);
+    self->wall_ahead_ms = sim_below (sim, 1000);
     txc_update_init (&self->update);
     if (index > 0) { /* one configuration for all */
         self->config = sim->coordinators[0]->config;

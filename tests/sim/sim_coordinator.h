@@ -15,10 +15,11 @@ struct sim_coordinator {
     sim_log_t *log;
     txc_replica_config_t config;
     txc_update_t update;
-    bool low;             /* what core was told of the log's space */
-    bool opening;         /* its log is being replayed */
-    bool disk_lost;       /* it will never vote again */
-    bool formatted_again; /* by an operator who did not know better: it believes that it votes */
+    uint32_t wall_ahead_ms; /* of the time of day */
+    bool low;               /* what core was told of the log's space */
+    bool opening;           /* its log is being replayed */
+    bool disk_lost;         /* it will never vote again */
+    bool formatted_again;   /* by an operator who did not know better: it believes that it votes */
     uint64_t asked; /* us; when the first of the questions came that it keeps, or the one it answers now */
 };
 

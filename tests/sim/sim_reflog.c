@@ -61,6 +61,19 @@ static void s_mark (sim_reflog_t *self, sim_t *sim, const txc_rec_t *record)
         self->sessions[i].low = low;
 }
 
+/* Stamps are in causal order: behind those of the slots before, and of the commit request. */
+static void s_check_clock (sim_reflog_t *self, sim_t *sim, const txc_rec_t *record, const sim_tx_t *tx)
+{
+    bool asked = record->type == TXC_REC_COMMIT && tx->commit_clock;
+    if (record->type == TXC_REC_NOOP || sim->restored)
+        return;
+    if (record->clock <= self->clock || (asked && record->clock <= tx->commit_clock))
+        sim_violation (sim, "stamp-backwards",
+                       "slot %" PRIu64 " has stamp %" PRIx64 ", it comes after %" PRIx64, self->last_slot,
+                       record->clock, asked ? tx->commit_clock : self->clock);
+    self->clock = record->clock;
+}
+
 void sim_reflog_add (sim_reflog_t *self, sim_t *sim, uint64_t slot, const txc_rec_t *record)
 {
     if (slot != self->last_slot + 1)
@@ -70,6 +83,7 @@ void sim_reflog_add (sim_reflog_t *self, sim_t *sim, uint64_t slot, const txc_re
     if (txc_epoch_compare (record->epoch, self->barrier) < 0)
         return;
     sim_tx_t *tx = txc_gtrid_is_none (&record->gtrid) ? NULL : sim_tx_get (sim, &record->gtrid);
+    s_check_clock (self, sim, record, tx);
     int session;
     switch (record->type) {
     case TXC_REC_FORMAT:

@@ -17,6 +17,7 @@ enum { SIM_SESSIONS_MAX = 256 };
 typedef struct sim_reflog {
     uint64_t last_slot;
     txc_epoch_t barrier;
+    uint64_t clock; /* the highest stamp */
     uint32_t n_sessions;
     struct {
         uint64_t number, low;

@@ -82,6 +82,7 @@ struct sim_tx {
     bool operated;         /* an operator decided it, or a part of it */
     bool hazard;           /* a heuristic was reported: the RM lost what would prove its end */
     bool commit_sent;      /* a COMMIT message left a client */
+    uint64_t commit_clock; /* the first one's stamp */
     bool one_phase_sent;   /* a BRANCH_COMMIT left a client */
     bool ap_rollback;      /* the AP rolled back */
     bool final_no;         /* an agent's final no is out */

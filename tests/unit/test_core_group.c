@@ -458,6 +458,21 @@ static void leader_without_a_lease_answers_when_a_majority_has_confirmed_it (voi
     assert_int_equal (s_world.heard, heard + 1);
 }
 
+static void stamps_follow_causes_not_clocks (void **state)
+{
+    (void) state;
+    uint64_t noon = txc_hlc_next (0, 43200000);
+    assert_int_equal (txc_hlc_ms (noon), 43200000);
+    assert_true (txc_hlc_next (noon, 43200000) == noon + 1);
+    assert_true (txc_hlc_next (noon, 43100000) == noon + 1); /* the clock was set back */
+    assert_true (txc_hlc_next (noon, 43200001) == noon + 65536);
+    assert_true (txc_hlc_seen (5, noon, 43100000) == noon); /* from somebody whose clock is ahead */
+    assert_true (txc_hlc_seen (noon, 5, 43100000) == noon);
+    assert_true (txc_hlc_seen (5, noon, 43200000 - 3600000) == noon);
+    assert_true (txc_hlc_seen (5, noon, 43200000 - 3600001) == 5); /* too far to be believed */
+    assert_true (txc_hlc_seen (5, noon, 0) == noon);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
 
 int main (void)
@@ -470,6 +485,7 @@ int main (void)
         TEST (lost_disk_never_votes_and_comes_back_under_a_new_number),
         TEST (candidate_that_learns_of_a_higher_barrier_gives_up),
         TEST (leader_without_a_lease_answers_when_a_majority_has_confirmed_it),
+        TEST (stamps_follow_causes_not_clocks),
         TEST (outcome_of_an_earlier_leadership_tells_nobody_anything),
         TEST (disk_that_was_formatted_again_does_not_vote),
         TEST (new_group_is_not_led_before_all_its_members_are_there),

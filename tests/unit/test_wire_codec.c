@@ -13,6 +13,7 @@ static void s_record (txc_rec_t *record, txc_rec_type_t type)
     record->count = txc_test_below (TXC_BRANCHES_MAX + 1);
     wire_sample_epoch (&record->epoch);
     record->time_ms = wire_sample_u64();
+    record->clock = wire_sample_u64();
     record->cluster = wire_sample_u64() | 1;
     record->nonce = wire_sample_u64();
     record->session = wire_sample_u64() | 1;
@@ -104,6 +105,7 @@ static void s_equal_records_have_equal_bytes (void **state)
         copy.epoch.round = record.epoch.round;
         copy.epoch.replica = record.epoch.replica;
         copy.time_ms = record.time_ms;
+        copy.clock = record.clock;
         copy.cluster = record.cluster;
         copy.nonce = record.nonce;
         copy.session = record.session;

@@ -216,6 +216,7 @@ static void s_fill_numbers (txc_msg_t *message, txc_msg_type_t type)
     DRAW (settings, wire_sample_u64())
     DRAW (replica, s_u32() | 1)
 #undef DRAW
+    message->clock = wire_sample_u64(); /* every message has it */
     if (s_has (type, "epoch"))
         wire_sample_epoch (&message->epoch);
     if (s_has (type, "prior"))
