@@ -75,6 +75,13 @@
     X (LEASE_PRESUMED, "a leader answers without a lease")                                                           \
     X (CONFIRMED_BEFORE_ASKED, "an answer without a lease rests on a majority that was asked before the question came") \
     X (STAMPS_NOT_MERGED, "stamps do not heed what other processes have sent") \
+    X (JOINER_NOT_CAUGHT_UP, "a replica becomes a member before it was heard of") \
+    X (MEMBERS_NOT_AWAITED, "values are proposed behind a membership that is not chosen yet") \
+    X (FOUND_MEMBERS_NOT_ASKED, "a candidate passes over the memberships that it finds in phase 1") \
+    X (VOID_MEMBERS_GOVERN, "a membership that is void governs") \
+    X (SNAPSHOT_SLOT_IGNORED, "a candidate that is behind a snapshot leads without it") \
+    X (SNAPSHOT_LOWERS_PROMISE, "installing a snapshot forgets the promise") \
+    X (SNAPSHOT_WITHOUT_BARRIER, "a snapshot does not say which barrier was applied last") \
     X (AMNESIA_VOTES, "a member whose disk is a new one votes")                                                      \
     X (OLD_ORIGIN_VALID, "a value of an earlier leadership behind a barrier is valid")                               \
     X (SERVES_BEFORE_BARRIER, "a new leader serves before its barrier is applied")                                   \

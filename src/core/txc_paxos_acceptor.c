@@ -95,6 +95,7 @@ int txc_paxos_on_prepare (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_m
 {
     if (message->epoch.replica != from->id || message->slot == 0)
         return TXC_EPROTO;
+    txc_paxos_hear_of (self, from, message->chosen_slot);
     if (!self->voter)
         return TXC_ENOTREADY; /* its disk has never been a member's: it would vote with amnesia */
     int order = txc_epoch_compare (message->epoch, self->promised);

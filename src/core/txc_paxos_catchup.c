@@ -67,6 +67,17 @@ void txc_paxos_fetch (txc_paxos_t *self, uint32_t from)
         txc_paxos_send (self, peer, TXC_MSG_PAXOS_FETCH)->slot = self->chosen + 1;
 }
 
+void txc_paxos_hear_of (txc_paxos_t *self, const txc_paxos_peer_t *from, uint64_t slot)
+{
+    if (slot <= self->chosen || self->role >= TXC_PAXOS_RECOVERING)
+        return;
+    if (slot > self->behind)
+        self->behind = slot;
+    self->fetch_from = from->id;
+    if (self->fetch_due_ms == TXC_NEVER_MS)
+        self->fetch_due_ms = self->now_ms;
+}
+
 static void s_send_chunk (txc_paxos_t *self, const txc_paxos_peer_t *to, uint64_t offset)
 {
     uint64_t size = self->outgoing.size - offset;
@@ -157,6 +168,8 @@ static int s_install (txc_paxos_t *self)
         rc = txc_paxos_state_load (self, self->incoming.bytes, (size_t) self->incoming.size);
     if (rc == TXC_OK) {
         TXC_INVARIANT (self->chosen == self->incoming.slot);
+        if (TXC_MUTANT (SNAPSHOT_LOWERS_PROMISE))
+            self->promised = (txc_epoch_t){0, 0};
         self->update->checkpoint = true;
     }
     s_forget_incoming (self);

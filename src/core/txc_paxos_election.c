@@ -213,6 +213,7 @@ static void s_prevote (txc_paxos_t *self)
 
 int txc_paxos_on_prevote (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message)
 {
+    txc_paxos_hear_of (self, from, message->chosen_slot);
     /* A candidate that would first have to install a snapshot had better not win. */
     bool would = self->voter && message->slot >= self->first && txc_paxos_lease_allows (self, message);
     txc_msg_t *reply = txc_paxos_send (self, from, TXC_MSG_PAXOS_PREVOTED);

@@ -77,7 +77,7 @@ void txc_paxos_members_chosen (txc_paxos_t *self, uint64_t slot, bool valid, con
     txc_rec_t *record = &self->scratch;
     bool decoded = self->config.codec->decode (bytes, size, record);
     TXC_ASSERT (decoded);
-    if (!valid)
+    if (!valid && !TXC_MUTANT (VOID_MEMBERS_GOVERN))
         return; /* a void membership governs nothing */
     bool leads = self->role == TXC_PAXOS_LEADING;
     txc_paxos_members_set (self, slot, record);
@@ -85,6 +85,10 @@ void txc_paxos_members_chosen (txc_paxos_t *self, uint64_t slot, bool valid, con
     if (self->update && self->n_members > 1) {
         self->hinted = slot;
         txc_paxos_log (self, TXC_ENTRY_CHOSEN, true, 0, NULL, 0)->slot = slot;
+    }
+    if (!self->voter && self->role >= TXC_PAXOS_PREPARING) {
+        txc_paxos_follow (self, 0); /* it found its own removal, and saw to it: others lead from here */
+        return;
     }
     if (leads && self->n_members > 1 && self->heartbeat_due_ms == TXC_NEVER_MS) {
         self->won_ms = self->now_ms; /* it was alone until now */
@@ -98,7 +102,7 @@ static int s_may_change (const txc_paxos_t *self)
 {
     if (self->role != TXC_PAXOS_LEADING)
         return TXC_ENOTLEADER;
-    if (self->members_open || !txc_list_is_empty (&self->held))
+    if ((self->members_open || !txc_list_is_empty (&self->held)) && !TXC_MUTANT (MEMBERS_NOT_AWAITED))
         return TXC_ENOTREADY;
     return TXC_OK;
 }
@@ -127,10 +131,11 @@ int txc_paxos_add (txc_paxos_t *self, const txc_member_t *member)
         self->n_members == TXC_REPLICAS_MAX)
         return TXC_EINVAL;
     /* One mistyped address must not cost the majority: it has to be there, and to have caught up. */
-    if (!peer || !peer->member.disk || peer->durable + NEARLY < self->chosen)
+    bool ready = peer && peer->member.disk && peer->durable + NEARLY >= self->chosen;
+    if (!ready && !TXC_MUTANT (JOINER_NOT_CAUGHT_UP))
         return TXC_ENOTREADY;
     memcpy (members, self->members, sizeof members);
-    members[self->n_members] = peer->member;
+    members[self->n_members] = ready ? peer->member : *member;
     return s_propose (self, members, self->n_members + 1);
 }
 

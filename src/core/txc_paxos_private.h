@@ -235,6 +235,9 @@ void txc_paxos_election_tick (txc_paxos_t *self);
 void txc_paxos_transfer_on (txc_paxos_t *self);
 
 /* --- catching up */
+/* A replica that may not lead has come so far.  What it knows to be chosen is fetched from it: perhaps that
+ * this one is a member by now, without which nobody can be elected. */
+void txc_paxos_hear_of (txc_paxos_t *self, const txc_paxos_peer_t *from, uint64_t slot);
 void txc_paxos_fetch (txc_paxos_t *self, uint32_t from);
 int txc_paxos_on_fetch (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message);
 int txc_paxos_on_chosen (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message);

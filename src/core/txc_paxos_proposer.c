@@ -122,7 +122,7 @@ int txc_paxos_on_promise (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_m
         return TXC_ESTALE;
     if (!txc_paxos_values_check (message->body) || message->low == 0)
         return TXC_EPROTO;
-    if (message->low > self->chosen + 1) {
+    if (message->low > self->chosen + 1 && !TXC_MUTANT (SNAPSHOT_SLOT_IGNORED)) {
         /* What it does not keep any more is chosen, and this candidate does not have it. */
         txc_paxos_follow (self, 0);
         txc_paxos_fetch (self, from->id);
@@ -175,7 +175,7 @@ static void s_propose_found (txc_paxos_t *self, uint64_t slot)
     const txc_paxos_slot_t *own = txc_paxos_slot (self, slot);
     bool chosen = own && own->chosen;
     if (chosen || (found && found->chosen)) {
-        if ((chosen ? own->kind : found->kind) == TXC_REC_MEMBERS)
+        if ((chosen ? own->kind : found->kind) == TXC_REC_MEMBERS && !TXC_MUTANT (FOUND_MEMBERS_NOT_ASKED))
             self->members_open = slot; /* until it is applied nobody knows who has to be asked behind it */
         if (!chosen)
             txc_paxos_learn (self, slot, found->kind, found->bytes, found->size);
@@ -193,7 +193,7 @@ static void s_propose_found (txc_paxos_t *self, uint64_t slot)
         txc_paxos_accept (self, slot, self->ballot, kind, found->bytes, found->size, true);
     else
         s_propose_nothing (self, slot);
-    if (kind == TXC_REC_MEMBERS)
+    if (kind == TXC_REC_MEMBERS && !TXC_MUTANT (FOUND_MEMBERS_NOT_ASKED))
         self->members_open = slot;
 }
 
@@ -283,7 +283,7 @@ uint64_t txc_paxos_propose (txc_paxos_t *self, const txc_rec_t *record, bool for
     TXC_INVARIANT (self->role == TXC_PAXOS_LEADING);
     uint32_t size = (uint32_t) self->config.codec->encode (record, bytes);
     uint64_t slot = self->next_slot++;
-    if (self->members_open)
+    if (self->members_open && !TXC_MUTANT (MEMBERS_NOT_AWAITED))
         s_hold (self, slot, record->type, bytes, size, forced);
     else {
         txc_paxos_accept (self, slot, self->ballot, record->type, bytes, size, forced);

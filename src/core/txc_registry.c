@@ -517,7 +517,8 @@ int txc_registry_restore (txc_registry_t *self, const void *data, size_t size)
     self->clock_ms = header.clock_ms;
     self->clock = header.clock;
     self->floor = header.floor;
-    self->barrier = (txc_epoch_t){header.barrier_round, header.barrier_replica};
+    if (!TXC_MUTANT (SNAPSHOT_WITHOUT_BARRIER))
+        self->barrier = (txc_epoch_t){header.barrier_round, header.barrier_replica};
     self->commits = header.counters[0];
     self->aborts = header.counters[1];
     self->ends = header.counters[2];

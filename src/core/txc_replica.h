@@ -135,6 +135,9 @@ typedef struct txc_replica_status {
 } txc_replica_status_t;
 void txc_replica_status (const txc_replica_t *self, txc_replica_status_t *status);
 
+/* Who the members are, as far as this replica knows; n: how many.  Valid until the next step. */
+const txc_member_t *txc_replica_members (const txc_replica_t *self, uint32_t *n);
+
 /* The applied slot, with the digest of all values up to it. */
 uint64_t txc_replica_applied (const txc_replica_t *self, uint64_t *digest);
 /* Whether it would answer at this time of its clock, and under which epoch. */

@@ -42,6 +42,11 @@ void txc_replica_status (const txc_replica_t *self, txc_replica_status_t *status
     status->agents++;
 }
 
+const txc_member_t *txc_replica_members (const txc_replica_t *self, uint32_t *n)
+{
+    return txc_paxos_members (self->paxos, n);
+}
+
 uint64_t txc_replica_applied (const txc_replica_t *self, uint64_t *digest)
 {
     *digest = self->registry.digest;

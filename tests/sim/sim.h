@@ -29,7 +29,7 @@ typedef struct sim_tx sim_tx_t;
 typedef struct sim_branch sim_branch_t;
 
 enum {
-    SIM_REPLICAS_MAX = 5,
+    SIM_REPLICAS_MAX = 9, /* with those that join */
     SIM_AGENTS_MAX = 3,
     SIM_RMS_MAX = 4,
     SIM_CLIENTS_MAX = 5,
@@ -66,6 +66,8 @@ enum {
     X (LEADER_ISOLATED, 0, "leader cut off from the group, its successor killed")         \
     X (GRANTOR_RESTARTED, 0, "replica restarted within the lease that it had granted")    \
     X (TRANSFER, 0, "leadership handed over")                                             \
+    X (MEMBERS_CHANGED, 0, "operator began to add or remove a replica")                   \
+    X (MEMBER_MISTYPED, 0, "operator tried to add a replica that is not there")           \
     X (DISK_FULL, 0, "log nearly full for a while")                                       \
     X (CHECKPOINT, 0, "log or journal checkpointed and cut")                              \
     X (RESTORED_BACKUP, 0, "coordinator restored from an old copy of its disk")           \
@@ -158,7 +160,14 @@ struct sim {
 
     uint32_t n_procs, n_agents, n_rms, n_clients;
     sim_proc_t *procs[SIM_PROCS_MAX];
-    uint32_t n_replicas;
+    uint32_t n_founders; /* replicas of the new group */
+    uint32_t n_replicas; /* with those that have joined, or want to */
+    bool grows;          /* the operator changes the members */
+    struct {
+        uint8_t change; /* sim_change_t: what the operator wants, until it is done */
+        uint32_t index; /* of the replica */
+        uint64_t done_at;
+    } wish;
     sim_coordinator_t *coordinators[SIM_REPLICAS_MAX];
     sim_agent_t *agents[SIM_AGENTS_MAX];
     sim_rm_t *rms[SIM_RMS_MAX];

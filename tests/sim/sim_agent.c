@@ -42,6 +42,13 @@ static void s_put (sim_t *sim, sim_agent_t *self, bool forced)
     }
 }
 
+static void s_send_to_all (sim_t *sim, sim_agent_t *self, const txc_msg_t *message)
+{
+    const char *endpoint;
+    for (uint32_t i = 0; (endpoint = txc_agent_coordinator_nth (self->core, i)) != NULL; i++)
+        sim_net_send (sim, &self->proc, sim_coordinator_at (sim, endpoint), message);
+}
+
 /* The order that txc_update.h prescribes: what is written, what is forced, then work and messages. */
 static void s_carry_out (sim_t *sim, sim_agent_t *self)
 {
@@ -68,8 +75,7 @@ static void s_carry_out (sim_t *sim, sim_agent_t *self)
             return;
         sim_check_from_agent (sim, self, message);
         if (message->route == TXC_ROUTE_ALL)
-            for (uint32_t k = 0; k < sim->n_replicas; k++)
-                sim_net_send (sim, &self->proc, &sim->coordinators[k]->proc, message);
+            s_send_to_all (sim, self, message);
         else if (message->route)
             sim_net_answer (sim, &self->proc, message->route, message);
         else
@@ -183,10 +189,6 @@ void sim_agent_new (sim_t *sim, uint32_t index)
     };
     txc_copy_text (self->config.name, sizeof self->config.name, self->proc.name);
     snprintf (self->config.endpoint, sizeof self->config.endpoint, "sim://%u", index);
-    self->config.n_coordinators = sim->n_replicas;
-    for (uint32_t i = 0; i < sim->n_replicas; i++)
-        txc_copy_text (self->config.coordinators[i], sizeof self->config.coordinators[i],
-                       sim->coordinators[i]->proc.name);
     for (uint32_t i = 0; i < sim->n_rms; i++) {
         sim_rm_t *rm = sim->rms[i];
         if (rm->agent != index)
@@ -225,6 +227,7 @@ void sim_agent_start (sim_t *sim, sim_agent_t *self)
     self->config.seed = sim_random (sim);
     sim_trace (sim, self->proc.name, "starts as incarnation %04x",
                (unsigned) (self->config.incarnation & 0xffff));
+    sim_coordinator_endpoints (sim, self->config.coordinators, &self->config.n_coordinators);
     self->core = txc_agent_new (&self->config);
     if (!sim_log_open (self->log, s_replay, self))
         return;

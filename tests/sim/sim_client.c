@@ -161,10 +161,6 @@ void sim_client_new (sim_t *sim, uint32_t index, bool auditor)
     sim->clients[index] = self;
     self->auditor = auditor;
     txc_update_init (&self->spare);
-    self->config.n_coordinators = sim->n_replicas;
-    for (uint32_t i = 0; i < sim->n_replicas; i++)
-        txc_copy_text (self->config.coordinators[i], sizeof self->config.coordinators[i],
-                       sim->coordinators[i]->proc.name);
     self->config.retry_ms = (uint32_t) sim_between (sim, 20, 300);
     self->config.retry_max_ms = (uint32_t) sim_between (sim, 500, 3000);
     self->config.timeout_ms = (uint32_t) sim_between (sim, 2000, 15000);
@@ -206,6 +202,7 @@ static void s_open (sim_t *sim, sim_client_t *self)
 {
     self->config.nonce = sim_random (sim) | 1;
     self->config.seed = sim_random (sim);
+    sim_coordinator_endpoints (sim, self->config.coordinators, &self->config.n_coordinators);
     self->core = txc_session_new (&self->config);
     txc_session_event_t event = {.op = TXC_OP_OPEN};
     sim_client_do (sim, self, &event, SIM_SLOTS, 0, NULL);

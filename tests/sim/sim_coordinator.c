@@ -69,11 +69,11 @@ static void s_carry_out (sim_t *sim, sim_coordinator_t *self)
     }
 }
 
-static void s_step (sim_t *sim, sim_coordinator_t *self, txc_event_t *event)
+static int s_step (sim_t *sim, sim_coordinator_t *self, txc_event_t *event)
 {
     event->now_ms = sim_proc_ms (sim, &self->proc);
     event->wall_ms = 1700000000000 + sim->now / SIM_MS + self->wall_ahead_ms;
-    txc_replica_step (self->core, event, &self->update);
+    int rc = txc_replica_step (self->core, event, &self->update);
     sim_group_stepped (sim, self);
     bool checkpoint = self->update.checkpoint;
     s_carry_out (sim, self);
@@ -82,6 +82,12 @@ static void s_step (sim_t *sim, sim_coordinator_t *self, txc_event_t *event)
         sim_coordinator_checkpoint (sim, self);
     if (self->proc.up)
         sim_proc_tick_at (sim, &self->proc, txc_replica_next_ms (self->core), s_on_tick);
+    return rc;
+}
+
+int sim_coordinator_command (sim_t *sim, sim_coordinator_t *self, txc_event_t *event)
+{
+    return s_step (sim, self, event);
 }
 
 sim_proc_t *sim_coordinator_at (const sim_t *sim, const char *endpoint)
@@ -212,6 +218,15 @@ static void s_die (sim_t *sim, sim_proc_t *owner)
 
 /* --- life ------------------------------------------------------------------------------ */
 
+void sim_coordinator_endpoints (const sim_t *sim, char endpoints[][TXC_ENDPOINT_MAX + 1], uint32_t *n)
+{
+    uint32_t members = sim_group_members (sim);
+    *n = 0;
+    for (uint32_t i = 0; i < sim->n_replicas; i++)
+        if (members & 1u << i)
+            txc_copy_text (endpoints[(*n)++], TXC_ENDPOINT_MAX + 1, sim->coordinators[i]->proc.name);
+}
+
 void sim_coordinator_new (sim_t *sim, uint32_t index)
 {
     static const sim_log_hooks_t hooks = {s_told, s_seen, s_die};
@@ -243,11 +258,11 @@ void sim_coordinator_new (sim_t *sim, uint32_t index)
         .snapshot_chunk = (uint32_t) sim_between (sim, 300, 5000),
         .learn_direct = sim_percent (sim, 30),
         .no_lease = sim_percent (sim, 33),
-        .n_members = sim->n_replicas,
+        .n_members = sim->n_founders,
     };
     self->config.election_ms = self->config.heartbeat_ms * (uint32_t) sim_between (sim, 4, 8);
     memcpy (self->config.endpoint, self->proc.name, sizeof self->proc.name);
-    for (uint32_t i = 0; i < sim->n_replicas; i++) {
+    for (uint32_t i = 0; i < sim->n_founders; i++) {
         self->config.members[i].id = i + 1;
         snprintf (self->config.members[i].endpoint, sizeof self->config.members[i].endpoint, "replica-%u",
                   i + 1);
@@ -270,15 +285,32 @@ static int s_replay (void *arg, bool checkpoint, const txc_entry_t *entry)
                       : txc_replica_replay (self->core, entry);
 }
 
+/* Whoever wants to join is told whom to ask. */
+static void s_configure_joiner (const sim_t *sim, txc_replica_config_t *config)
+{
+    uint32_t members = sim_group_members (sim);
+    config->n_members = 0;
+    for (uint32_t i = 0; i < sim->n_replicas; i++) {
+        if (!(members & 1u << i))
+            continue;
+        txc_member_t *member = &config->members[config->n_members++];
+        member->id = i + 1;
+        txc_copy_text (member->endpoint, sizeof member->endpoint, sim->coordinators[i]->proc.name);
+    }
+}
+
 void sim_coordinator_start (sim_t *sim, sim_coordinator_t *self)
 {
     if (self->proc.up)
         return;
+    if (self->proc.index >= sim->n_founders)
+        s_configure_joiner (sim, &self->config);
     sim_proc_begin (sim, &self->proc);
     sim_trace (sim, self->proc.name, "starts");
     self->config.seed = sim_random (sim);
     /* Whoever has lost its disk should not claim to be a new group's member. */
-    self->config.new_cluster = self->disk_lost && !self->formatted_again ? 0 : sim_random (sim) | 1;
+    bool founds = self->proc.index < sim->n_founders && (!self->disk_lost || self->formatted_again);
+    self->config.new_cluster = founds ? sim_random (sim) | 1 : 0;
     self->config.new_disk = sim_random (sim) | 1;
     self->core = txc_replica_new (&self->config);
     self->low = false;
@@ -310,7 +342,7 @@ void sim_coordinator_lose_disk (sim_t *sim, sim_coordinator_t *self)
     sim_trace (sim, self->proc.name, "has lost its disk");
     sim_count (sim, SIM_FAULT_DISK_LOST);
     self->disk_lost = true;
-    self->formatted_again = sim_percent (sim, 50);
+    self->formatted_again = sim_percent (sim, 50) && sim->n_founders > 1; /* else it would be another group */
     sim_log_format (self->log);
     sim_group_disk_lost (sim, self);
 }

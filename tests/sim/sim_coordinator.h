@@ -20,6 +20,7 @@ struct sim_coordinator {
     bool opening;           /* its log is being replayed */
     bool disk_lost;         /* it will never vote again */
     bool formatted_again;   /* by an operator who did not know better: it believes that it votes */
+    uint64_t applied;       /* the last slot, after its last step */
     uint64_t asked; /* us; when the first of the questions came that it keeps, or the one it answers now */
 };
 
@@ -28,8 +29,13 @@ sim_proc_t *sim_coordinator_at (const sim_t *sim, const char *endpoint);
 /* One that leads, or any that is up; NULL: none is up. */
 sim_coordinator_t *sim_coordinator_leader (const sim_t *sim);
 void sim_coordinator_transfer (sim_t *sim);
+/* An operator's command.  Core's answer. */
+int sim_coordinator_command (sim_t *sim, sim_coordinator_t *self, txc_event_t *event);
 /* Its disk is gone; it is down afterwards. */
 void sim_coordinator_lose_disk (sim_t *sim, sim_coordinator_t *self);
+
+/* Where an application or agent that starts now is told to find the group. */
+void sim_coordinator_endpoints (const sim_t *sim, char endpoints[][TXC_ENDPOINT_MAX + 1], uint32_t *n);
 
 void sim_coordinator_new (sim_t *sim, uint32_t index);
 void sim_coordinator_destroy (sim_t *sim, uint32_t index);

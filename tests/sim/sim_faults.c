@@ -6,6 +6,7 @@
 #include "sim_client.h"
 #include "sim_coordinator.h"
 #include "sim_log.h"
+#include "sim_members.h"
 #include "sim_reflog.h"
 #include "sim_rm.h"
 #include "sim_trace.h"
@@ -27,7 +28,8 @@ void sim_faults_draw (sim_t *sim)
                                          SIM_FAULT_OPERATOR_TRANSACTION, SIM_FAULT_OPERATOR_BRANCH};
     for (uint32_t i = 0; i < sizeof seldom / sizeof *seldom; i++)
         sim->enabled[seldom[i]] &= sim_percent (sim, 30);
-    if (sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED] || sim->n_replicas > 1)
+    sim->grows = sim->enabled[SIM_FAULT_MEMBERS_CHANGED] && sim_replicas != 1;
+    if (sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED] || sim->n_replicas > 1 || sim->grows)
         sim->enabled[SIM_FAULT_RESTORED_BACKUP] = false;
 }
 
@@ -240,11 +242,8 @@ static void s_lose_disk (sim_t *sim)
 {
     if (sim->reflog->last_slot < 2)
         return; /* a new group needs all of its members until their disks are on record */
-    uint32_t lost = 0;
-    for (uint32_t i = 0; i < sim->n_replicas; i++)
-        lost += sim->coordinators[i]->disk_lost;
     sim_coordinator_t *replica = sim->coordinators[sim_below (sim, sim->n_replicas)];
-    if (lost < (sim->n_replicas - 1) / 2 && !replica->disk_lost)
+    if (sim_members_can_spare (sim, replica->proc.index))
         sim_coordinator_lose_disk (sim, replica);
 }
 
@@ -420,6 +419,12 @@ static void s_on_fault (sim_t *sim, sim_event_t *event)
     case SIM_FAULT_TRANSFER:
         sim_coordinator_transfer (sim);
         break;
+    case SIM_FAULT_MEMBERS_CHANGED:
+        sim_members_change (sim);
+        break;
+    case SIM_FAULT_MEMBER_MISTYPED:
+        sim_members_mistype (sim);
+        break;
     case SIM_FAULT_DISK_FULL:
         s_disk_full (sim);
         break;
@@ -452,7 +457,8 @@ void sim_faults_plan (sim_t *sim, uint64_t until_us)
         SIM_FAULT_RESTORED_BACKUP, SIM_FAULT_FOREIGN_BRANCH,    SIM_FAULT_OPERATOR_TRANSACTION,
         SIM_FAULT_OPERATOR_BRANCH, SIM_FAULT_CLOCK_DRIFT,       SIM_FAULT_DISK_LOST,
         SIM_FAULT_GROUP_SPLIT,     SIM_FAULT_LEADER_CRASH,      SIM_FAULT_TRANSFER,
-        SIM_FAULT_LEADER_ISOLATED, SIM_FAULT_GRANTOR_RESTARTED, SIM_FAULT_LEADER_PAUSED};
+        SIM_FAULT_LEADER_ISOLATED, SIM_FAULT_GRANTOR_RESTARTED, SIM_FAULT_LEADER_PAUSED,
+        SIM_FAULT_MEMBERS_CHANGED, SIM_FAULT_MEMBER_MISTYPED};
     for (uint32_t i = 0; i < sizeof timed / sizeof *timed; i++) {
         if (!sim->enabled[timed[i]])
             continue;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/txc_mem.h"
+#include "core/txc_paxos_values.h"
 #include "sim_reflog.h"
 #include "sim_trace.h"
 #include "wire/txc_codec.h"
@@ -26,15 +27,50 @@ typedef struct s_slot {
     uint8_t *bytes;
 } s_slot_t;
 
+/* What all replicas come to that have applied the same values. */
+typedef struct s_state {
+    uint64_t slot, members, commits, aborts, ends, heuristics, voids, outcomes, cluster;
+} s_state_t;
+
+enum { STATES = 1024, MEMBERSHIPS = 256 };
+
 struct sim_group {
     s_slot_t *slots; /* by slot */
     uint64_t room;
     txc_epoch_t promised[SIM_REPLICAS_MAX];
+    struct {
+        uint64_t slot; /* behind which they vote */
+        uint32_t replicas;
+    } members[MEMBERSHIPS]; /* by what is chosen so far */
+    uint32_t n_members, ever;
+    struct {
+        txc_epoch_t ballot;
+        uint64_t slot;
+    } proposed[SIM_REPLICAS_MAX]; /* the last membership that a leader sent */
+    s_state_t states[STATES];     /* by slot, the latest ones */
 };
 
-sim_group_t *sim_group_new (void)
+sim_group_t *sim_group_new (uint32_t founders)
 {
-    return txc_calloc (1, sizeof (sim_group_t));
+    sim_group_t *self = txc_calloc (1, sizeof *self);
+    self->n_members = 1;
+    self->members[0].replicas = self->ever = (1u << founders) - 1;
+    return self;
+}
+
+uint32_t sim_group_members (const sim_t *sim)
+{
+    return sim->group->members[sim->group->n_members - 1].replicas;
+}
+
+uint64_t sim_group_members_slot (const sim_t *sim)
+{
+    return sim->group->members[sim->group->n_members - 1].slot;
+}
+
+uint32_t sim_group_ever_members (const sim_t *sim)
+{
+    return sim->group->ever;
 }
 
 static void s_forget (s_slot_t *slot)
@@ -74,6 +110,28 @@ static s_slot_t *s_slot (sim_group_t *self, uint64_t slot)
 
 /* --- what is chosen ------------------------------------------------------------------ */
 
+/* From the next slot on others vote. */
+static void s_members_chosen (sim_t *sim, uint64_t number, const txc_rec_t *record)
+{
+    sim_group_t *self = sim->group;
+    uint32_t replicas = 0;
+    for (uint32_t i = 0; i < record->n_members; i++)
+        if (record->members[i].id >= 1 && record->members[i].id <= SIM_REPLICAS_MAX)
+            replicas |= 1u << (record->members[i].id - 1);
+    self->ever |= replicas;
+    if (self->n_members == MEMBERSHIPS)
+        sim_violation (sim, "too-many-memberships", "the simulator has no room for more");
+    else {
+        self->members[self->n_members].slot = number;
+        self->members[self->n_members++].replicas = replicas;
+    }
+    for (uint64_t behind = number + 1; behind < self->room; behind++)
+        if (self->slots[behind].chosen)
+            sim_violation (sim, "chosen-behind-membership",
+                           "slot %" PRIu64 " is chosen before the membership in slot %" PRIu64, behind,
+                           number);
+}
+
 /* The chosen values that follow each other go to the reader of the log. */
 static void s_read_on (sim_t *sim)
 {
@@ -92,6 +150,8 @@ static void s_read_on (sim_t *sim)
         slot->digest = txc_digest64 (s_slot (self, next - 1)->digest, slot->bytes, slot->size);
         sim->stats->records++;
         sim_reflog_add (sim->reflog, sim, next, &record);
+        if (record.type == TXC_REC_MEMBERS && txc_epoch_compare (record.epoch, sim->reflog->barrier) >= 0)
+            s_members_chosen (sim, next, &record);
     }
 }
 
@@ -120,6 +180,15 @@ static s_vote_t *s_vote (sim_group_t *self, uint64_t number, txc_epoch_t ballot)
     return NULL;
 }
 
+static bool s_is_majority (const sim_group_t *self, uint64_t slot, uint32_t replicas)
+{
+    uint32_t i = self->n_members - 1;
+    while (self->members[i].slot >= slot)
+        i--;
+    replicas &= self->members[i].replicas;
+    return __builtin_popcount (replicas) > __builtin_popcount (self->members[i].replicas) / 2;
+}
+
 static void s_accepted (sim_t *sim, const sim_coordinator_t *replica, const txc_entry_t *entry)
 {
     sim_group_t *self = sim->group;
@@ -137,7 +206,7 @@ static void s_accepted (sim_t *sim, const sim_coordinator_t *replica, const txc_
     if (replica->disk_lost)
         return; /* its votes count for nothing */
     vote->replicas |= 1u << replica->proc.index;
-    if ((uint32_t) __builtin_popcount (vote->replicas) > sim->n_replicas / 2)
+    if (s_is_majority (self, entry->slot, vote->replicas))
         s_chosen (sim, entry->slot, hash, entry->bytes, entry->size);
 }
 
@@ -229,6 +298,27 @@ static void s_check_accepted (sim_t *sim, const sim_coordinator_t *replica, cons
     }
 }
 
+/* Nothing is proposed behind a membership that is not chosen. */
+static void s_check_proposed (sim_t *sim, const sim_coordinator_t *replica, const txc_msg_t *message)
+{
+    sim_group_t *self = sim->group;
+    uint32_t index = replica->proc.index;
+    txc_paxos_value_t value;
+    size_t at = 0;
+    while (message->body && txc_paxos_value_next (message->body, &at, &value)) {
+        bool open = txc_epoch_compare (self->proposed[index].ballot, message->epoch) == 0 &&
+                    value.slot > self->proposed[index].slot;
+        if (open && !s_slot (self, self->proposed[index].slot)->chosen)
+            sim_violation (sim, "proposed-behind-membership",
+                           "%s proposes slot %" PRIu64 ", the membership in slot %" PRIu64 " is not chosen",
+                           replica->proc.name, value.slot, self->proposed[index].slot);
+        if (value.kind == TXC_REC_MEMBERS) {
+            self->proposed[index].ballot = message->epoch;
+            self->proposed[index].slot = value.slot;
+        }
+    }
+}
+
 void sim_group_sent (sim_t *sim, const sim_coordinator_t *replica, const txc_msg_t *message)
 {
     bool votes = message->type == TXC_MSG_PAXOS_ACCEPTED || message->type == TXC_MSG_PAXOS_PROMISE ||
@@ -236,6 +326,11 @@ void sim_group_sent (sim_t *sim, const sim_coordinator_t *replica, const txc_msg
     if (votes && replica->disk_lost && !replica->formatted_again)
         sim_violation (sim, "amnesia-votes", "%s has lost its disk and sends %s", replica->proc.name,
                        txc_msg_name (message->type));
+    if (votes && !(sim->group->ever & 1u << replica->proc.index))
+        sim_violation (sim, "stranger-votes", "%s was never a member and sends %s", replica->proc.name,
+                       txc_msg_name (message->type));
+    if (message->type == TXC_MSG_PAXOS_ACCEPT)
+        s_check_proposed (sim, replica, message);
     if (message->type == TXC_MSG_PAXOS_ACCEPTED && !replica->disk_lost)
         s_check_accepted (sim, replica, message);
     if (message->type == TXC_MSG_PAXOS_PROMISE &&
@@ -259,7 +354,30 @@ static void s_check_leases (sim_t *sim, const sim_coordinator_t *replica)
     }
 }
 
-void sim_group_stepped (sim_t *sim, const sim_coordinator_t *replica)
+/* The same values make the same state. */
+static void s_check_state (sim_t *sim, const sim_coordinator_t *replica)
+{
+    txc_replica_status_t status;
+    txc_replica_status (replica->core, &status);
+    s_state_t now = {.slot = status.applied_slot,
+                     .commits = status.commits,
+                     .aborts = status.aborts,
+                     .ends = status.ends,
+                     .heuristics = status.heuristics,
+                     .voids = status.voids,
+                     .outcomes = status.outcomes,
+                     .cluster = status.cluster};
+    for (uint32_t i = 0; i < status.n_members; i++)
+        now.members |= 1u << (status.members[i].id - 1);
+    s_state_t *known = &sim->group->states[now.slot % STATES];
+    if (known->slot < now.slot)
+        *known = now;
+    else if (known->slot == now.slot && memcmp (known, &now, sizeof now) != 0)
+        sim_violation (sim, "states-differ", "%s has come to another state at slot %" PRIu64,
+                       replica->proc.name, now.slot);
+}
+
+void sim_group_stepped (sim_t *sim, sim_coordinator_t *replica)
 {
     uint64_t digest, slot = txc_replica_applied (replica->core, &digest);
     if (slot > sim->reflog->last_slot)
@@ -269,8 +387,12 @@ void sim_group_stepped (sim_t *sim, const sim_coordinator_t *replica)
     else if (s_slot (sim->group, slot)->digest != digest)
         sim_violation (sim, "states-differ", "%s has applied something else up to slot %" PRIu64,
                        replica->proc.name, slot);
-    if (sim->n_replicas > 1)
-        s_check_leases (sim, replica);
+    if (sim->n_replicas == 1)
+        return;
+    s_check_leases (sim, replica);
+    if (slot && slot != replica->applied)
+        s_check_state (sim, replica);
+    replica->applied = slot;
 }
 
 /* --- disks ---------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 
 typedef struct sim_group sim_group_t;
 
-sim_group_t *sim_group_new (void);
+sim_group_t *sim_group_new (uint32_t founders);
 void sim_group_destroy (sim_group_t **self_p);
 
 /* An entry is on this replica's disk (again, if it is replayed). */
@@ -26,7 +26,12 @@ void sim_group_opened (sim_t *sim, const sim_coordinator_t *replica);
 void sim_group_sent (sim_t *sim, const sim_coordinator_t *replica, const txc_msg_t *message);
 
 /* A replica made a step: what it applied, whether it would answer. */
-void sim_group_stepped (sim_t *sim, const sim_coordinator_t *replica);
+void sim_group_stepped (sim_t *sim, sim_coordinator_t *replica);
+
+/* Who the members are by what is chosen, and who ever was one: a bit for each replica. */
+uint32_t sim_group_members (const sim_t *sim);
+uint32_t sim_group_ever_members (const sim_t *sim);
+uint64_t sim_group_members_slot (const sim_t *sim);
 
 /* The disk of a group of one was replaced by a copy that ends at slot; that of a replica is empty. */
 void sim_group_restored (sim_t *sim, uint64_t slot);

@@ -90,7 +90,7 @@ static bool s_is_possible (int fault)
 {
     if (sim_replicas == 0)
         return true;
-    return sim_replicas == 1 ? fault < SIM_FAULT_CLOCK_DRIFT || fault > SIM_FAULT_TRANSFER
+    return sim_replicas == 1 ? fault < SIM_FAULT_CLOCK_DRIFT || fault > SIM_FAULT_MEMBER_MISTYPED
                              : fault != SIM_FAULT_RESTORED_BACKUP;
 }
 

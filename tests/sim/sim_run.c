@@ -13,6 +13,7 @@
 #include "sim_coordinator.h"
 #include "sim_faults.h"
 #include "sim_group.h"
+#include "sim_members.h"
 #include "sim_reflog.h"
 #include "sim_rm.h"
 #include "sim_trace.h"
@@ -56,7 +57,7 @@ static void s_rm_new (sim_t *sim, uint32_t index)
 static void s_build (sim_t *sim)
 {
     uint32_t size = sim_below (sim, 10);
-    sim->n_replicas = sim_replicas ? sim_replicas : size < 4 ? 1 : size < 8 ? 3 : 5;
+    sim->n_founders = sim->n_replicas = sim_replicas ? sim_replicas : size < 4 ? 1 : size < 8 ? 3 : 5;
     sim->n_agents = 1 + sim_below (sim, SIM_AGENTS_MAX);
     sim->n_rms = sim->n_agents + sim_below (sim, SIM_RMS_MAX - sim->n_agents + 1);
     if (sim->n_rms == 1)
@@ -65,7 +66,7 @@ static void s_build (sim_t *sim)
     sim->delay_us = (uint32_t) sim_between (sim, 100, sim_percent (sim, 80) ? 2000 : 50000);
     sim->stable_routes = sim_percent (sim, 50);
     sim_faults_draw (sim);
-    sim->group = sim_group_new();
+    sim->group = sim_group_new (sim->n_founders);
     sim->reflog = txc_calloc (1, sizeof *sim->reflog);
     for (uint32_t i = 0; i < sim->n_replicas; i++)
         sim_coordinator_new (sim, i);
@@ -153,6 +154,9 @@ static void s_explain_stuck (sim_t *sim)
     if (tx)
         sim_violation (sim, "never-ended", "%s is committed, its End is not on record",
                        txc_gtrid_format (&tx->gtrid, text));
+    if (!sim_members_is_over (sim))
+        sim_violation (sim, "members-stuck", "the operator waits for a change of members %u s after healing",
+                       (unsigned) BOUND_S);
     sim_violation (sim, "stuck", "not at rest %u s after healing", (unsigned) BOUND_S);
 }
 
@@ -172,7 +176,7 @@ static bool s_run_until (sim_t *sim, uint64_t for_us, bool (*is_done) (const sim
 
 static bool s_is_at_rest (const sim_t *sim)
 {
-    return s_clients_are_over (sim) && !s_unfinished (sim) && !s_unended (sim);
+    return s_clients_are_over (sim) && !s_unfinished (sim) && !s_unended (sim) && sim_members_is_over (sim);
 }
 
 static bool s_is_audited (const sim_t *sim)

@@ -473,6 +473,51 @@ static void stamps_follow_causes_not_clocks (void **state)
     assert_true (txc_hlc_seen (5, noon, 0) == noon);
 }
 
+/* Only the one that is to go has heard of it: it sees to its own removal, and leads nobody behind it. */
+static void candidate_that_finds_its_own_removal_does_not_lead (void **state)
+{
+    (void) state;
+    for (uint32_t id = 1; id <= 3; id++)
+        s_start (id, 3);
+    s_pass (2000);
+    uint32_t old = s_leader(), gone = old % 3 + 1, other = gone % 3 + 1;
+    s_world.cut[other] = true;
+    s_step (old, (txc_event_t){.type = TXC_EVENT_MEMBER_REMOVE, .replica = gone});
+    s_deliver();
+    s_world.cut[other] = false;
+    s_world.cut[old] = true;
+    s_pass (1000); /* the leases have lapsed */
+    for (int i = 0; i < 20 && s_status (gone).voter; i++)
+        s_pass (500);
+    assert_false (s_status (gone).voter);
+    assert_int_equal (s_leader(), 0);
+    s_world.cut[old] = false;
+    s_pass (3000);
+    assert_int_equal (s_status (other).n_members, 2);
+    assert_true (s_leader() == old || s_leader() == other);
+    assert_true (s_open (s_leader()) != 0);
+}
+
+/* Nobody can be elected without it, and it does not know that it votes. */
+static void member_that_does_not_know_it_learns_from_who_stands_for_election (void **state)
+{
+    (void) state;
+    s_start (1, 1);
+    s_pass (100);
+    assert_true (s_open (1) != 0);
+    s_start (2, 0);
+    s_pass (3000);
+    s_world.cut[2] = true;
+    assert_int_equal (s_add (1, 2), TXC_OK);
+    s_pass (3000);
+    assert_int_equal (s_leader(), 0);
+    s_world.cut[2] = false;
+    s_pass (3000);
+    assert_true (s_status (2).voter);
+    assert_int_not_equal (s_leader(), 0);
+    assert_true (s_open (s_leader()) != 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
 
 int main (void)
@@ -485,6 +530,8 @@ int main (void)
         TEST (lost_disk_never_votes_and_comes_back_under_a_new_number),
         TEST (candidate_that_learns_of_a_higher_barrier_gives_up),
         TEST (leader_without_a_lease_answers_when_a_majority_has_confirmed_it),
+        TEST (candidate_that_finds_its_own_removal_does_not_lead),
+        TEST (member_that_does_not_know_it_learns_from_who_stands_for_election),
         TEST (stamps_follow_causes_not_clocks),
         TEST (outcome_of_an_earlier_leadership_tells_nobody_anything),
         TEST (disk_that_was_formatted_again_does_not_vote),
