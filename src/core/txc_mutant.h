@@ -75,6 +75,7 @@
     X (LEASE_PRESUMED, "a leader answers without a lease")                                                           \
     X (CONFIRMED_BEFORE_ASKED, "an answer without a lease rests on a majority that was asked before the question came") \
     X (STAMPS_NOT_MERGED, "stamps do not heed what other processes have sent") \
+    X (JOINS_WITHOUT_DISK, "a replica asks to join before its disk's number is durable") \
     X (JOINER_NOT_CAUGHT_UP, "a replica becomes a member before it was heard of") \
     X (MEMBERS_NOT_AWAITED, "values are proposed behind a membership that is not chosen yet") \
     X (FOUND_MEMBERS_NOT_ASKED, "a candidate passes over the memberships that it finds in phase 1") \

@@ -172,7 +172,7 @@ txc_paxos_peer_t *txc_paxos_peer_add (txc_paxos_t *self, uint32_t id)
         return NULL;
     memset (peer, 0, sizeof *peer);
     peer->id = id;
-    peer->next = self->chosen + 1;
+    peer->next = peer->promise_next = self->chosen + 1;
     return peer;
 }
 

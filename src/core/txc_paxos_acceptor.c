@@ -187,6 +187,8 @@ int txc_paxos_on_accept (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_ms
         s_reject (self, from);
         return TXC_ESTALE;
     }
+    if (order > 0 && !txc_paxos_lease_allows (self, message))
+        return TXC_ELOCKED; /* to accept is to promise */
     txc_paxos_follow (self, from->id);
     if (order > 0)
         txc_paxos_promise (self, message->epoch);

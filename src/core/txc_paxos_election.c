@@ -159,10 +159,14 @@ int txc_paxos_on_heartbeat (txc_paxos_t *self, txc_paxos_peer_t *from, const txc
 {
     if (message->epoch.replica != from->id)
         return TXC_EPROTO;
-    if (txc_epoch_compare (message->epoch, self->promised) < 0) {
+    int order = txc_epoch_compare (message->epoch, self->promised);
+    if (order < 0) {
         txc_paxos_send (self, from, TXC_MSG_PAXOS_REJECT)->epoch = self->promised;
         return TXC_ESTALE;
     }
+    /* Whom others have elected this one has not promised: perhaps those of an earlier membership did. */
+    if (order > 0 && self->voter && !txc_paxos_lease_allows (self, message))
+        return TXC_ELOCKED;
     txc_paxos_follow (self, from->id);
     if (self->voter) {
         self->granted_until_ms = self->now_ms + self->config.lease_ms;

@@ -232,6 +232,10 @@ void txc_paxos_join_tick (txc_paxos_t *self)
 {
     if (self->join_due_ms > self->now_ms)
         return;
+    if (self->disk_number > self->durable && !TXC_MUTANT (JOINS_WITHOUT_DISK)) {
+        self->join_due_ms = self->now_ms + self->config.heartbeat_ms; /* it may yet forget who it is */
+        return;
+    }
     self->join_due_ms = TXC_NEVER_MS;
     const txc_member_t *me = s_find (self->members, self->n_members, self->config.id);
     if (self->voter && me && strcmp (me->endpoint, self->config.endpoint) == 0)
@@ -294,7 +298,7 @@ void txc_paxos_disk_entry (txc_paxos_t *self)
                 record->members[i].disk = self->config.new_disk; /* the others' it does not know */
     }
     size_t size = self->config.codec->encode (record, bytes);
-    txc_paxos_log (self, TXC_ENTRY_DISK, true, TXC_REC_MEMBERS, bytes, size);
+    self->disk_number = txc_paxos_log (self, TXC_ENTRY_DISK, true, TXC_REC_MEMBERS, bytes, size)->number;
     s_disk_take (self, record);
 }
 

@@ -109,6 +109,7 @@ struct txc_paxos {
 
     /* the acceptor */
     uint64_t disk;
+    uint64_t disk_number; /* of the entry that says so; 0: it was there at the start */
     bool voter;
     txc_epoch_t promised;
     uint64_t entries, durable; /* numbers: of the last entry given out, of the last durable one */

@@ -56,8 +56,12 @@ static void s_phase2_commit (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
 static void s_phase2_rollback (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
 {
     sim_branch_t *branch = sim_branch_find (sim, &message->gtrid, message->rm, message->token);
+    uint32_t wrote, committed, rolled_back;
+    sim_tx_count (tx, &wrote, &committed, &rolled_back);
     if (branch)
         branch->told_rollback = true;
+    if (branch && branch->voted_read_only && wrote == 0 && !sim_check_is_listed (tx, message->token))
+        return; /* a stray branch of a transaction that only reads */
     if (tx->logged == SIM_OUTCOME_COMMIT) {
         /* Once it has ended and is off the record an old question may be answered so: nothing is left to roll
          * back.  (Or again what an operator had rolled back, and what a crash of its RM brought back.) */

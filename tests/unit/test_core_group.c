@@ -518,6 +518,30 @@ static void member_that_does_not_know_it_learns_from_who_stands_for_election (vo
     assert_true (s_open (s_leader()) != 0);
 }
 
+/* Members of an earlier membership may have elected somebody whom this one has not promised anything. */
+static void lease_that_was_granted_is_not_granted_to_another (void **state)
+{
+    (void) state;
+    for (uint32_t id = 1; id <= 3; id++)
+        s_start (id, 3);
+    s_pass (2000);
+    uint32_t leader = s_leader(), grantor = leader % 3 + 1, other = grantor % 3 + 1;
+    txc_msg_t message = {.type = TXC_MSG_PAXOS_HEARTBEAT, .replica = other, .stamp = 1, .slot = 1};
+    message.disk = s_status (other).disk;
+    message.epoch = (txc_epoch_t){s_status (leader).epoch.round + 1, other};
+    s_world.cut[leader] = true;
+    for (int i = 0; i < 2; i++) {
+        s_forge (grantor, message);
+        assert_int_equal (s_status (grantor).leader, leader);
+        assert_true (s_status (grantor).promised.replica == leader);
+        message.type = TXC_MSG_PAXOS_ACCEPT;
+    }
+    message.type = TXC_MSG_PAXOS_HEARTBEAT;
+    s_world.now_ms += 1000; /* it has lapsed */
+    s_forge (grantor, message);
+    assert_int_equal (s_status (grantor).leader, other);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
 
 int main (void)
@@ -532,6 +556,7 @@ int main (void)
         TEST (leader_without_a_lease_answers_when_a_majority_has_confirmed_it),
         TEST (candidate_that_finds_its_own_removal_does_not_lead),
         TEST (member_that_does_not_know_it_learns_from_who_stands_for_election),
+        TEST (lease_that_was_granted_is_not_granted_to_another),
         TEST (stamps_follow_causes_not_clocks),
         TEST (outcome_of_an_earlier_leadership_tells_nobody_anything),
         TEST (disk_that_was_formatted_again_does_not_vote),
