@@ -80,7 +80,7 @@
     X (MEMBERS_NOT_AWAITED, "values are proposed behind a membership that is not chosen yet") \
     X (FOUND_MEMBERS_NOT_ASKED, "a candidate passes over the memberships that it finds in phase 1") \
     X (VOID_MEMBERS_GOVERN, "a membership that is void governs") \
-    X (SNAPSHOT_SLOT_IGNORED, "a candidate that is behind a snapshot leads without it") \
+    X (SNAPSHOT_SLOT_HIDDEN, "a promise does not say up to where a snapshot took the values' place") \
     X (SNAPSHOT_LOWERS_PROMISE, "installing a snapshot forgets the promise") \
     X (SNAPSHOT_WITHOUT_BARRIER, "a snapshot does not say which barrier was applied last") \
     X (AMNESIA_VOTES, "a member whose disk is a new one votes")                                                      \

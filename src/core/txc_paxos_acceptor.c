@@ -88,6 +88,8 @@ static void s_send_promise (txc_paxos_t *self, txc_paxos_peer_t *to)
     message->high_slot = high;
     message->stamp = self->last;
     message->low = self->first;
+    if (TXC_MUTANT (SNAPSHOT_SLOT_HIDDEN))
+        message->slot = message->low = self->promise_from;
     message->body = body;
 }
 

@@ -122,7 +122,7 @@ int txc_paxos_on_promise (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_m
         return TXC_ESTALE;
     if (!txc_paxos_values_check (message->body) || message->low == 0)
         return TXC_EPROTO;
-    if (message->low > self->chosen + 1 && !TXC_MUTANT (SNAPSHOT_SLOT_IGNORED)) {
+    if (message->low > self->chosen + 1) {
         /* What it does not keep any more is chosen, and this candidate does not have it. */
         txc_paxos_follow (self, 0);
         txc_paxos_fetch (self, from->id);

@@ -123,6 +123,8 @@ void sim_coordinator_transfer (sim_t *sim)
     if (!self || sim->n_replicas == 1)
         return;
     txc_event_t event = {.type = TXC_EVENT_TRANSFER};
+    if (sim_percent (sim, 50)) /* else to whom has come furthest */
+        event.replica = 1 + sim_below (sim, sim->n_replicas);
     sim_count (sim, SIM_FAULT_TRANSFER);
     s_step (sim, self, &event);
 }
