@@ -276,7 +276,7 @@ static void s_on_successor (sim_t *sim, sim_event_t *event)
  * it. */
 static void s_isolate_leader (sim_t *sim)
 {
-    const sim_coordinator_t *leader = sim_coordinator_leader (sim);
+    sim_coordinator_t *leader = sim_coordinator_leader (sim);
     if (!leader || sim->n_replicas == 1)
         return;
     uint64_t election = leader->config.election_ms * (uint64_t) SIM_MS;
@@ -288,6 +288,9 @@ static void s_isolate_leader (sim_t *sim)
             s_cut (sim, &leader->proc, &sim->coordinators[i]->proc, duration);
             s_cut (sim, &sim->coordinators[i]->proc, &leader->proc, duration);
         }
+    if (sim_percent (sim, 50))
+        sim_members_change (sim);
+    sim_members_press (sim, leader);
     if (sim_percent (sim, 70))
         sim_after (sim, duration - sim_below (sim, (uint32_t) (election / 2)), NULL, 0, s_on_successor);
 }

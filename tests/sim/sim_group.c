@@ -180,13 +180,18 @@ static s_vote_t *s_vote (sim_group_t *self, uint64_t number, txc_epoch_t ballot)
     return NULL;
 }
 
-static bool s_is_majority (const sim_group_t *self, uint64_t slot, uint32_t replicas)
+static uint32_t s_governing (const sim_group_t *self, uint64_t slot)
 {
     uint32_t i = self->n_members - 1;
     while (self->members[i].slot >= slot)
         i--;
-    replicas &= self->members[i].replicas;
-    return __builtin_popcount (replicas) > __builtin_popcount (self->members[i].replicas) / 2;
+    return self->members[i].replicas;
+}
+
+static bool s_is_majority (const sim_group_t *self, uint64_t slot, uint32_t replicas)
+{
+    uint32_t members = s_governing (self, slot);
+    return __builtin_popcount (replicas & members) > __builtin_popcount (members) / 2;
 }
 
 static void s_accepted (sim_t *sim, const sim_coordinator_t *replica, const txc_entry_t *entry)
@@ -369,6 +374,9 @@ static void s_check_state (sim_t *sim, const sim_coordinator_t *replica)
                      .cluster = status.cluster};
     for (uint32_t i = 0; i < status.n_members; i++)
         now.members |= 1u << (status.members[i].id - 1);
+    if (now.members != s_governing (sim->group, now.slot + 1))
+        sim_violation (sim, "members-differ", "%s goes by other members behind slot %" PRIu64,
+                       replica->proc.name, now.slot);
     s_state_t *known = &sim->group->states[now.slot % STATES];
     if (known->slot < now.slot)
         *known = now;

@@ -132,6 +132,12 @@ static void s_ask (sim_t *sim, sim_coordinator_t *leader)
     sim_coordinator_command (sim, leader, &(txc_event_t){.type = TXC_EVENT_MEMBER_MOVE, .member = &member});
 }
 
+void sim_members_press (sim_t *sim, sim_coordinator_t *leader)
+{
+    if (!sim_members_is_over (sim) && leader->proc.up && !sim_proc_stopped (sim, &leader->proc))
+        s_ask (sim, leader);
+}
+
 static void s_on_insist (sim_t *sim, sim_event_t *event)
 {
     (void) event;

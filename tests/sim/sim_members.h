@@ -12,6 +12,9 @@ typedef enum sim_change { SIM_CHANGE_NONE, SIM_CHANGE_ADD, SIM_CHANGE_REMOVE } s
  * The operator insists until it is done. */
 void sim_members_change (sim_t *sim);
 
+/* Asks this replica at once for what the operator wants, whether it still leads or not. */
+void sim_members_press (sim_t *sim, sim_coordinator_t *leader);
+
 /* Names a replica that does not exist. */
 void sim_members_mistype (sim_t *sim);
 

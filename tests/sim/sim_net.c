@@ -91,7 +91,8 @@ static void s_arrive (sim_t *sim, sim_event_t *event)
 {
     sim_proc_t *to = sim->procs[event->a];
     if (sim_proc_stopped (sim, to)) {
-        sim_event_t *again = sim_after (sim, sim_proc_stopped (sim, to), NULL, 0, s_arrive);
+        uint64_t delay = sim_proc_stopped (sim, to) + sim_below (sim, 100); /* in any order */
+        sim_event_t *again = sim_after (sim, delay, NULL, 0, s_arrive);
         again->data = event->data;
         again->drop = s_free_message;
         again->a = event->a;
