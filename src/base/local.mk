@@ -8,7 +8,7 @@ src_base_libbase_la_SOURCES = \
 	src/base/txc_heap.c src/base/txc_heap.h \
 	src/base/txc_id.c src/base/txc_id.h \
 	src/base/txc_limits.h src/base/txc_list.h \
-	src/base/txc_mem.c src/base/txc_mem.h
+	src/base/txc_mem.c src/base/txc_mem.h src/base/txc_version.h
 pkginclude_HEADERS += src/base/txc_codes.h
 # The public name of it in the source tree: a link.
 EXTRA_DIST += src/include/txcoord/txc_codes.h

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/txc_codes.h"
+#include "base/txc_version.h"
 #include "log/txc_crc32c.h"
 
 static const char s_segment_magic[8] = {'T', 'X', 'C', 'L', 'O', 'G', '\r', '\n'};
@@ -61,7 +62,7 @@ int txc_segment_header_decode (const uint8_t *bytes, txc_segment_header_t *heade
         return TXC_ECORRUPT;
     /* before the checksum: another version may place it elsewhere */
     header->version = s_get32 (bytes + 8);
-    if (header->version != TXC_FORMAT_VERSION)
+    if (!TXC_VERSION_IS_READ (header->version))
         return TXC_EVERSION;
     if (s_get32 (bytes + 12) != s_crc (0, bytes, 12, TXC_SEGMENT_HEADER))
         return TXC_ECORRUPT;

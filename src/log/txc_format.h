@@ -1,5 +1,5 @@
 /*
- * txc_format.h - how the log lies on the disk.  Format version 1.
+ * txc_format.h - how the log lies on the disk, in version 1 (base/txc_version.h).
  *
  * A log is a folder of segment files NNN.seg of a fixed size, filled with
  * zeros before they are used and used again and again, so that a forced write
@@ -29,7 +29,6 @@
 #include <stdint.h>
 
 enum {
-    TXC_FORMAT_VERSION = 1,
     TXC_BLOCK = 4096,        /* the unit of alignment and padding */
     TXC_SEGMENT_HEADER = 64, /* bytes of the headers; the first two must fit one sector of 512 */
     TXC_GROUP_HEADER = 64,

@@ -7,6 +7,7 @@
 
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
+#include "base/txc_version.h"
 #include "log/txc_format.h"
 
 void txc_segment_set_name (txc_segment_t *self, uint32_t slot)
@@ -35,7 +36,7 @@ int txc_segment_write_header (const txc_segment_t *self, txc_disk_t *disk, uint6
 {
     uint8_t bytes[TXC_SEGMENT_HEADER];
     txc_segment_header_t header = {
-        .version = TXC_FORMAT_VERSION, .id = id, .lap = self->lap, .size = self->size};
+        .version = TXC_VERSION_WRITES, .id = id, .lap = self->lap, .size = self->size};
     txc_segment_header_encode (&header, bytes);
     int rc = disk->write (disk, self->file, bytes, sizeof bytes, 0);
     return rc == 0 ? disk->sync (disk, self->file) : rc;
@@ -109,7 +110,7 @@ static int s_check_header (txc_segments_t *self, txc_segment_t *segment, txc_dis
     int rc = txc_segment_header_decode (bytes, &header);
     if (rc == TXC_EVERSION)
         return txc_error_set (error, rc, "%s/%s has log format %" PRIu32 ", this program reads %d",
-                              disk->folder, segment->name, header.version, TXC_FORMAT_VERSION);
+                              disk->folder, segment->name, header.version, TXC_VERSION_READS);
     if (rc != TXC_OK)
         return txc_error_set (error, rc, "%s/%s is damaged at offset 0: no valid segment header",
                               disk->folder, segment->name);

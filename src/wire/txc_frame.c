@@ -6,6 +6,7 @@
 
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
+#include "base/txc_version.h"
 #include "wire/txc_arena.h"
 #include "wire/txc_shape.h"
 #include "wire/txcoord.pb-c.h"
@@ -66,7 +67,7 @@ void txc_frame_reset (txc_frame_t *self)
         self->bytes = txc_realloc (self->bytes, self->room);
     }
     self->bytes[0] = TAG_VERSION;
-    self->bytes[1] = TXC_WIRE_VERSION;
+    self->bytes[1] = TXC_VERSION_WRITES;
     self->size = 2;
     self->count = 0;
 }
@@ -188,7 +189,7 @@ void txc_frame_reader_destroy (txc_frame_reader_t **self_p)
 /* Holds every message against its bounds.  *list_size becomes what the largest borrowed list needs. */
 static int s_check (const Txcoord__Frame *frame, size_t *list_size)
 {
-    if (frame->version != TXC_WIRE_VERSION)
+    if (!TXC_VERSION_IS_READ (frame->version))
         return TXC_EVERSION;
     if (frame->n_messages > TXC_FRAME_MESSAGES_MAX)
         return TXC_ELIMIT;

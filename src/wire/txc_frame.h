@@ -15,7 +15,6 @@
 #include "core/txc_message.h"
 
 enum {
-    TXC_WIRE_VERSION = 1,
     TXC_FRAME_MESSAGES_MAX = 1024, /* messages of one frame */
     TXC_FRAME_BATCH_MAX = 1 << 20, /* bytes of a frame of two or more messages */
     TXC_BODY_MAX =
@@ -57,9 +56,10 @@ void txc_frame_reader_destroy (txc_frame_reader_t **self_p);
 typedef void (txc_frame_visit_fn) (void *arg, const txc_msg_t *message);
 
 /* Checks all messages of a frame, then visits them in order.  TXC_OK; or, with none of them visited,
- * TXC_EPROTO: not well formed, or a field out of its bounds; TXC_EVERSION: of another version of the schema;
- * TXC_ELIMIT: too large, or not to be had within the frame's allowance of memory.  TXC_ENOMEM: no memory for
- * a body; the messages from that one on were not visited (as if lost on the way). */
+ * TXC_EPROTO: not well formed, or a field out of its bounds; TXC_EVERSION: of a version that is not read
+ * (base/txc_version.h); TXC_ELIMIT: too large, or not to be had within the frame's allowance of memory.
+ * TXC_ENOMEM: no memory for a body; the messages from that one on were not visited (as if lost on the way).
+ */
 int txc_frame_reader_read (txc_frame_reader_t *self, const void *bytes, size_t size,
                            txc_frame_visit_fn *visit, void *arg);
 

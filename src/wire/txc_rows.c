@@ -6,6 +6,7 @@
 #include "base/txc_assert.h"
 #include "base/txc_codes.h"
 #include "base/txc_mem.h"
+#include "base/txc_version.h"
 #include "wire/txc_arena.h"
 #include "wire/txc_frame.h"
 #include "wire/txc_values.h"
@@ -15,7 +16,6 @@
 #define ROWS_MAGIC    0x7c040a55u
 
 enum {
-    RESULT_VERSION = 1,
     OVERHEAD = 256,       /* bytes of a Result around its columns and values, tag included */
     COLUMN_OVERHEAD = 24, /* bytes of a Column around its texts */
     BUDGET =
@@ -148,7 +148,7 @@ static int s_finish (txc_rows_builder_t *self, txc_blob_t **blob_p)
         return TXC_ENOMEM;
     Txcoord__Result wire = TXCOORD__RESULT__INIT;
     Txcoord__Values values = txc_values_wire (&self->values);
-    wire.version = RESULT_VERSION;
+    wire.version = TXC_VERSION_WRITES;
     wire.n_columns = (size_t) self->n_columns;
     wire.columns = columns;
     wire.affected = self->affected;
@@ -236,7 +236,7 @@ static int s_read (txc_rows_t *self, const void *bytes, size_t size)
     const Txcoord__Result *wire = txcoord__result__unpack (&self->arena.allocator, size, bytes);
     if (!wire)
         return txc_arena_why (&self->arena);
-    if (wire->version != RESULT_VERSION)
+    if (!TXC_VERSION_IS_READ (wire->version))
         return TXC_EVERSION;
     if (wire->tag.len > TXC_TAG_MAX)
         return TXC_ELIMIT;

@@ -5,3 +5,4 @@ include tests/integration/coordinator.mk
 include tests/integration/mysql.mk
 include tests/integration/client.mk
 include tests/integration/operators.mk
+include tests/integration/upgrade.mk

@@ -67,7 +67,7 @@ txc_agent_start () {
 agent
     name = $name
     bind = "ipc://$TXC_CLUSTER/$name"
-    coordinator = "$TXCOORD"
+$(echo "$TXCOORD" | tr , '\n' | sed 's/.*/    coordinator = "&"/')
     plugins = "$TXC_BUILD/plugins/mem/.libs"
     inquiry = 200ms
     heartbeat = 200ms

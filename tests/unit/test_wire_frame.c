@@ -1,6 +1,7 @@
 /* src/wire: every message comes out of a frame as it went in, within its bounds. */
 #include "txc_test.h"
 
+#include "base/txc_version.h"
 #include "wire/txc_frame.h"
 #include "wire/txcoord.pb-c.h"
 #include "wire_sample.h"
@@ -254,7 +255,7 @@ static void s_wire_init (wire_t *wire)
     wire->messages[2].directory_reply = &wire->directory;
     wire->messages[3].kind_case = TXCOORD__MESSAGE__KIND_VOTE;
     wire->messages[3].vote = &wire->vote;
-    wire->frame.version = TXC_WIRE_VERSION;
+    wire->frame.version = TXC_VERSION_WRITES;
     wire->frame.messages = wire->message_p;
     wire->frame.n_messages = 4;
 }
@@ -299,7 +300,7 @@ static void s_frame_of_another_version_is_refused (void **state)
 {
     (void) state;
     SPOILT (s_wire->frame.version = 0, TXC_EVERSION);
-    SPOILT (s_wire->frame.version = TXC_WIRE_VERSION + 1, TXC_EVERSION);
+    SPOILT (s_wire->frame.version = TXC_VERSION_READS + 1, TXC_EVERSION);
 }
 
 static void s_message_of_no_kind_is_refused (void **state)

@@ -2,6 +2,7 @@
  * proportion. */
 #include "txc_test.h"
 
+#include "base/txc_version.h"
 #include "wire/txc_arena.h"
 #include "wire/txc_frame.h"
 #include "wire/txc_rows.h"
@@ -184,7 +185,7 @@ static void s_random_bytes_are_survived (void **state)
             bytes[j] = (uint8_t) txc_test_random();
         if (size >= 2 && txc_test_below (2)) { /* the right version, so that more than that is looked at */
             bytes[0] = 1 << 3;
-            bytes[1] = TXC_WIRE_VERSION;
+            bytes[1] = TXC_VERSION_WRITES;
         }
         s_read (bytes, size);
     }
@@ -220,7 +221,7 @@ static int s_read_repeated (const char *piece, size_t piece_size, size_t count)
     uint8_t *bytes = malloc (2 + piece_size * count);
     size_t size = 2;
     bytes[0] = 1 << 3;
-    bytes[1] = TXC_WIRE_VERSION;
+    bytes[1] = TXC_VERSION_WRITES;
     for (size_t i = 0; i < count; i++, size += piece_size)
         memcpy (bytes + size, piece, piece_size);
     s_asked = 0;
@@ -266,7 +267,7 @@ static int s_read_inside (unsigned kind, const char *piece, size_t piece_size, s
 
     Txcoord__Frame frame = TXCOORD__FRAME__INIT;
     Txcoord__Message message = TXCOORD__MESSAGE__INIT, *messages[] = {&message};
-    frame.version = TXC_WIRE_VERSION;
+    frame.version = TXC_VERSION_WRITES;
     frame.messages = messages;
     frame.n_messages = 1;
     message.base.unknown_fields = &field;
