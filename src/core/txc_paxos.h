@@ -42,6 +42,8 @@ typedef struct txc_paxos_hooks {
     void (*elected) (void *arg, txc_epoch_t ballot);
     /* It does not lead any more. */
     void (*deposed) (void *arg);
+    /* Others are members from here on: a change was chosen, and is in force. */
+    void (*members) (void *arg);
     /* The applied state as bytes (the caller frees them), and the other way round. */
     void *(*save) (void *arg, size_t *size);
     int (*load) (void *arg, const void *bytes, size_t size);

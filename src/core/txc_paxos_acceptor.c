@@ -230,4 +230,5 @@ void txc_paxos_durable (txc_paxos_t *self, uint64_t number)
     }
     s_tell (self, &run);
     txc_paxos_advance (self);
+    txc_paxos_mark (self);
 }

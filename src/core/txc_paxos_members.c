@@ -19,10 +19,7 @@
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
 
-enum {
-    JOIN_MS = 500,
-    NEARLY = 256 /* a new member has caught up when its disk is so close behind */
-};
+enum { NEARLY = 4096 /* a new member has caught up when its disk is so close behind */ };
 
 static const txc_member_t *s_find (const txc_member_t *members, uint32_t n, uint32_t id)
 {
@@ -94,6 +91,7 @@ void txc_paxos_members_chosen (txc_paxos_t *self, uint64_t slot, bool valid, con
         self->won_ms = self->now_ms; /* it was alone until now */
         self->heartbeat_due_ms = self->now_ms;
     }
+    self->hooks.members (self->hooks.arg);
 }
 
 /* --- changes -------------------------------------------------------------------------------- */
@@ -203,11 +201,20 @@ void txc_paxos_force_alone (txc_paxos_t *self)
 
 /* --- asking to be one -------------------------------------------------------------------------- */
 
-/* How far this replica would come with its disk alone. */
+void txc_paxos_mark (txc_paxos_t *self)
+{
+    if (self->durable < self->mark_number)
+        return;
+    self->durable_slot = self->mark_slot;
+    self->mark_number = self->entries;
+    self->mark_slot = self->chosen;
+}
+
+/* How far this replica would come with its disk alone: there is always something on its way to the disk. */
 static uint64_t s_durable_slot (const txc_paxos_t *self)
 {
-    return self->durable == self->entries && self->installed <= self->checkpointed ? self->chosen
-                                                                                   : self->checkpointed;
+    bool based = self->installed <= self->checkpointed && self->durable_slot > self->checkpointed;
+    return based ? self->durable_slot : self->checkpointed;
 }
 
 static void s_ask (txc_paxos_t *self, uint32_t id)
@@ -237,10 +244,11 @@ void txc_paxos_join_tick (txc_paxos_t *self)
         return;
     }
     self->join_due_ms = TXC_NEVER_MS;
+    txc_paxos_mark (self);
     const txc_member_t *me = s_find (self->members, self->n_members, self->config.id);
     if (self->voter && me && strcmp (me->endpoint, self->config.endpoint) == 0)
         return;
-    self->join_due_ms = self->now_ms + JOIN_MS;
+    self->join_due_ms = self->now_ms + self->config.heartbeat_ms;
     for (uint32_t i = 0; i < self->config.n_members; i++)
         s_ask (self, self->config.members[i].id);
     for (uint32_t i = 0; i < self->n_members; i++)

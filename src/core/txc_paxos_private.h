@@ -169,6 +169,8 @@ struct txc_paxos {
     uint64_t installed;    /* the slot of the last snapshot that came from another replica */
     uint64_t checkpointed; /* of the last one that is durable */
     uint64_t join_due_ms;
+    uint64_t mark_number, mark_slot; /* when that entry is durable, everything up to that slot is */
+    uint64_t durable_slot;           /* everything up to it is */
 };
 
 /* --- slots (txc_paxos.c) */
@@ -256,6 +258,8 @@ void txc_paxos_members_chosen (txc_paxos_t *self, uint64_t slot, bool valid, con
                                size_t size);
 int txc_paxos_on_join (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message);
 void txc_paxos_join_tick (txc_paxos_t *self);
+/* Something became durable: notes how far the log would be replayed. */
+void txc_paxos_mark (txc_paxos_t *self);
 /* The new leader of a new group puts on record whose disks are its members'. */
 void txc_paxos_bind (txc_paxos_t *self);
 /* This replica goes by a member's number, but its disk is another one. */

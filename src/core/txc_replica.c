@@ -224,6 +224,16 @@ static void s_forget_openings (txc_replica_t *self)
         free (TXC_CONTAINER (link, txc_opening_t, link));
 }
 
+/* Whoever is served learns it at once: should this replica die next, they know whom to ask. */
+static void s_on_members (void *arg)
+{
+    txc_replica_t *self = arg;
+    if (!self->leading || !self->update)
+        return;
+    txc_replica_session_tell_all (self);
+    txc_replica_agents_welcome (self);
+}
+
 /* What a leader knows beside the log means nothing any more. */
 static void s_on_deposed (void *arg)
 {
@@ -282,7 +292,15 @@ static txc_paxos_t *s_paxos_new (txc_replica_t *self)
     config.lease_ms = s_or (c->group_lease_ms, config.election_ms);
     memcpy (config.members, c->members, sizeof config.members);
     memcpy (config.endpoint, c->endpoint, sizeof config.endpoint);
-    txc_paxos_hooks_t hooks = {self, s_on_chosen, s_on_elected, s_on_deposed, s_on_save, s_on_load};
+    txc_paxos_hooks_t hooks = {
+        .arg = self,
+        .chosen = s_on_chosen,
+        .elected = s_on_elected,
+        .deposed = s_on_deposed,
+        .members = s_on_members,
+        .save = s_on_save,
+        .load = s_on_load,
+    };
     return txc_paxos_new (&config, &hooks);
 }
 

@@ -83,6 +83,8 @@ void txc_replica_session_closed (txc_replica_t *self, txc_reg_session_t *session
 void txc_replica_session_leases (txc_replica_t *self); /* closes those that lapsed */
 /* A new leader gives every open session one fresh lease. */
 void txc_replica_session_renew_all (txc_replica_t *self);
+/* Tells all that were heard who the members are, and renews their leases: they count from this answer. */
+void txc_replica_session_tell_all (txc_replica_t *self);
 /* Forgets what only a leader knows of them. */
 void txc_replica_session_reset_all (txc_replica_t *self);
 /* Takes the client's word on its mark; forgets answers below it and proposes a Mark when it is worth one. */
@@ -129,7 +131,7 @@ void txc_replica_resolve (txc_replica_t *self, const txc_event_t *event);
 void txc_replica_agent_hello (txc_replica_t *self, const txc_msg_t *message);
 /* This replica follows: it remembers the agent, so that it could lead it at once. */
 void txc_replica_agent_noted (txc_replica_t *self, const txc_msg_t *message);
-void txc_replica_agents_welcome (txc_replica_t *self); /* it leads now */
+void txc_replica_agents_welcome (txc_replica_t *self); /* it leads now, or the members are others */
 void txc_replica_agents_reset (txc_replica_t *self);
 void txc_replica_agent_guard_applied (txc_replica_t *self, const char *name);
 void txc_replica_send_directory (txc_replica_t *self, uint64_t route);

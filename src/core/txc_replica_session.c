@@ -179,6 +179,19 @@ void txc_replica_session_renew_all (txc_replica_t *self)
     }
 }
 
+void txc_replica_session_tell_all (txc_replica_t *self)
+{
+    txc_hash_cursor_t cursor;
+    for (txc_hash_node_t *node = txc_hash_begin (&self->registry.sessions, &cursor); node;
+         node = txc_hash_step (&self->registry.sessions, &cursor)) {
+        txc_reg_session_t *session = TXC_CONTAINER (node, txc_reg_session_t, node);
+        if (session->closed || session->closing || !session->route)
+            continue;
+        s_renew (self, session);
+        s_say_alive (self, session, session->number, session->route);
+    }
+}
+
 void txc_replica_session_reset_all (txc_replica_t *self)
 {
     txc_hash_cursor_t cursor;

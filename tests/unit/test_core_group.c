@@ -32,6 +32,7 @@ static struct {
     uint64_t number;  /* of the last entry that was given out */
     uint64_t session; /* of the last SESSION_OPENED */
     uint32_t told;    /* members in it */
+    uint32_t news;    /* members in the last SESSION_ALIVE */
     uint32_t heard;   /* messages to the client */
     uint32_t redirected;
 } s_world;
@@ -59,6 +60,8 @@ static void s_told (const txc_msg_t *message)
         s_world.session = message->session;
         s_world.told = message->n_members;
     }
+    if (message->type == TXC_MSG_SESSION_ALIVE)
+        s_world.news = message->n_members;
     if (message->type == TXC_MSG_NOT_LEADER)
         s_world.redirected = message->replica;
 }
@@ -271,7 +274,9 @@ static void group_of_one_grows_to_three_and_survives_the_first (void **state)
     s_assert_equal_states (1, 2); /* by a snapshot in chunks */
     assert_int_equal (s_add (1, 2), TXC_OK);
     assert_true (s_status (2).voter);
+    assert_int_equal (s_world.news, 2);
     assert_int_equal (s_add (1, 3), TXC_OK);
+    assert_int_equal (s_world.news, 3); /* told, not asked for: the first one may be gone before they ask */
     assert_int_equal (s_status (3).n_members, 3);
     assert_true (s_open (1) != 0);
     assert_int_equal (s_world.told, 3);
