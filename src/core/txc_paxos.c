@@ -116,8 +116,9 @@ void txc_paxos_slots_drop (txc_paxos_t *self, uint64_t slot)
         if (self->first > self->last)
             continue;
         txc_paxos_slot_t *at = s_at (self, self->first);
+        uint64_t kept = sizeof *at + at->size;
         if (self->first <= self->chosen)
-            self->kept_bytes -= at->size < self->kept_bytes ? at->size : self->kept_bytes;
+            self->kept_bytes -= kept < self->kept_bytes ? kept : self->kept_bytes;
         free (at->bytes);
         memset (at, 0, sizeof *at);
     }

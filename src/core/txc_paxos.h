@@ -27,7 +27,8 @@ typedef struct txc_paxos_config {
     uint32_t n_members; /* of a new group */
     txc_member_t members[TXC_REPLICAS_MAX];
     uint32_t heartbeat_ms, election_ms, lease_ms, clock_skew;
-    uint32_t keep_values, snapshot_chunk;
+    uint64_t keep_bytes;
+    uint32_t snapshot_chunk;
     bool learn_direct, no_lease;
     const txc_codec_t *codec;
 } txc_paxos_config_t;

@@ -86,8 +86,7 @@ static void s_trim (txc_paxos_t *self)
         txc_paxos_slots_drop (self, self->chosen);
         return;
     }
-    while (self->chosen - self->first >= self->config.keep_values ||
-           (self->kept_bytes > TXC_PAXOS_KEEP_BYTES && self->first <= self->chosen))
+    while (self->kept_bytes > self->config.keep_bytes && self->first <= self->chosen)
         txc_paxos_slots_drop (self, self->first);
 }
 
@@ -99,7 +98,7 @@ static void s_apply (txc_paxos_t *self, txc_paxos_slot_t *at)
     uint32_t size = at->size;
     at->chosen = true;
     self->chosen = slot;
-    self->kept_bytes += size;
+    self->kept_bytes += sizeof *at + size;
     bool valid = self->hooks.chosen (self->hooks.arg, slot, kind, bytes, size);
     if (kind == TXC_REC_MEMBERS)
         txc_paxos_members_chosen (self, slot, valid, bytes, size);

@@ -21,10 +21,9 @@
 
 enum {
     TXC_PAXOS_PEERS_MAX = 32,
-    TXC_PAXOS_BODY = 256 << 10,      /* bytes of values in one message, about */
-    TXC_PAXOS_WINDOW = 1 << 20,      /* slots beyond the commit index that are accepted */
-    TXC_PAXOS_KEEP_BYTES = 16 << 20, /* of applied values */
-    TXC_PAXOS_HINT = 256             /* so many chosen slots are worth an entry that says so */
+    TXC_PAXOS_BODY = 256 << 10, /* bytes of values in one message, about */
+    TXC_PAXOS_WINDOW = 1 << 20, /* slots beyond the commit index that are accepted */
+    TXC_PAXOS_HINT = 256        /* so many chosen slots are worth an entry that says so */
 };
 
 /* What this replica has of a slot. */

@@ -283,7 +283,7 @@ static txc_paxos_t *s_paxos_new (txc_replica_t *self)
         .heartbeat_ms = s_or (c->heartbeat_ms, 50),
         .election_ms = s_or (c->election_ms, 300),
         .clock_skew = s_or (c->clock_skew, 50),
-        .keep_values = s_or (c->keep_values, 16384),
+        .keep_bytes = c->keep_bytes ? c->keep_bytes : 64 << 20,
         .snapshot_chunk = s_or (c->snapshot_chunk, 256 << 10),
         .learn_direct = c->learn_direct,
         .no_lease = c->no_lease,

@@ -52,7 +52,7 @@ typedef struct txc_replica_config {
         election_ms; /* silence of a leader before another stands for election, and up to twice it [300] */
     uint32_t group_lease_ms; /* for which a replica promises nobody else after a heartbeat [election_ms] */
     uint32_t clock_skew;     /* permille by which a clock may be fast or slow [50] */
-    uint32_t keep_values;    /* applied ones, for replicas that are a little behind [16,384] */
+    uint64_t keep_bytes;     /* of applied values, for replicas that are a little behind [64 MiB] */
     uint32_t snapshot_chunk; /* bytes of a snapshot in one message [262,144] */
     bool learn_direct;       /* acceptors tell every learner, instead of the leader only */
     bool no_lease;           /* for clocks without a bound: a majority confirms the leader for each answer */

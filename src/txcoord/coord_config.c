@@ -27,7 +27,7 @@ const txc_key_t coord_keys[] = {
     {"group/heartbeat", TXC_KEY_DURATION, 0, "50ms", 5, 10 * SECOND, NULL},
     {"group/election", TXC_KEY_DURATION, 0, "300ms", 20, 60 * SECOND, NULL},
     {"group/clock_skew", TXC_KEY_INT, 0, "50", 1, 250, NULL},
-    {"group/keep", TXC_KEY_INT, 0, "16384", 1, 1 << 20, NULL},
+    {"group/keep", TXC_KEY_SIZE, 0, "64M", 1 << 10, INT64_C (1) << 36, NULL},
     {"group/learn", TXC_KEY_CHOICE, 0, "leader", 0, 0, "leader|direct"},
     {"log/folder", TXC_KEY_STRING, TXC_KEY_REQUIRED, NULL, 0, 0,
      "the folder of the log, on a disk of its own if you can"},
@@ -203,7 +203,7 @@ void coord_config_replica (const txc_config_t *config, txc_replica_config_t *rep
     replica->heartbeat_ms = s_u32 (config, "group/heartbeat");
     replica->election_ms = s_u32 (config, "group/election");
     replica->clock_skew = s_u32 (config, "group/clock_skew");
-    replica->keep_values = s_u32 (config, "group/keep");
+    replica->keep_bytes = (uint64_t) txc_config_int (config, "group/keep");
     replica->learn_direct = strcmp (txc_config_string (config, "group/learn"), "direct") == 0;
     replica->lease_ms = s_u32 (config, "session/lease");
     replica->horizon_ms = s_u32 (config, "session/horizon");

@@ -240,7 +240,7 @@ def folder_size(folder):
 def catchup(options):
     """a replica that was down meanwhile catches up under load: value by value, and by a snapshot"""
     rows = []
-    for name, decisions, keep in (("suffix", options.suffix, 1 << 20), ("snapshot", options.behind, 16384)):
+    for name, decisions, keep in (("suffix", options.suffix, "2G"), ("snapshot", options.behind, "64M")):
         with Cluster(build=options.build, agents=(), replicas=3, network=Loopback(3),
                      settings={"group": f"keep = {keep}"}) as cluster:
             bench = Bench(cluster, options)

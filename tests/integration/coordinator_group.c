@@ -246,7 +246,7 @@ static void test_catching_up_value_by_value (void **state)
 static void test_catching_up_by_a_snapshot (void **state)
 {
     (void) state;
-    s_catch_up ("    keep = 4\n", "a snapshot of another replica");
+    s_catch_up ("    keep = 1K\n", "a snapshot of another replica");
 }
 
 static void test_learning_directly (void **state)

@@ -128,7 +128,7 @@ static void s_start (uint32_t id, uint32_t members)
                                    .new_cluster = members ? 0xc1u : 0,
                                    .new_disk = (uint64_t) rand() << 8 | id,
                                    .n_members = members ? members : 3,
-                                   .keep_values = 8,
+                                   .keep_bytes = 1000,
                                    .snapshot_chunk = 200,
                                    .no_lease = s_world.no_lease,
                                    .codec = &txc_record_codec};
