@@ -175,6 +175,7 @@ static bool s_take (txc_paxos_t *self, const txc_paxos_value_t *value, txc_epoch
     if (at && txc_epoch_compare (at->ballot, ballot) == 0)
         return at->number <= self->durable;
     txc_paxos_accept (self, value->slot, ballot, value->kind, value->bytes, value->size, value->forced);
+    txc_paxos_mark_chosen (self, value->slot); /* it was overtaken by the commit index */
     return false;
 }
 

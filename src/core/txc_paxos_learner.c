@@ -32,25 +32,33 @@ int txc_paxos_on_accepted (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_
     return TXC_OK;
 }
 
+void txc_paxos_mark_chosen (txc_paxos_t *self, uint64_t slot)
+{
+    txc_paxos_slot_t *at = txc_paxos_slot (self, slot);
+    if (at && slot <= self->noted &&
+        (txc_epoch_compare (at->ballot, self->noted_ballot) == 0 ||
+         (TXC_MUTANT (LEARNER_IGNORES_BALLOT) && at->ballot.round)))
+        at->chosen = true;
+}
+
 void txc_paxos_note_chosen (txc_paxos_t *self, txc_paxos_peer_t *from, txc_epoch_t ballot, uint64_t slot)
 {
     int order = txc_epoch_compare (ballot, self->noted_ballot);
-    if (order > 0 || (order == 0 && slot > self->noted)) {
+    if (order < 0)
+        return;
+    uint64_t seen = order == 0 ? self->noted : 0; /* each slot is looked at once, however many there are */
+    if (order > 0 || slot > seen) {
         self->noted_ballot = ballot;
         self->noted = slot;
-    } else if (order == 0)
-        slot = self->noted; /* a message that was overtaken brought values of which more is known already */
-    for (uint64_t s = self->chosen + 1; s <= slot && s <= self->last; s++) {
-        txc_paxos_slot_t *at = txc_paxos_slot (self, s);
-        if (at && (txc_epoch_compare (at->ballot, ballot) == 0 ||
-                   (TXC_MUTANT (LEARNER_IGNORES_BALLOT) && at->ballot.round)))
-            at->chosen = true;
     }
+    for (uint64_t s = (seen > self->chosen ? seen : self->chosen) + 1; s <= self->noted && s <= self->last;
+         s++)
+        txc_paxos_mark_chosen (self, s);
     txc_paxos_advance (self);
-    if (self->chosen >= slot)
+    if (self->chosen >= self->noted)
         return;
-    if (slot > self->behind)
-        self->behind = slot;
+    if (self->noted > self->behind)
+        self->behind = self->noted;
     self->fetch_from = from->id;
     if (self->fetch_due_ms == TXC_NEVER_MS) /* it may be on its way */
         self->fetch_due_ms = self->now_ms + self->config.heartbeat_ms;

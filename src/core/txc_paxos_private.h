@@ -214,6 +214,8 @@ void txc_paxos_forget_held (txc_paxos_t *self);
 /* --- learner */
 int txc_paxos_on_accepted (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message);
 void txc_paxos_acknowledge (txc_paxos_t *self, txc_paxos_peer_t *peer, uint64_t slot, txc_epoch_t ballot);
+/* A slot that was accepted just now, perhaps below the commit index. */
+void txc_paxos_mark_chosen (txc_paxos_t *self, uint64_t slot);
 /* A leader's commit index. */
 void txc_paxos_note_chosen (txc_paxos_t *self, txc_paxos_peer_t *from, txc_epoch_t ballot, uint64_t slot);
 /* A value that is known to be chosen. */
