@@ -18,8 +18,8 @@ txc_paxos_t *txc_paxos_new (const txc_paxos_config_t *config, const txc_paxos_ho
     self->hooks = *hooks;
     self->random = config->seed ^ config->id;
     self->first = self->next_slot = 1;
-    self->room = 64;
-    self->slots = txc_calloc (self->room, sizeof *self->slots);
+    self->n_blocks = 1;
+    self->blocks = txc_calloc (self->n_blocks, sizeof (*self->blocks));
     self->election_due_ms = self->heartbeat_due_ms = TXC_NEVER_MS;
     self->fetch_due_ms = self->join_due_ms = self->transfer_due_ms = TXC_NEVER_MS;
     txc_list_init (&self->held);
@@ -36,8 +36,8 @@ void txc_paxos_destroy (txc_paxos_t **self_p)
     TXC_CHECK (self, PAXOS_MAGIC);
     txc_paxos_forget_found (self);
     txc_paxos_forget_held (self);
-    txc_paxos_slots_drop (self, self->last);
-    free (self->slots);
+    txc_paxos_slots_drop (self, self->last | (TXC_PAXOS_BLOCK - 1));
+    free (self->blocks);
     free (self->pending);
     free (self->incoming.bytes);
     free (self->outgoing.bytes);
@@ -62,11 +62,22 @@ void txc_paxos_end (txc_paxos_t *self)
     self->update = NULL;
 }
 
-/* --- slots ---------------------------------------------------------------------- */
+/* --- slots ----------------------------------------------------------------------
 
+ * In blocks: with all that is kept for those who are behind in one array, to make it larger once would take
+ longer
+ * than an election. */
+
+static txc_paxos_slot_t **s_block (const txc_paxos_t *self, uint64_t slot)
+{
+    return &self->blocks[slot / TXC_PAXOS_BLOCK & (self->n_blocks - 1)];
+}
+
+/* NULL: nothing was ever there. */
 static txc_paxos_slot_t *s_at (const txc_paxos_t *self, uint64_t slot)
 {
-    return &self->slots[slot & (self->room - 1)];
+    txc_paxos_slot_t *block = *s_block (self, slot);
+    return block ? &block[slot % TXC_PAXOS_BLOCK] : NULL;
 }
 
 txc_paxos_slot_t *txc_paxos_slot (const txc_paxos_t *self, uint64_t slot)
@@ -74,22 +85,25 @@ txc_paxos_slot_t *txc_paxos_slot (const txc_paxos_t *self, uint64_t slot)
     if (slot < self->first || slot > self->last)
         return NULL;
     txc_paxos_slot_t *at = s_at (self, slot);
-    return at->size ? at : NULL;
+    return at && at->size ? at : NULL;
 }
 
 static void s_make_room (txc_paxos_t *self, uint64_t slot)
 {
-    uint64_t room = self->room;
-    while (slot - self->first >= room)
-        room *= 2;
-    if (room == self->room)
-        return;
-    txc_paxos_slot_t *slots = txc_calloc (room, sizeof *slots);
-    for (uint64_t s = self->first; s <= self->last; s++)
-        slots[s & (room - 1)] = *s_at (self, s);
-    free (self->slots);
-    self->slots = slots;
-    self->room = room;
+    uint64_t n = self->n_blocks, from = self->first / TXC_PAXOS_BLOCK, to = self->last / TXC_PAXOS_BLOCK;
+    while (slot / TXC_PAXOS_BLOCK - from >= n)
+        n *= 2;
+    if (n > self->n_blocks) {
+        txc_paxos_slot_t **blocks = txc_calloc (n, sizeof (*blocks));
+        for (uint64_t i = from; i <= to; i++)
+            blocks[i & (n - 1)] = self->blocks[i & (self->n_blocks - 1)];
+        free (self->blocks);
+        self->blocks = blocks;
+        self->n_blocks = n;
+    }
+    txc_paxos_slot_t **block = s_block (self, slot);
+    if (!*block)
+        *block = txc_calloc (TXC_PAXOS_BLOCK, sizeof **block);
 }
 
 txc_paxos_slot_t *txc_paxos_slot_set (txc_paxos_t *self, uint64_t slot, uint8_t kind, const uint8_t *bytes,
@@ -110,17 +124,31 @@ txc_paxos_slot_t *txc_paxos_slot_set (txc_paxos_t *self, uint64_t slot, uint8_t 
     return at;
 }
 
+static void s_clear (txc_paxos_slot_t *at)
+{
+    if (!at)
+        return;
+    free (at->bytes);
+    memset (at, 0, sizeof *at);
+}
+
+static void s_free_block (txc_paxos_t *self, uint64_t slot)
+{
+    txc_paxos_slot_t **block = s_block (self, slot);
+    free (*block);
+    *block = NULL;
+}
+
 void txc_paxos_slots_drop (txc_paxos_t *self, uint64_t slot)
 {
     for (; self->first <= slot; self->first++) {
-        if (self->first > self->last)
-            continue;
         txc_paxos_slot_t *at = s_at (self, self->first);
-        uint64_t kept = sizeof *at + at->size;
+        uint64_t kept = at && at->size ? sizeof *at + at->size : 0;
         if (self->first <= self->chosen)
             self->kept_bytes -= kept < self->kept_bytes ? kept : self->kept_bytes;
-        free (at->bytes);
-        memset (at, 0, sizeof *at);
+        s_clear (at);
+        if ((self->first + 1) % TXC_PAXOS_BLOCK == 0)
+            s_free_block (self, self->first);
     }
     if (self->last < slot)
         self->last = slot;
@@ -129,9 +157,9 @@ void txc_paxos_slots_drop (txc_paxos_t *self, uint64_t slot)
 void txc_paxos_slots_cut (txc_paxos_t *self)
 {
     for (; self->last > self->chosen; self->last--) {
-        txc_paxos_slot_t *at = s_at (self, self->last);
-        free (at->bytes);
-        memset (at, 0, sizeof *at);
+        s_clear (s_at (self, self->last));
+        if (self->last % TXC_PAXOS_BLOCK == 0)
+            s_free_block (self, self->last);
     }
 }
 

@@ -24,7 +24,7 @@ txc_blob_t *txc_paxos_pack (const txc_paxos_t *self, uint64_t slot, uint64_t to,
 {
     uint64_t end = slot;
     size_t size = 0;
-    for (; end <= to && size < TXC_PAXOS_BODY; end++) {
+    for (; end <= to && size < TXC_PAXOS_BULK; end++) {
         const txc_paxos_slot_t *at = txc_paxos_slot (self, end);
         if (s_is_told (self, at, end, accepted))
             size += TXC_PAXOS_VALUE_HEADER + (size_t) at->size;

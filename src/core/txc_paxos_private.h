@@ -21,7 +21,9 @@
 
 enum {
     TXC_PAXOS_PEERS_MAX = 32,
-    TXC_PAXOS_BODY = 256 << 10, /* bytes of values in one message, about */
+    TXC_PAXOS_BLOCK = 256,      /* slots */
+    TXC_PAXOS_BODY = 256 << 10, /* bytes of values in one message of phase 2, about */
+    TXC_PAXOS_BULK = 1 << 20,   /* the same of one who catches up: a round trip is a forced write */
     TXC_PAXOS_WINDOW = 1 << 20, /* slots beyond the commit index that are accepted */
     TXC_PAXOS_HINT = 256        /* so many chosen slots are worth an entry that says so */
 };
@@ -101,8 +103,8 @@ struct txc_paxos {
     txc_rec_t scratch;
 
     /* the slots: those from first on are in memory, up to last */
-    txc_paxos_slot_t *slots;
-    uint64_t room; /* a power of two */
+    txc_paxos_slot_t **blocks;
+    uint64_t n_blocks; /* a power of two */
     uint64_t first, last;
     uint64_t kept_bytes;
 
