@@ -37,14 +37,19 @@ def etcd_puts(cluster):
 def start_etcd(cluster):
     """Its endpoints."""
     log = cluster.path("etcd.log")
-    process = Process([os.path.join(cluster.source, "tests/bench/run_etcd"), cluster.path("etcd")], log)
+    ports = Loopback(6).ports.values()
+    process = Process([os.path.join(cluster.source, "tests/bench/run_etcd"), cluster.path("etcd"), *map(str, ports)], log)
     cluster.others.append(process)
-    poll(lambda: not process.running() or os.path.getsize(log) > 0, 60, "etcd answers")
-    with open(log, encoding="utf-8") as file:
-        said = file.read().strip()
+    poll(lambda: not process.running() or "127.0.0.1:" in text_of(log), 60, "etcd answers")
+    said = text_of(log).strip()
     if not process.running():
         raise Failure(f"etcd: {said}")
     return process, said.splitlines()[-1]
+
+
+def text_of(log):
+    with open(log, encoding="utf-8") as file:
+        return file.read()
 
 
 def log(options):
