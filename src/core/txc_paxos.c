@@ -52,10 +52,12 @@ void txc_paxos_begin (txc_paxos_t *self, txc_update_t *update, uint64_t now_ms)
     self->now_ms = now_ms;
 }
 
-void txc_paxos_end (txc_paxos_t *self)
+void txc_paxos_end (txc_paxos_t *self, bool more)
 {
     txc_paxos_ask (self);
-    if (self->role >= TXC_PAXOS_RECOVERING)
+    /* Values that are proposed in one go travel together: what a message leads to waits for the tick that
+     * follows.  But the others can begin to work before this replica has done with everything. */
+    if (self->role >= TXC_PAXOS_RECOVERING && (!more || self->unsent >= TXC_PAXOS_BATCH))
         txc_paxos_flush (self);
     TXC_INVARIANT (self->first <= self->chosen + 1);
     TXC_INVARIANT (self->role < TXC_PAXOS_PREPARING || txc_epoch_compare (self->ballot, self->promised) <= 0);
@@ -277,6 +279,8 @@ uint64_t txc_paxos_next_ms (const txc_paxos_t *self)
 {
     if (!self->started)
         return TXC_NEVER_MS;
+    if (self->unsent && self->role >= TXC_PAXOS_RECOVERING)
+        return self->now_ms;
     uint64_t next = s_min (self->election_due_ms, self->heartbeat_due_ms);
     next = s_min (next, self->fetch_due_ms);
     next = s_min (next, self->join_due_ms);

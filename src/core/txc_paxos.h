@@ -62,7 +62,8 @@ int txc_paxos_replay (txc_paxos_t *self, const txc_entry_t *entry);
  * next snapshot is. */
 void txc_paxos_force_alone (txc_paxos_t *self);
 void txc_paxos_begin (txc_paxos_t *self, txc_update_t *update, uint64_t now_ms);
-void txc_paxos_end (txc_paxos_t *self);
+/* more: further events of this moment may follow, and then a tick as soon as txc_paxos_next_ms says. */
+void txc_paxos_end (txc_paxos_t *self, bool more);
 
 /* --- events */
 void txc_paxos_start (txc_paxos_t *self);

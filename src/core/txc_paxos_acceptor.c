@@ -54,6 +54,8 @@ void txc_paxos_accept (txc_paxos_t *self, uint64_t slot, txc_epoch_t ballot, uin
     at->acks = 0;
     at->forced = forced;
     s_expect (self, &(txc_paxos_pending_t){entry->number, slot, ballot, TXC_ENTRY_ACCEPTED});
+    if (ballot.replica == self->config.id && !txc_paxos_is_alone (self))
+        self->unsent++;
     if (TXC_MUTANT (LEADER_COUNTS_EARLY))
         at->acks = 1;
 }

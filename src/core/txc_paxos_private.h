@@ -23,6 +23,7 @@ enum {
     TXC_PAXOS_PEERS_MAX = 32,
     TXC_PAXOS_BLOCK = 256,      /* slots */
     TXC_PAXOS_BODY = 256 << 10, /* bytes of values in one message of phase 2, about */
+    TXC_PAXOS_BATCH = 32,       /* values that leave before a round of messages is over */
     TXC_PAXOS_BULK = 1 << 20,   /* the same of one who catches up: a round trip is a forced write */
     TXC_PAXOS_WINDOW = 1 << 20, /* slots beyond the commit index that are accepted */
     TXC_PAXOS_HINT = 256        /* so many chosen slots are worth an entry that says so */
@@ -141,6 +142,7 @@ struct txc_paxos {
     txc_epoch_t ballot;
     uint64_t max_round;
     uint64_t open_at;      /* RECOVERING: the next slot to propose again */
+    uint64_t unsent;       /* values proposed since the last time they were sent */
     uint64_t members_open; /* the slot of a membership that is proposed and not chosen yet; 0: none */
     txc_paxos_found_t *found;
     uint64_t found_first, n_found, found_room;

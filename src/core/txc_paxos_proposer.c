@@ -331,6 +331,7 @@ static bool s_is_silent (const txc_paxos_t *self, const txc_paxos_peer_t *peer)
  * far. */
 void txc_paxos_flush (txc_paxos_t *self)
 {
+    self->unsent = 0;
     for (uint32_t i = 1; i < self->n_peers; i++) {
         txc_paxos_peer_t *peer = &self->peers[i];
         if (!(self->voters & UINT32_C (1) << i))

@@ -462,7 +462,7 @@ int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_
         rc = TXC_EINVAL;
     }
     txc_replica_questions_answer (self);
-    txc_paxos_end (self->paxos);
+    txc_paxos_end (self->paxos, event->type == TXC_EVENT_MESSAGE);
     TXC_INVARIANT (self->registry.applied_slot == txc_paxos_chosen (self->paxos));
     TXC_INVARIANT (!self->leading || txc_paxos_leads (self->paxos));
     self->clock = update->clock;
