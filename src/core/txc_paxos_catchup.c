@@ -211,8 +211,11 @@ int txc_paxos_on_snapshot (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_
 
 void txc_paxos_checkpointed (txc_paxos_t *self, uint64_t slot)
 {
+    bool waited = self->installed > self->checkpointed;
     if (slot > self->checkpointed)
         self->checkpointed = slot;
+    if (waited && self->hinted < self->members_slot)
+        txc_paxos_hint (self, true); /* of a membership that was chosen meanwhile */
 }
 
 void txc_paxos_catchup_tick (txc_paxos_t *self)

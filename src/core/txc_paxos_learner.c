@@ -113,13 +113,15 @@ static void s_apply (txc_paxos_t *self, txc_paxos_slot_t *at)
     s_trim (self);
 }
 
-/* So that a restart need not ask anybody what was chosen before it. */
-static void s_hint (txc_paxos_t *self)
+/* So that a restart need not ask anybody what was chosen before it.  As long as a snapshot of another replica
+ * is not durable, the log holds other values for the slots that it covers, or none: nothing is said of them.
+ */
+void txc_paxos_hint (txc_paxos_t *self, bool forced)
 {
-    if (!self->update || txc_paxos_is_alone (self) || self->chosen < self->hinted + TXC_PAXOS_HINT)
+    if (!self->update || txc_paxos_is_alone (self) || self->installed > self->checkpointed)
         return;
     self->hinted = self->chosen;
-    txc_paxos_log (self, TXC_ENTRY_CHOSEN, false, 0, NULL, 0)->slot = self->chosen;
+    txc_paxos_log (self, TXC_ENTRY_CHOSEN, forced, 0, NULL, 0)->slot = self->chosen;
 }
 
 void txc_paxos_advance (txc_paxos_t *self)
@@ -133,7 +135,8 @@ void txc_paxos_advance (txc_paxos_t *self)
     self->applying = false;
     if (self->chosen >= self->behind)
         self->fetch_due_ms = TXC_NEVER_MS;
-    s_hint (self);
+    if (self->chosen >= self->hinted + TXC_PAXOS_HINT)
+        txc_paxos_hint (self, false);
     if (!self->members_open || self->members_open > self->chosen)
         return;
     self->members_open = 0;

@@ -79,10 +79,7 @@ void txc_paxos_members_chosen (txc_paxos_t *self, uint64_t slot, bool valid, con
     bool leads = self->role == TXC_PAXOS_LEADING;
     txc_paxos_members_set (self, slot, record);
     /* After a restart it must know who votes without having to ask those who may not be there any more. */
-    if (self->update && self->n_members > 1) {
-        self->hinted = slot;
-        txc_paxos_log (self, TXC_ENTRY_CHOSEN, true, 0, NULL, 0)->slot = slot;
-    }
+    txc_paxos_hint (self, true);
     if (!self->voter && self->role >= TXC_PAXOS_PREPARING) {
         txc_paxos_follow (self, 0); /* it found its own removal, and saw to it: others lead from here */
         return;

@@ -224,6 +224,8 @@ void txc_paxos_mark_chosen (txc_paxos_t *self, uint64_t slot);
 void txc_paxos_note_chosen (txc_paxos_t *self, txc_paxos_peer_t *from, txc_epoch_t ballot, uint64_t slot);
 /* A value that is known to be chosen. */
 void txc_paxos_learn (txc_paxos_t *self, uint64_t slot, uint8_t kind, const uint8_t *bytes, uint32_t size);
+/* Puts on record how far values are known to be chosen. */
+void txc_paxos_hint (txc_paxos_t *self, bool forced);
 /* Applies what is chosen, in order. */
 void txc_paxos_advance (txc_paxos_t *self);
 
