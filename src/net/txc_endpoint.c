@@ -90,6 +90,12 @@ int txc_endpoint_parse (const char *text, bool to_bind, txc_endpoint_t *endpoint
     if (strlen (text) > TXC_ENDPOINT_MAX)
         rc = txc_error_set (error, TXC_ECONFIG, "'%.60s...': an endpoint has at most %d bytes", text,
                             TXC_ENDPOINT_MAX);
+    else if (strpbrk (text, ", \t"))
+        rc =
+            txc_error_set (error, TXC_ECONFIG,
+                           "'%s': one endpoint, without commas or spaces; in a configuration file each has a "
+                           "line of its own",
+                           text);
     else if (strncmp (text, "ipc://", 6) == 0)
         rc = s_parse_ipc (text, &parsed, error);
     else if (strncmp (text, "tcp://", 6) == 0)

@@ -549,6 +549,8 @@ static void test_endpoints_that_are_none (void **state)
                                         "tcp://[::1:7400",
                                         "ipc://relative",
                                         "ipc:///",
+                                        "ipc:///a,ipc:///b",
+                                        "ipc:///a b",
                                         "inproc://x",
                                         "pgm://127.0.0.1:7400"};
     txc_error_t error;
