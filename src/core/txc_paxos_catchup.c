@@ -171,6 +171,8 @@ static int s_install (txc_paxos_t *self)
         if (TXC_MUTANT (SNAPSHOT_LOWERS_PROMISE))
             self->promised = (txc_epoch_t){0, 0};
         self->update->checkpoint = true;
+        if (!self->voter && self->role > TXC_PAXOS_FOLLOWER)
+            txc_paxos_follow (self, 0); /* a candidate that found its own removal */
     }
     s_forget_incoming (self);
     return rc;

@@ -309,6 +309,36 @@ static void candidate_that_is_behind_learns_from_whom_it_asks (void **state)
     assert_int_equal (s_world.replicas[behind]->paxos->fetch_from, other);
 }
 
+/* By a snapshot, too: values that tell of it one by one may not be kept any more. */
+static void candidate_whose_snapshot_tells_of_its_removal_does_not_go_on (void **state)
+{
+    (void) state;
+    for (uint32_t id = 1; id <= 3; id++)
+        s_start (id, 3);
+    s_pass (1500);
+    uint32_t leader = s_leader(), gone = leader % 3 + 1, other = gone % 3 + 1;
+    const txc_paxos_t *paxos = s_world.replicas[gone]->paxos;
+    s_world.cut[gone] = true;
+    assert_int_equal (s_step (leader, (txc_event_t){.type = TXC_EVENT_MEMBER_REMOVE, .replica = gone}),
+                      TXC_OK);
+    s_deliver();
+    for (int i = 0; i < 40; i++)
+        assert_true (s_open (leader) != 0);
+    assert_int_equal (paxos->role, TXC_PAXOS_PREVOTING);
+    s_step (gone, (txc_event_t){.type = TXC_EVENT_MESSAGE,
+                                .message = &(txc_msg_t){.type = TXC_MSG_PAXOS_PREVOTED,
+                                                        .replica = other,
+                                                        .disk = s_world.replicas[other]->paxos->disk,
+                                                        .code = TXC_OK,
+                                                        .chosen_slot = s_status (leader).applied_slot}});
+    assert_int_equal (paxos->role, TXC_PAXOS_PREPARING);
+    s_world.cut[gone] = false;
+    s_pass (1000);
+    s_assert_equal_states (leader, gone);
+    assert_false (s_status (gone).voter);
+    assert_int_equal (paxos->role, TXC_PAXOS_FOLLOWER);
+}
+
 static void group_of_one_grows_to_three_and_survives_the_first (void **state)
 {
     (void) state;
@@ -608,6 +638,7 @@ int main (void)
         TEST (leadership_is_handed_over_without_an_election_pause),
         TEST (nothing_is_noted_as_chosen_before_the_snapshot_below_it_is_durable),
         TEST (candidate_that_is_behind_learns_from_whom_it_asks),
+        TEST (candidate_whose_snapshot_tells_of_its_removal_does_not_go_on),
         TEST (group_of_one_grows_to_three_and_survives_the_first),
         TEST (lost_disk_never_votes_and_comes_back_under_a_new_number),
         TEST (candidate_that_learns_of_a_higher_barrier_gives_up),
