@@ -41,7 +41,9 @@ void sim_check_statement (sim_t *sim, const sim_branch_t *branch, const sim_stat
     if (issued->branch_token == branch->token)
         sim_violation (sim, "statement-twice", "%s runs statement %" PRIu64 " again", s_name (branch),
                        statement->id);
-    issued->branch_token = branch->token;
+    /* Behind the decision a copy that was long on its way may open a branch of its own, which rolls back. */
+    if (branch->tx->logged != SIM_OUTCOME_COMMIT)
+        issued->branch_token = branch->token;
     if (branch->voted_no || branch->voted_yes || branch->voted_read_only)
         sim_violation (sim, "statement-after-vote", "%s runs a statement after its vote", s_name (branch));
 }
