@@ -114,7 +114,8 @@ static void s_not_leader (txc_session_t *self, const txc_msg_t *message)
     else if (self->now_ms < self->redirected_ms + self->config.retry_ms)
         after_ms = self->config.retry_ms / 4 + 1; /* two that point at each other */
     self->redirected_ms = self->now_ms;
-    self->doubted_ms = self->now_ms; /* whoever was named gets its chance first */
+    if (message->replica != 0)
+        self->doubted_ms = self->now_ms; /* whoever was named gets its chance first */
     if (self->tries > 0 && self->request_ms > self->now_ms + after_ms)
         self->request_ms = self->now_ms + after_ms;
     if (self->directory_wanted && self->directory_ms > self->now_ms + after_ms)

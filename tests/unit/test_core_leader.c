@@ -168,6 +168,21 @@ static void client_follows_who_is_named_at_once (void **state)
     txc_session_destroy (&c.session);
 }
 
+/* A replica that was taken out of the group knows no leader, and never will. */
+static void client_does_not_stay_with_one_who_knows_no_leader (void **state)
+{
+    (void) state;
+    s_client_t c;
+    bool third = false;
+    s_client_new (&c, 3);
+    for (int i = 0; i < 100 && !third; i++) {
+        s_client_hears (&c, s_not_leader (0)); /* wherever it asks */
+        third = strcmp (s_client_asks (&c), "tcp://c:1") == 0;
+    }
+    assert_true (third);
+    txc_session_destroy (&c.session);
+}
+
 /* It knows one endpoint, that of the leader, and learns the others while all is well. */
 static void client_survives_the_only_replica_that_it_was_told_of (void **state)
 {
@@ -345,6 +360,7 @@ int main (void)
         cmocka_unit_test (members_without_endpoints_teach_nothing),
         cmocka_unit_test (client_goes_on_to_the_next_when_one_is_silent),
         cmocka_unit_test (client_follows_who_is_named_at_once),
+        cmocka_unit_test (client_does_not_stay_with_one_who_knows_no_leader),
         cmocka_unit_test (client_survives_the_only_replica_that_it_was_told_of),
         cmocka_unit_test (client_learns_of_members_that_came_later),
         cmocka_unit_test (agent_registers_everywhere_and_answers_the_leader),
