@@ -60,7 +60,8 @@ void txc_paxos_end (txc_paxos_t *self, bool more)
     if (self->role >= TXC_PAXOS_RECOVERING && (!more || self->unsent >= TXC_PAXOS_BATCH))
         txc_paxos_flush (self);
     TXC_INVARIANT (self->first <= self->chosen + 1);
-    TXC_INVARIANT (self->role < TXC_PAXOS_PREPARING || txc_epoch_compare (self->ballot, self->promised) <= 0);
+    TXC_INVARIANT (self->role < TXC_PAXOS_PREPARING || TXC_MUTANT (SNAPSHOT_LOWERS_PROMISE) ||
+                   txc_epoch_compare (self->ballot, self->promised) <= 0);
     self->update = NULL;
 }
 

@@ -256,7 +256,7 @@ void sim_coordinator_new (sim_t *sim, uint32_t index)
         .horizon_ms = sim_percent (sim, 30) ? (uint32_t) sim_between (sim, 1000, 30000) : 0,
         .guard_ms = (uint32_t) sim_between (sim, 200, 3000),
         .heartbeat_ms = (uint32_t) sim_between (sim, 40, 150),
-        .keep_bytes = sim_percent (sim, 50) ? sim_between (sim, 300, 9000) : 0,
+        .keep_bytes = sim_percent (sim, 60) ? sim_between (sim, 200, 4000) : 0,
         .snapshot_chunk = (uint32_t) sim_between (sim, 300, 5000),
         .learn_direct = sim_percent (sim, 30),
         .no_lease = sim_percent (sim, 33),
