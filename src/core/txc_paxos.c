@@ -65,12 +65,10 @@ void txc_paxos_end (txc_paxos_t *self, bool more)
     self->update = NULL;
 }
 
-/* --- slots ----------------------------------------------------------------------
+/* --- slots ---------------------------------------------------------------------- */
 
- * In blocks: with all that is kept for those who are behind in one array, to make it larger once would take
- longer
- * than an election. */
-
+/* They lie in blocks: with all that is kept for those who are behind in one array, to make it larger once
+ * would take longer than an election. */
 static txc_paxos_slot_t **s_block (const txc_paxos_t *self, uint64_t slot)
 {
     return &self->blocks[slot / TXC_PAXOS_BLOCK & (self->n_blocks - 1)];
@@ -187,8 +185,11 @@ static txc_paxos_peer_t *s_reuse (txc_paxos_t *self)
     for (uint32_t i = 1; i < self->n_peers; i++) {
         if (self->voters & UINT32_C (1) << i)
             continue;
-        for (uint64_t slot = self->chosen + 1; slot <= self->last; slot++)
-            s_at (self, slot)->acks &= ~(UINT32_C (1) << i);
+        for (uint64_t slot = self->chosen + 1; slot <= self->last; slot++) {
+            txc_paxos_slot_t *at = txc_paxos_slot (self, slot);
+            if (at)
+                at->acks &= ~(UINT32_C (1) << i);
+        }
         return &self->peers[i];
     }
     return NULL;

@@ -290,6 +290,24 @@ static void nothing_is_noted_as_chosen_before_the_snapshot_below_it_is_durable (
     assert_int_equal (s_world.hints[other], hints + 1); /* of the membership that was chosen meanwhile */
 }
 
+/* Anybody can claim to be a replica: more of them than there are places, while the open slots have a hole of
+ * more than a block. */
+static void strangers_beyond_number_do_no_harm (void **state)
+{
+    (void) state;
+    for (uint32_t id = 1; id <= 3; id++)
+        s_start (id, 3);
+    s_pass (1500);
+    uint32_t follower = s_leader() % 3 + 1;
+    txc_paxos_t *paxos = s_world.replicas[follower]->paxos;
+    txc_paxos_slot_set (paxos, paxos->chosen + 3 * TXC_PAXOS_BLOCK, TXC_REC_NOOP, (const uint8_t *) "x", 1);
+    for (uint32_t id = 100; id < 100 + 2 * TXC_PAXOS_PEERS_MAX; id++)
+        s_step (follower,
+                (txc_event_t){.type = TXC_EVENT_MESSAGE,
+                              .message = &(txc_msg_t){.type = TXC_MSG_PAXOS_PREVOTE, .replica = id}});
+    assert_int_equal (paxos->n_peers, TXC_PAXOS_PEERS_MAX);
+}
+
 /* By a snapshot, too: values that tell of it one by one may not be kept any more. */
 static void candidate_whose_snapshot_tells_of_its_removal_does_not_go_on (void **state)
 {
@@ -622,6 +640,7 @@ int main (void)
         TEST (leader_that_is_cut_off_answers_nobody_and_is_followed),
         TEST (leadership_is_handed_over_without_an_election_pause),
         TEST (nothing_is_noted_as_chosen_before_the_snapshot_below_it_is_durable),
+        TEST (strangers_beyond_number_do_no_harm),
         TEST (candidate_whose_snapshot_tells_of_its_removal_does_not_go_on),
         TEST (group_of_one_grows_to_three_and_survives_the_first),
         TEST (lost_disk_never_votes_and_comes_back_under_a_new_number),
