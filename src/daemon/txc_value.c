@@ -105,8 +105,6 @@ const char *txc_value_check (const txc_key_t *key, const char *text, int64_t *nu
         if ((strncmp (text, "tcp://", 6) != 0 && strncmp (text, "ipc://", 6) != 0) ||
             strlen (text) > TXC_ENDPOINT_MAX)
             return "allowed is tcp://HOST:PORT or ipc:///PATH, at most 127 bytes";
-        if (strpbrk (text, ", \t"))
-            return "allowed is one endpoint, without commas and spaces: each has a line of its own";
         return NULL;
     case TXC_KEY_CHOICE:
         if (s_is_choice (key->help, text))

@@ -71,6 +71,9 @@ static int s_coordinators (const txc_agentd_t *self, txc_agent_config_t *config,
     for (size_t i = 0; (endpoint = txc_config_nth (self->config, "agent/coordinator", i)); i++) {
         if (i == TXC_REPLICAS_MAX)
             return txc_error_set (error, TXC_ECONFIG, "agent/coordinator: at most %d", TXC_REPLICAS_MAX);
+        txc_error_t form;
+        if (txc_net_check_endpoint (endpoint, false, &form))
+            return txc_error_set (error, TXC_ECONFIG, "agent/coordinator: %.200s", form.text);
         txc_copy_text (config->coordinators[i], sizeof config->coordinators[i], endpoint);
         config->n_coordinators++;
     }

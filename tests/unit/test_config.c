@@ -167,7 +167,6 @@ static void test_wrong_values (void **state)
     s_refuse_at (GOOD "    name = Main\n", ":3: server/name", "a-z, 0-9");
     s_refuse_at (GOOD "    note = \"\"\n", ":3: server/note", "needs a value");
     s_refuse_at ("server\n    listen = 127.0.0.1:7400\n", ":2: server/listen", "tcp://HOST:PORT");
-    s_refuse_at ("server\n    listen = \"ipc:///a,ipc:///b\"\n", ":2: server/listen", "a line of its own");
 }
 
 static void test_keys_that_are_not_known (void **state)

@@ -201,14 +201,21 @@ static int s_teardown (void **state)
     return 0;
 }
 
-static void three_replicas_elect_one_leader_and_agree (void **state)
+/* A new group of three; its leader. */
+static uint32_t s_three (void)
 {
-    (void) state;
     for (uint32_t id = 1; id <= 3; id++)
         s_start (id, 3);
     s_pass (2000);
-    uint32_t leader = s_leader(), other = leader % 3 + 1;
+    uint32_t leader = s_leader();
     assert_int_not_equal (leader, 0);
+    return leader;
+}
+
+static void three_replicas_elect_one_leader_and_agree (void **state)
+{
+    (void) state;
+    uint32_t leader = s_three(), other = leader % 3 + 1;
     assert_true (s_open (leader) != 0);
     assert_true (s_open (other) == 0);
     assert_int_equal (s_world.redirected, leader);
@@ -220,10 +227,7 @@ static void three_replicas_elect_one_leader_and_agree (void **state)
 static void leader_that_is_cut_off_answers_nobody_and_is_followed (void **state)
 {
     (void) state;
-    for (uint32_t id = 1; id <= 3; id++)
-        s_start (id, 3);
-    s_pass (2000);
-    uint32_t old = s_leader();
+    uint32_t old = s_three();
     s_world.cut[old] = true;
     s_pass (400);
     assert_true (s_open (old) == 0);
@@ -240,10 +244,7 @@ static void leader_that_is_cut_off_answers_nobody_and_is_followed (void **state)
 static void leadership_is_handed_over_without_an_election_pause (void **state)
 {
     (void) state;
-    for (uint32_t id = 1; id <= 3; id++)
-        s_start (id, 3);
-    s_pass (2000);
-    uint32_t old = s_leader(), next = old % 3 + 1;
+    uint32_t old = s_three(), next = old % 3 + 1;
     assert_int_equal (s_step (next, (txc_event_t){.type = TXC_EVENT_TRANSFER}), TXC_ENOTLEADER);
     assert_int_equal (s_step (old, (txc_event_t){.type = TXC_EVENT_TRANSFER, .replica = next}), TXC_OK);
     s_deliver();
@@ -267,10 +268,7 @@ static int s_add (uint32_t leader, uint32_t id)
 static void nothing_is_noted_as_chosen_before_the_snapshot_below_it_is_durable (void **state)
 {
     (void) state;
-    for (uint32_t id = 1; id <= 3; id++)
-        s_start (id, 3);
-    s_pass (1500);
-    uint32_t leader = s_leader(), other = leader % 3 + 1;
+    uint32_t leader = s_three(), other = leader % 3 + 1;
     s_world.cut[other] = true;
     for (int i = 0; i < 40; i++)
         assert_true (s_open (leader) != 0);
@@ -295,10 +293,7 @@ static void nothing_is_noted_as_chosen_before_the_snapshot_below_it_is_durable (
 static void strangers_beyond_number_do_no_harm (void **state)
 {
     (void) state;
-    for (uint32_t id = 1; id <= 3; id++)
-        s_start (id, 3);
-    s_pass (1500);
-    uint32_t follower = s_leader() % 3 + 1;
+    uint32_t follower = s_three() % 3 + 1;
     txc_paxos_t *paxos = s_world.replicas[follower]->paxos;
     txc_paxos_slot_set (paxos, paxos->chosen + 3 * TXC_PAXOS_BLOCK, TXC_REC_NOOP, (const uint8_t *) "x", 1);
     for (uint32_t id = 100; id < 100 + 2 * TXC_PAXOS_PEERS_MAX; id++)
@@ -312,10 +307,7 @@ static void strangers_beyond_number_do_no_harm (void **state)
 static void candidate_whose_snapshot_tells_of_its_removal_does_not_go_on (void **state)
 {
     (void) state;
-    for (uint32_t id = 1; id <= 3; id++)
-        s_start (id, 3);
-    s_pass (1500);
-    uint32_t leader = s_leader(), gone = leader % 3 + 1, other = gone % 3 + 1;
+    uint32_t leader = s_three(), gone = leader % 3 + 1, other = gone % 3 + 1;
     const txc_paxos_t *paxos = s_world.replicas[gone]->paxos;
     s_world.cut[gone] = true;
     assert_int_equal (s_step (leader, (txc_event_t){.type = TXC_EVENT_MEMBER_REMOVE, .replica = gone}),
@@ -374,10 +366,7 @@ static void group_of_one_grows_to_three_and_survives_the_first (void **state)
 static void lost_disk_never_votes_and_comes_back_under_a_new_number (void **state)
 {
     (void) state;
-    for (uint32_t id = 1; id <= 3; id++)
-        s_start (id, 3);
-    s_pass (2000);
-    uint32_t leader = s_leader(), lost = leader % 3 + 1;
+    uint32_t leader = s_three(), lost = leader % 3 + 1;
     s_start (lost, 0);
     s_pass (3000);
     s_assert_equal_states (leader, lost);
@@ -481,10 +470,7 @@ static void outcome_of_an_earlier_leadership_tells_nobody_anything (void **state
 static void disk_that_was_formatted_again_does_not_vote (void **state)
 {
     (void) state;
-    for (uint32_t id = 1; id <= 3; id++)
-        s_start (id, 3);
-    s_pass (2000);
-    uint32_t leader = s_leader(), lost = leader % 3 + 1;
+    uint32_t leader = s_three(), lost = leader % 3 + 1;
     s_world.cut[leader] = true;
     s_start (lost, 3);
     assert_true (s_status (lost).voter);
@@ -518,10 +504,7 @@ static void leader_without_a_lease_answers_when_a_majority_has_confirmed_it (voi
 {
     (void) state;
     s_world.no_lease = true;
-    for (uint32_t id = 1; id <= 3; id++)
-        s_start (id, 3);
-    s_pass (2000);
-    uint32_t old = s_leader();
+    uint32_t old = s_three();
     assert_false (s_status (old).has_lease);
     assert_true (s_open (old) != 0);
     txc_msg_t directory = {.type = TXC_MSG_DIRECTORY, .route = CLIENT};
@@ -566,10 +549,7 @@ static void stamps_follow_causes_not_clocks (void **state)
 static void candidate_that_finds_its_own_removal_does_not_lead (void **state)
 {
     (void) state;
-    for (uint32_t id = 1; id <= 3; id++)
-        s_start (id, 3);
-    s_pass (2000);
-    uint32_t old = s_leader(), gone = old % 3 + 1, other = gone % 3 + 1;
+    uint32_t old = s_three(), gone = old % 3 + 1, other = gone % 3 + 1;
     s_world.cut[other] = true;
     s_step (old, (txc_event_t){.type = TXC_EVENT_MEMBER_REMOVE, .replica = gone});
     s_deliver();
@@ -611,10 +591,7 @@ static void member_that_does_not_know_it_learns_from_who_stands_for_election (vo
 static void lease_that_was_granted_is_not_granted_to_another (void **state)
 {
     (void) state;
-    for (uint32_t id = 1; id <= 3; id++)
-        s_start (id, 3);
-    s_pass (2000);
-    uint32_t leader = s_leader(), grantor = leader % 3 + 1, other = grantor % 3 + 1;
+    uint32_t leader = s_three(), grantor = leader % 3 + 1, other = grantor % 3 + 1;
     txc_msg_t message = {.type = TXC_MSG_PAXOS_HEARTBEAT, .replica = other, .stamp = 1, .slot = 1};
     message.disk = s_status (other).disk;
     message.epoch = (txc_epoch_t){s_status (leader).epoch.round + 1, other};
