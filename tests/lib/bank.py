@@ -1,12 +1,15 @@
-"""The bank under load: transfers with ledgers on both sides, and the outcomes that the clients were told."""
+"""The bank under load: transfers with ledgers on both sides, and the history of what the clients called and were told."""
 import os
+import random
+import subprocess
 import time
 
+from history import BANKS, History
 from processes import Failure, Process, poll
 
 ACCOUNTS, BALANCE = 200, 1000000
 CLEAN_WITHIN = 30
-COMMITTED, ROLLED_BACK, MIXED, HAZARD = 0, 1, 2, 3
+ASKED_AT_THE_END = 8  # transactions, and those whose clients died
 
 
 class Bank:
@@ -16,17 +19,25 @@ class Bank:
         self.cluster = cluster
         self.threads = threads
         self.load = None
+        self.history = History()
         self.runs = 0
+        self.checked = 0  # operations of the history
         self.committed = 0
+
+    def _path(self, run):
+        """The history of a run of the load."""
+        return self.cluster.path(f"history.{run}")
+
+    def _arguments(self, *arguments):
+        program = os.path.join(self.cluster.build, "tests/integration/bank_load")
+        real = os.path.join(self.cluster.build, "tests/integration/.libs/bank_load")
+        return [*self.cluster.outside(), real if os.path.exists(real) else program, self.cluster.endpoint,
+                self._path(self.runs), *arguments]
 
     def start_load(self):
         self.runs += 1
-        outcomes = self.cluster.path(f"outcomes.{self.runs}")
-        program = os.path.join(self.cluster.build, "tests/integration/bank_load")
-        real = os.path.join(self.cluster.build, "tests/integration/.libs/bank_load")
-        self.load = Process([*self.cluster.outside(), real if os.path.exists(real) else program, self.cluster.endpoint,
-                             outcomes, str(self.threads), str(ACCOUNTS), str(self.runs)], self.cluster.path("load.log"),
-                            env=self.cluster.environment())
+        self.load = Process(self._arguments(str(self.threads), str(ACCOUNTS), str(self.runs)),
+                            self.cluster.path("load.log"), env=self.cluster.environment())
         self.cluster.others = [self.load]
 
     def stop_load(self, kill=False):
@@ -47,13 +58,19 @@ class Bank:
                 pass  # this one is the victim
         return count
 
+    def read_history(self):
+        """What this run of the load has written up to now."""
+        path = self._path(self.runs)
+        return self.history.read(path) if os.path.exists(path) else None  # it has just been started
+
     def count(self):
-        """Transfers that this run of the load was told to be committed."""
-        outcomes = self.cluster.path(f"outcomes.{self.runs}")
-        if not os.path.exists(outcomes):
-            return 0  # it has just been started
-        with open(outcomes, encoding="utf-8") as file:
-            return sum(line.endswith(f" {COMMITTED} t\n") for line in file)
+        """Transfers that the clients of this run were told to be committed."""
+        source = self.read_history()
+        return source.commits if source else 0
+
+    def told_in_run(self):
+        """Of this run's transfers: {"committed", "rolled_back", "unknown"}."""
+        return self.history.count(self.read_history())
 
     def await_progress(self, commits, seconds=CLEAN_WITHIN):
         """Until so many more were told; returns how long it took."""
@@ -62,52 +79,46 @@ class Bank:
         poll(lambda: self.count() >= wanted, seconds, f"{commits} more transfers commit")
         return time.monotonic() - began
 
-    def told_in(self, name, told):
-        """Adds what every client was told, as one file has it."""
-        with open(self.cluster.path(name), encoding="utf-8") as file:
-            for line in file:
-                if not line.endswith("\n"):
-                    continue  # the client was killed while it wrote
-                gtrid, code, kind = line.split()
-                if told.setdefault(gtrid, (int(code), kind)) != (int(code), kind):
-                    raise Failure(f"{gtrid}: told {told[gtrid]} and {code}")
-        return told
-
-    def told(self):
-        """What every client was told, of all runs: {gtrid: (code, kind)}."""
-        told = {}
-        for name in sorted(os.listdir(self.cluster.folder)):
-            if name.startswith("outcomes."):
-                self.told_in(name, told)
-        return told
-
-    def told_in_run(self):
-        return self.told_in(f"outcomes.{self.runs}", {})
-
     def check(self, row=None):
         """Everything is clean: within the bound, without an operator.  Returns how long it took.  row, if given, gets
-        the counts of what may not be: `in_doubt`, `torn`, `false`."""
+        the number of operations that were checked, and the counts of what may not be: `in_doubt`, `torn`, `false`."""
         began = time.monotonic()
         row = {} if row is None else row
         row.update(in_doubt=self.prepared(), torn=0, false=0)
         poll(lambda: self.prepared() == 0, CLEAN_WITHIN, f"nothing is prepared any more (there were {row['in_doubt']})")
         row["in_doubt"] = 0
         took = time.monotonic() - began
-        pg = {gtrid for gtrid, in self.cluster.postgres.rows("SELECT gtrid FROM ledger")}
-        my = {gtrid for gtrid, in self.cluster.mariadb.rows("SELECT gtrid FROM ledger")}
-        row["torn"] = len(pg ^ my)
-        if row["torn"]:
-            raise Failure(f"TORN: only in PostgreSQL {sorted(pg - my)[:5]}, only in MariaDB {sorted(my - pg)[:5]}")
+        self._check_history(row)
         self._check_money()
-        lies = [f"{gtrid}: told {code}, but {'' if gtrid in pg else 'not '}committed"
-                for gtrid, (code, kind) in self.told().items()
-                if code in (MIXED, HAZARD) or code == ROLLED_BACK and gtrid in pg
-                or code == COMMITTED and kind == "t" and gtrid not in pg]
-        row["false"] = len(lies)
-        if lies:
-            raise Failure(f"{len(lies)} false outcomes: {lies[:5]}")
-        self.committed = len(pg)
         return took
+
+    def _check_history(self, row):
+        """What was said is what happened."""
+        for run in range(1, self.runs):
+            self.history.read(self._path(run))  # what those that were killed had written at last
+        self.read_history()
+        self._ask()
+        self.read_history()
+        sql = "SELECT gtrid, from_id, to_id, amount FROM ledger"
+        ledgers = dict(zip(BANKS, (self.cluster.postgres.rows(sql), self.cluster.mariadb.rows(sql))))
+        violations = self.history.check(ledgers)
+        row["operations"] = row.get("operations", 0) + self.history.operations - self.checked
+        self.checked = self.history.operations
+        row["torn"] = sum(violation.kind == "torn" for violation in violations)
+        row["false"] = len(violations) - row["torn"]
+        self.committed = len(ledgers[BANKS[0]])
+        if violations:
+            raise Failure(f"{row['torn']} TORN, {row['false']} false: " + "\n".join(str(one) for one in violations[:5]))
+
+    def _ask(self):
+        """Somebody who was not there asks what became of some of them, now that all is quiet."""
+        left = [found.gtrid for found in self.history.unfinished()][-ASKED_AT_THE_END:]
+        known = list(self.history.transactions)[-1000:]
+        asked = left + random.sample(known, min(ASKED_AT_THE_END, len(known)))
+        done = subprocess.run(self._arguments("ask"), input="\n".join(asked), text=True, capture_output=True, timeout=60,
+                              env=self.cluster.environment(), check=False)
+        if done.returncode:
+            raise Failure(f"nobody answers questions: {done.stderr}")
 
     def _check_money(self):
         moved = int(self.cluster.postgres.psql("-c", "SELECT coalesce (sum (amount), 0) FROM ledger"))
