@@ -101,7 +101,7 @@ static void s_commit (worker_t *self, txc_tx_t *tx, bool completed)
 {
     const char *gtrid = txc_tx_gtrid (tx);
     unsigned ask = s_draw (self, 8);
-    if (ask < 2)
+    if (ask < 4)
         bank_ask_about (gtrid);
     bank_history_note (self->number, "call commit %s %s", gtrid, completed ? "completed" : "logged");
     int code = TXC_UNKNOWN;
@@ -112,7 +112,7 @@ static void s_commit (worker_t *self, txc_tx_t *tx, bool completed)
         code = txc_outcome (self->client, gtrid, 1000);
         bank_history_note (self->number, "ret query %s %d", gtrid, code);
     }
-    if (ask > 5)
+    if (ask > 4)
         bank_ask_about (gtrid);
 }
 

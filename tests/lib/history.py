@@ -220,7 +220,7 @@ class History:
                     violations.append(Violation("rolled-back-is-committed", gtrid, f"{found.rolled_back}; the ledgers have it"))
                 if found.began is not None and (found.asked is None or found.kind != TRANSFER):
                     violations.append(Violation("unasked", gtrid, f"in the ledgers, though {self._described(gtrid)}"))
-            elif found.kind == TRANSFER and (found.committed or found.seen):
+            elif found.kind == TRANSFER and not found.rolled_back and (found.committed or found.seen):
                 violations.append(Violation("lost", gtrid, f"{found.committed or found.seen}; no ledger has it"))
         return violations
 

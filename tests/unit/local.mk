@@ -17,3 +17,4 @@ include tests/unit/client.mk
 include tests/unit/core.mk
 include tests/unit/daemons.mk
 include tests/unit/mysql.mk
+include tests/unit/history.mk
