@@ -40,9 +40,9 @@
     X (COMMIT, 8)                                                                                                   \
     /* C -> L  gtrid branches timeout_ms            roll back through the log (exported transactions)     */        \
     X (ROLLBACK, 9)                                                                                                 \
-    /* C -> L  gtrid branches(may be none) flags(SETTLE)              what became of it                    */       \
+    /* C -> L  gtrid branches(may be none) flags(SETTLE) stamp        what became of it                    */       \
     X (OUTCOME_QUERY, 10)                                                                                           \
-    /* L -> C  gtrid code error low                 answers COMMIT, ROLLBACK, OUTCOME_QUERY               */        \
+    /* L -> C  gtrid code error low stamp(of the query)   answers COMMIT, ROLLBACK, OUTCOME_QUERY         */        \
     X (OUTCOME, 11)                                                                                                 \
                                                                                                                     \
     /* C -> A  gtrid rm token origin seq acked timeout_ms isolation flags(LAST) incarnation low body      */        \

@@ -36,11 +36,11 @@ void txc_replica_transaction_remove (txc_replica_t *self, txc_gtx_t *gtx)
     txc_gtx_destroy (&gtx);
 }
 
-void txc_replica_answer (txc_replica_t *self, uint64_t route, const txc_gtrid_t *gtrid, int code,
-                         const txc_error_t *error)
+txc_msg_t *txc_replica_answer (txc_replica_t *self, uint64_t route, const txc_gtrid_t *gtrid, int code,
+                               const txc_error_t *error)
 {
     if (!route)
-        return;
+        return NULL;
     txc_msg_t *reply = txc_update_message (self->update, TXC_MSG_OUTCOME, route);
     reply->gtrid = *gtrid;
     reply->code = code;
@@ -51,6 +51,7 @@ void txc_replica_answer (txc_replica_t *self, uint64_t route, const txc_gtrid_t 
         *copy = *error;
         reply->error = copy;
     }
+    return reply;
 }
 
 /* Tells the client that waits, and keeps the answer for a repeated request. */

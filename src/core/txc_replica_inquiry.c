@@ -159,8 +159,10 @@ void txc_replica_outcome_query (txc_replica_t *self, const txc_msg_t *message)
         code = TXC_PENDING;
     else
         code = s_unrecorded (self, message);
-    txc_replica_answer (self, message->route, &message->gtrid, code,
-                        gtx && code != TXC_OK ? gtx->error : NULL);
+    txc_msg_t *reply = txc_replica_answer (self, message->route, &message->gtrid, code,
+                                           gtx && code != TXC_OK ? gtx->error : NULL);
+    if (reply)
+        reply->stamp = message->stamp;
 }
 
 /* The AP's rollback of a transaction that other processes may have joined: only an applied Abort makes it

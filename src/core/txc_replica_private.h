@@ -116,8 +116,9 @@ void txc_replica_transaction_wake (txc_replica_t *self, txc_gtx_t *gtx, const tx
 /* Adds who the members are, so that whoever is answered finds the others when this replica is gone.  A group
  * of one has none: whoever found it knows a better name of it than its own. */
 void txc_replica_tell_members (txc_replica_t *self, txc_msg_t *reply);
-void txc_replica_answer (txc_replica_t *self, uint64_t route, const txc_gtrid_t *gtrid, int code,
-                         const txc_error_t *error);
+/* Tells an application a code.  The message, for more to be said in it; NULL: nobody asked (no route). */
+txc_msg_t *txc_replica_answer (txc_replica_t *self, uint64_t route, const txc_gtrid_t *gtrid, int code,
+                               const txc_error_t *error);
 /* What the whole of a gtx comes to, heuristics included. */
 int txc_replica_result (const txc_replica_t *self, const txc_gtx_t *gtx, bool commit);
 

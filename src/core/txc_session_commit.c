@@ -285,7 +285,9 @@ static void s_answer_queries (txc_session_t *self, const txc_msg_t *message)
         txc_query_t *query = TXC_CONTAINER (link, txc_query_t, link);
         if (!txc_gtrid_equal (&query->gtrid, &message->gtrid))
             continue;
-        query->code = message->code;
+        /* "Pending" is true of the moment when it was said only: not for whoever has asked since. */
+        if (message->code != TXC_PENDING || message->stamp >= query->stamp)
+            query->code = message->code;
         if (message->code == TXC_PENDING || message->code == TXC_EOVERLOAD || message->code == TXC_ENOSPACE)
             continue; /* asked again until the caller has waited long enough */
         txc_session_complete (self, query->operation, message->code, message->error);
@@ -368,6 +370,7 @@ static void s_ask (txc_session_t *self, txc_query_t *query)
         return; /* this process is asking already */
     txc_msg_t *message = txc_update_message (self->update, TXC_MSG_OUTCOME_QUERY, 0);
     message->gtrid = query->gtrid;
+    message->stamp = query->stamp;
 }
 
 void txc_session_ask (txc_session_t *self, const txc_session_event_t *event)
@@ -389,6 +392,7 @@ void txc_session_ask (txc_session_t *self, const txc_session_event_t *event)
     txc_query_t *query = txc_calloc (1, sizeof *query);
     query->gtrid = event->gtrid;
     query->operation = event->operation;
+    query->stamp = ++self->asked;
     query->wait_ms = self->now_ms + (event->timeout_ms ? event->timeout_ms : OUTCOME_WAIT_MS);
     query->code = TXC_UNKNOWN;
     txc_list_append (&self->queries, &query->link);

@@ -89,6 +89,7 @@ typedef struct txc_query {
     txc_list_t link;
     txc_gtrid_t gtrid;
     uint64_t operation, wait_ms, due_ms;
+    uint64_t stamp; /* higher than those of all that were asked before */
     uint32_t tries;
     int code; /* the latest answer */
 } txc_query_t;
@@ -130,6 +131,7 @@ struct txc_session {
     txc_list_t transactions;
     txc_heap_t timers;
     txc_list_t queries;
+    uint64_t asked; /* the latest query's stamp */
     struct {
         txc_gtrid_t gtrid;
         int code;

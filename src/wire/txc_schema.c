@@ -145,10 +145,10 @@ SHAPE (s_commit, commit, GTRID, BRANCHES, U64 (low), U32 (timeout_ms), U32 (flag
 SHAPE (s_rollback, rollback, GTRID, BRANCHES, U32 (timeout_ms))
 #undef WIRE
 #define WIRE Txcoord__OutcomeQuery
-SHAPE (s_outcome_query, outcome_query, GTRID, BRANCHES, U32 (flags))
+SHAPE (s_outcome_query, outcome_query, GTRID, BRANCHES, U32 (flags), U64 (stamp))
 #undef WIRE
 #define WIRE Txcoord__Outcome
-SHAPE (s_outcome, outcome, GTRID, I32 (code), ERROR, U64 (low))
+SHAPE (s_outcome, outcome, GTRID, I32 (code), ERROR, U64 (low), U64 (stamp))
 #undef WIRE
 
 #define WIRE Txcoord__Exec

@@ -372,3 +372,11 @@ void sim_check_told (sim_t *sim, const char *who, sim_tx_t *tx, int code, bool c
                        txc_code_name (code), who);
     }
 }
+
+void sim_check_answer (sim_t *sim, const char *who, const sim_tx_t *tx, int code, uint64_t since)
+{
+    if (code == TXC_PENDING && tx->told_at && tx->told_at < since && !sim->restored)
+        sim_violation (sim, "stale-read",
+                       "%s is told that %s is pending, its outcome was told %" PRIu64 " us before it asked",
+                       who, s_gtrid (&tx->gtrid), since - tx->told_at);
+}

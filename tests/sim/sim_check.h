@@ -25,6 +25,9 @@ void sim_check_obeyed (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *me
 /* An application was told what became of its transaction. */
 void sim_check_told (sim_t *sim, const char *who, sim_tx_t *tx, int code, bool completed);
 
+/* Whoever asked for an outcome since then is given this answer. */
+void sim_check_answer (sim_t *sim, const char *who, const sim_tx_t *tx, int code, uint64_t since);
+
 /* A resource manager starts, prepares or ends a branch.  by_op: by a request, not by a crash or a lost
  * session. */
 void sim_check_statement (sim_t *sim, const sim_branch_t *branch, const sim_statement_t *statement,

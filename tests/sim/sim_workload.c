@@ -464,6 +464,7 @@ static void s_asked (sim_t *sim, sim_client_t *self, const sim_pending_t *pendin
     sim_tx_t *tx = sim_tx_get (sim, &pending->gtrid);
     if (s_is_outcome (completion->code))
         sim_check_told (sim, self->proc.name, tx, completion->code, false);
+    sim_check_answer (sim, self->proc.name, tx, completion->code, pending->since);
     if (!self->auditor)
         return;
     self->audits_left--;

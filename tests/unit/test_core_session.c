@@ -380,6 +380,29 @@ static void outcomes_are_told_as_far_as_they_are_known (void **state)
     assert_int_equal (w->codes[query], TXC_PENDING);
 }
 
+/* An answer to a question that was given up is late; meanwhile an outcome may have been told to somebody. */
+static void pending_is_no_answer_to_a_later_question (void **state)
+{
+    world_t *w = *state;
+    txc_gtrid_t gtrid = world_gtrid (w, world_transfer (w));
+    gtrid.n += 5;
+    txc_session_event_t ask = {.op = TXC_OP_OUTCOME, .gtrid = gtrid, .timeout_ms = 500};
+    txc_msg_t late = {.type = TXC_MSG_OUTCOME, .gtrid = gtrid, .code = TXC_PENDING, .stamp = 1};
+    w->drop = TXC_MSG_OUTCOME_QUERY;
+    uint64_t first = world_do (w, ask);
+    world_pass (w, 1000);
+    assert_int_equal (w->codes[first], TXC_UNKNOWN);
+    uint64_t second = world_do (w, ask);
+    world_forge (w, 'C', late);
+    world_pass (w, 1000);
+    assert_int_equal (w->codes[second], TXC_UNKNOWN);
+    uint64_t third = world_do (w, ask);
+    late.stamp = 3;
+    world_forge (w, 'C', late);
+    world_pass (w, 1000);
+    assert_int_equal (w->codes[third], TXC_PENDING);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, world_setup, world_teardown)
 
 int main (void)
@@ -405,6 +428,7 @@ int main (void)
         TEST (requests_are_repeated_less_and_less_often),
         TEST (only_so_many_transactions_are_open_at_once),
         TEST (outcomes_are_told_as_far_as_they_are_known),
+        TEST (pending_is_no_answer_to_a_later_question),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
