@@ -38,6 +38,7 @@ class Cluster:
         self.extra_environment = {}  # of the daemons
         self.postgres = self.mariadb = None
         self.network = network
+        self.disks = None  # those of the replicas (disks.py), if a test has them
         self.group = Group(self, replicas, network)
         self.endpoint = self.group.endpoints()  # of the coordinator, for applications and agents
 
@@ -48,6 +49,8 @@ class Cluster:
     def __exit__(self, *unused):
         for process in [*self.others, *self.processes.values()]:
             process.kill()
+        if self.disks:
+            self.disks.remove()
         if self.network:
             self.network.remove()
         for server in (self.postgres, self.mariadb):
