@@ -47,7 +47,7 @@ class Group:
 
     def config(self, number, join):
         settings = self.cluster.settings
-        listen = {self.socket(number), self.address(number)}
+        listen = {self.socket(number), self.network.listens(number) if self.network else self.socket(number)}
         lines = [f'listen = "{endpoint}"' for endpoint in sorted(listen)] + [f"replica = {number}"]
         if self.network:
             lines += [f'advertise = "{self.address(number)}"'] + ["insecure = 1"] * self.network.insecure

@@ -5,10 +5,12 @@
 
 Nothing of it is seen outside: other runs may have the same addresses in namespaces of theirs.  Needs root, ip and nft.
 """
+import itertools
 import os
 import shutil
 import socket
 import subprocess
+import sys
 
 from processes import Failure
 
@@ -50,6 +52,8 @@ class Loopback:
 
     def endpoint(self, number):
         return f"tcp://127.0.0.1:{self.ports[number]}"
+
+    listens = endpoint
 
     @staticmethod
     def inside(_):
@@ -102,7 +106,10 @@ class Network:
         return f"10.77.0.{254 if where == HUB else where}"
 
     def endpoint(self, number):
+        """Where everybody reaches a replica."""
         return f"tcp://{self.address(number)}:7400"
+
+    listens = endpoint  # where it listens itself
 
     def inside(self, where):
         """What a command line begins with that runs there; the process has the pid that was started."""
@@ -133,3 +140,43 @@ class Network:
         for where in self.spaces:
             subprocess.run(["ip", "netns", "del", self._space(where)], check=False)
         self.spaces = []
+
+
+class SlowNetwork(Network):
+    """Everybody reaches a replica through a relay in the hub, which can deliver later what comes from another replica."""
+
+    relay = None
+
+    def __init__(self, replicas):
+        super().__init__(replicas)
+        self.numbers = range(1, replicas + 1)
+        routes = [f"{self.address(HUB)}:{7400 + number}={self._target(number)}" for number in self.numbers]
+        relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
+        self.relay = subprocess.Popen([*self.inside(HUB), sys.executable, relay, *routes], text=True, bufsize=1,
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._await_ok()
+
+    def _target(self, number):
+        return f"{self.address(number)}:7400"
+
+    def endpoint(self, number):
+        return f"tcp://{self.address(HUB)}:{7400 + number}"
+
+    def _await_ok(self):
+        if self.relay.stdout.readline() != "ok\n":
+            self.remove()
+            raise Failure("the relay does not run")
+
+    def slow_down(self, milliseconds, one=None, other=None):
+        """One way, between the two replicas; without them, between all."""
+        pairs = [(one, other), (other, one)] if one else itertools.permutations(self.numbers, 2)
+        for source, target in pairs:
+            self.relay.stdin.write(f"{self.address(source)} {self._target(target)} {milliseconds}\n")
+            self._await_ok()
+
+    def remove(self):
+        if self.relay:
+            self.relay.kill()
+            self.relay.communicate()
+            self.relay = None
+        super().remove()
