@@ -82,6 +82,7 @@
     X (VOID_MEMBERS_GOVERN, "a membership that is void governs") \
     X (SNAPSHOT_SLOT_HIDDEN, "a promise does not say up to where a snapshot took the values' place") \
     X (SNAPSHOT_LOWERS_PROMISE, "installing a snapshot forgets the promise") \
+    X (BOUND_BEFORE_NAMED, "a majority is enough for the first value, which names the group") \
     X (SNAPSHOT_WITHOUT_BARRIER, "a snapshot does not say which barrier was applied last") \
     X (AMNESIA_VOTES, "a member whose disk is a new one votes")                                                      \
     X (OLD_ORIGIN_VALID, "a value of an earlier leadership behind a barrier is valid")                               \

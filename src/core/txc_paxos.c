@@ -122,6 +122,8 @@ txc_paxos_slot_t *txc_paxos_slot_set (txc_paxos_t *self, uint64_t slot, uint8_t 
         at->size = size;
     }
     at->kind = kind;
+    if (kind == TXC_REC_FORMAT && self->config.codec->decode (bytes, size, &self->scratch))
+        self->cluster = self->scratch.cluster;
     return at;
 }
 
@@ -388,6 +390,11 @@ uint32_t txc_paxos_leader (const txc_paxos_t *self)
 uint64_t txc_paxos_disk (const txc_paxos_t *self)
 {
     return self->disk;
+}
+
+uint64_t txc_paxos_cluster (const txc_paxos_t *self)
+{
+    return self->cluster;
 }
 
 uint64_t txc_paxos_chosen (const txc_paxos_t *self)

@@ -112,6 +112,8 @@ txc_epoch_t txc_paxos_ballot (const txc_paxos_t *self); /* of the leader that is
 txc_epoch_t txc_paxos_promised (const txc_paxos_t *self);
 uint32_t txc_paxos_leader (const txc_paxos_t *self); /* 0: not known */
 uint64_t txc_paxos_disk (const txc_paxos_t *self);
+/* The group's name as far as it was accepted here, chosen or not; 0: none was, or it is applied by now. */
+uint64_t txc_paxos_cluster (const txc_paxos_t *self);
 uint64_t txc_paxos_chosen (const txc_paxos_t *self);                   /* every slot up to it is applied */
 uint64_t txc_paxos_last (const txc_paxos_t *self);                     /* the highest slot in use */
 bool txc_paxos_accepted (const txc_paxos_t *self, txc_entry_t *entry); /* see txc_replica_accepted */

@@ -231,6 +231,8 @@ int txc_paxos_on_prevoted (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_
 {
     if (message->prior.round > self->max_round)
         self->max_round = message->prior.round;
+    /* Perhaps it asks those who are no members any more, and they are all who know. */
+    txc_paxos_hear_of (self, from, message->chosen_slot);
     /* It may have found its own removal since it asked. */
     if (self->role != TXC_PAXOS_PREVOTING || message->code != TXC_OK || !self->voter)
         return TXC_OK;

@@ -8,9 +8,9 @@
  * back under a new number, higher than any that was ever used.
  *
  * The members of a new group know each other's numbers only.  So its first
- * leader needs all of them, for its election and for the first value, which
- * names their disks.  From then on a majority is enough, and a disk that is
- * formatted once more is nobody's.
+ * leader needs all of them, for its election and for the first values, which
+ * name the group and their disks.  From then on a majority is enough, and a
+ * disk that is formatted once more is nobody's.
  */
 #include "core/txc_paxos_private.h"
 

@@ -112,6 +112,7 @@ struct txc_paxos {
     /* the acceptor */
     uint64_t disk;
     uint64_t disk_number; /* of the entry that says so; 0: it was there at the start */
+    uint64_t cluster;     /* that an accepted FORMAT names; 0: none was */
     bool voter;
     txc_epoch_t promised;
     uint64_t entries, durable; /* numbers: of the last entry given out, of the last durable one */

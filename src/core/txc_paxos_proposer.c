@@ -239,8 +239,13 @@ void txc_paxos_recover (txc_paxos_t *self)
             self->role = TXC_PAXOS_LEADING;
             self->prior = (txc_epoch_t){0, 0};
             txc_paxos_forget_found (self);
-            txc_paxos_bind (self);
+            /* The group's name first: until the members are bound each of them must accept a value, so each
+             * knows whose log it holds before anything else is chosen. */
+            if (TXC_MUTANT (BOUND_BEFORE_NAMED))
+                txc_paxos_bind (self);
             self->hooks.elected (self->hooks.arg, self->ballot);
+            if (!TXC_MUTANT (BOUND_BEFORE_NAMED))
+                txc_paxos_bind (self);
             return;
         }
         s_propose_found (self, self->open_at++);

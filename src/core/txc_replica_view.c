@@ -11,7 +11,7 @@ void txc_replica_status (const txc_replica_t *self, txc_replica_status_t *status
         .leading = self->leading,
         .draining = self->draining,
         .space_low = self->space_low,
-        .cluster = registry->cluster,
+        .cluster = registry->cluster ? registry->cluster : txc_paxos_cluster (self->paxos),
         .voter = txc_paxos_is_voter (self->paxos),
         .has_lease = txc_paxos_has_lease (self->paxos),
         .leader = txc_paxos_leader (self->paxos),

@@ -48,6 +48,7 @@ struct sim_group {
         uint64_t slot;
     } proposed[SIM_REPLICAS_MAX]; /* the last membership that a leader sent */
     s_state_t states[STATES];     /* by slot, the latest ones */
+    bool applied;                 /* anything, by anybody */
 };
 
 sim_group_t *sim_group_new (uint32_t founders)
@@ -280,6 +281,9 @@ void sim_group_opened (sim_t *sim, const sim_coordinator_t *replica)
                        status.promised.round, promised->round);
     if (order > 0)
         *promised = status.promised;
+    if (status.voter && !status.cluster && sim->group->applied && !replica->disk_lost)
+        sim_violation (sim, "group-unknown", "%s has a vote and starts without knowing in which group",
+                       replica->proc.name);
     s_check_remembered (sim, replica, status.applied_slot);
     txc_entry_t entry = {.form = TXC_ENTRY_ACCEPTED};
     for (entry.slot = status.applied_slot + 1; entry.slot <= status.proposed_slot; entry.slot++)
@@ -377,6 +381,7 @@ static void s_check_state (sim_t *sim, const sim_coordinator_t *replica)
     if (now.members != s_governing (sim->group, now.slot + 1))
         sim_violation (sim, "members-differ", "%s goes by other members behind slot %" PRIu64,
                        replica->proc.name, now.slot);
+    sim->group->applied = true;
     s_state_t *known = &sim->group->states[now.slot % STATES];
     if (known->slot < now.slot)
         *known = now;

@@ -99,25 +99,36 @@ static int s_step (uint32_t id, txc_event_t event)
     return rc;
 }
 
+static bool s_deliver_one (void)
+{
+    if (s_world.head == s_world.tail)
+        return false;
+    mail_t *mail = s_world.queue[s_world.head];
+    s_world.head = (s_world.head + 1) % MAIL;
+    uint32_t from = mail->message.replica, to = mail->to;
+    if (to <= REPLICAS && s_world.replicas[to] && !s_world.cut[to] && !s_world.cut[from])
+        s_step (to, (txc_event_t){.type = TXC_EVENT_MESSAGE, .message = &mail->message});
+    txc_blob_destroy (&mail->message.body);
+    free (mail);
+    return true;
+}
+
 static void s_deliver (void)
 {
-    while (s_world.head != s_world.tail) {
-        mail_t *mail = s_world.queue[s_world.head];
-        s_world.head = (s_world.head + 1) % MAIL;
-        uint32_t from = mail->message.replica, to = mail->to;
-        if (to <= REPLICAS && s_world.replicas[to] && !s_world.cut[to] && !s_world.cut[from])
-            s_step (to, (txc_event_t){.type = TXC_EVENT_MESSAGE, .message = &mail->message});
-        txc_blob_destroy (&mail->message.body);
-        free (mail);
-    }
+    while (s_deliver_one()) {}
+}
+
+static void s_tick (void)
+{
+    for (uint32_t id = 1; id <= REPLICAS; id++)
+        if (s_world.replicas[id] && txc_replica_next_ms (s_world.replicas[id]) <= s_world.now_ms)
+            s_step (id, (txc_event_t){.type = TXC_EVENT_TICK});
 }
 
 static void s_pass (uint64_t ms)
 {
     for (uint64_t until = s_world.now_ms + ms; s_world.now_ms < until; s_world.now_ms += 5) {
-        for (uint32_t id = 1; id <= REPLICAS; id++)
-            if (s_world.replicas[id] && txc_replica_next_ms (s_world.replicas[id]) <= s_world.now_ms)
-                s_step (id, (txc_event_t){.type = TXC_EVENT_TICK});
+        s_tick();
         s_deliver();
     }
 }
@@ -303,6 +314,40 @@ static void strangers_beyond_number_do_no_harm (void **state)
     assert_int_equal (paxos->n_peers, TXC_PAXOS_PEERS_MAX);
 }
 
+/* The members that it knows may be members no more, and be all who know who is. */
+static void candidate_that_is_behind_learns_from_whom_it_asks (void **state)
+{
+    (void) state;
+    uint32_t leader = s_three(), behind = leader % 3 + 1, other = behind % 3 + 1;
+    uint64_t known = s_status (behind).applied_slot;
+    s_step (behind, (txc_event_t){.type = TXC_EVENT_MESSAGE,
+                                  .message = &(txc_msg_t){.type = TXC_MSG_PAXOS_PREVOTED,
+                                                          .replica = other,
+                                                          .disk = s_world.replicas[other]->paxos->disk,
+                                                          .code = TXC_ENOTREADY,
+                                                          .chosen_slot = known + 5}});
+    assert_int_equal (s_world.replicas[behind]->paxos->behind, known + 5);
+    assert_int_equal (s_world.replicas[behind]->paxos->fetch_from, other);
+}
+
+/* Or, restarted, it would listen to another group that has members of the same numbers. */
+static void each_member_knows_its_group_before_anything_is_chosen (void **state)
+{
+    (void) state;
+    for (uint32_t id = 1; id <= 3; id++)
+        s_start (id, 3);
+    for (int i = 0;
+         i < 100000 && !s_status (1).applied_slot && !s_status (2).applied_slot && !s_status (3).applied_slot;
+         i++)
+        if (!s_deliver_one()) {
+            s_world.now_ms += 5;
+            s_tick();
+        }
+    assert_true (s_status (1).applied_slot + s_status (2).applied_slot + s_status (3).applied_slot != 0);
+    for (uint32_t id = 1; id <= 3; id++)
+        assert_int_equal (s_status (id).cluster, 0xc1);
+}
+
 /* By a snapshot, too: values that tell of it one by one may not be kept any more. */
 static void candidate_whose_snapshot_tells_of_its_removal_does_not_go_on (void **state)
 {
@@ -320,11 +365,7 @@ static void candidate_whose_snapshot_tells_of_its_removal_does_not_go_on (void *
                                 .message = &(txc_msg_t){.type = TXC_MSG_PAXOS_PREVOTED,
                                                         .replica = other,
                                                         .disk = s_world.replicas[other]->paxos->disk,
-                                                        .code = TXC_OK}});
-    s_step (gone, (txc_event_t){.type = TXC_EVENT_MESSAGE,
-                                .message = &(txc_msg_t){.type = TXC_MSG_PAXOS_PREVOTE,
-                                                        .replica = other,
-                                                        .disk = s_world.replicas[other]->paxos->disk,
+                                                        .code = TXC_OK,
                                                         .chosen_slot = s_status (leader).applied_slot}});
     assert_int_equal (paxos->role, TXC_PAXOS_PREPARING);
     s_world.cut[gone] = false;
@@ -618,6 +659,8 @@ int main (void)
         TEST (leadership_is_handed_over_without_an_election_pause),
         TEST (nothing_is_noted_as_chosen_before_the_snapshot_below_it_is_durable),
         TEST (strangers_beyond_number_do_no_harm),
+        TEST (candidate_that_is_behind_learns_from_whom_it_asks),
+        TEST (each_member_knows_its_group_before_anything_is_chosen),
         TEST (candidate_whose_snapshot_tells_of_its_removal_does_not_go_on),
         TEST (group_of_one_grows_to_three_and_survives_the_first),
         TEST (lost_disk_never_votes_and_comes_back_under_a_new_number),
