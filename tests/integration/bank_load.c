@@ -236,7 +236,7 @@ int main (int argc, char **argv)
         return 1;
     }
     if (strcmp (argv[3], "ask") == 0)
-        return bank_ask_lines (argv[1], FIRST_ASKER) ? 0 : 1;
+        return bank_ask_lines (argv[1], FIRST_ASKER + ASKERS) ? 0 : 1;
     int threads = atoi (argv[3]);
     s_accounts = argc < 6 ? 0 : (unsigned) atoi (argv[4]);
     if (threads < 1 || threads > THREADS_MAX || !s_accounts)

@@ -58,10 +58,10 @@ class Bank:
                 pass  # this one is the victim
         return count
 
-    def read_history(self):
-        """What this run of the load has written up to now."""
-        path = self._path(self.runs)
-        return self.history.read(path) if os.path.exists(path) else None  # it has just been started
+    def read_history(self, run=None):
+        """What a run of the load, this one if none is named, has written up to now; None: it had no time to begin."""
+        path = self._path(run or self.runs)
+        return self.history.read(path) if os.path.exists(path) else None
 
     def count(self):
         """Transfers that the clients of this run were told to be committed."""
@@ -95,7 +95,7 @@ class Bank:
     def _check_history(self, row):
         """What was said is what happened."""
         for run in range(1, self.runs):
-            self.history.read(self._path(run))  # what those that were killed had written at last
+            self.read_history(run)  # what those that were killed had written at last
         self.read_history()
         self._ask()
         self.read_history()

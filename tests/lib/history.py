@@ -65,12 +65,14 @@ class Operation:
             what = self.code if self.name == "read" or self.code not in NAMES else NAMES[self.code]
             said = f"returned at {self.returned / 1e9:.6f}: {what}"
         detail = "" if self.detail == "-" else f" {self.detail}"
-        return f"{self.source.name}:{self.line} {self.name}{detail} by {self.thread}, called at {self.called / 1e9:.6f}, {said}"
+        return (f"{self.source.name}:{self.line} {self.name}{detail} by {self.thread}, "
+                f"called at {self.called / 1e9:.6f}, {said}")
 
 
 class Transaction:
     """A gtrid, and all that was done about it."""
-    __slots__ = ("gtrid", "began", "kind", "order", "owner", "line", "operations", "committed", "rolled_back", "seen", "asked")
+    __slots__ = ("gtrid", "began", "kind", "order", "owner", "line", "operations",
+                 "committed", "rolled_back", "seen", "asked")
 
     def __init__(self, gtrid):
         self.gtrid = gtrid
@@ -213,11 +215,12 @@ class History:
             if found is None or found.began is None:
                 violations.append(Violation("unknown-row", gtrid, "in the ledgers, but nobody began it"))
             elif gtrid in my and (row != my[gtrid] or row != found.order):
-                violations.append(Violation("altered", gtrid, f"{found.order} was asked for, {row} and {my[gtrid]} were written"))
+                violations.append(Violation("altered", gtrid, f"{found.order} was asked for, {row} and {my[gtrid]} written"))
         for gtrid, found in self.transactions.items():
             if gtrid in pg or gtrid in my:
                 if found.rolled_back:
-                    violations.append(Violation("rolled-back-is-committed", gtrid, f"{found.rolled_back}; the ledgers have it"))
+                    violations.append(Violation("rolled-back-is-committed", gtrid,
+                                                f"{found.rolled_back}; the ledgers have it"))
                 if found.began is not None and (found.asked is None or found.kind != TRANSFER):
                     violations.append(Violation("unasked", gtrid, f"in the ledgers, though {self._described(gtrid)}"))
             elif found.kind == TRANSFER and not found.rolled_back and (found.committed or found.seen):
