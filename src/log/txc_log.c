@@ -41,6 +41,7 @@
 #include "log/txc_store.h"
 
 #define LOG_MAGIC 0x7c010601u
+#define NEVER     UINT64_MAX
 
 enum {
     CLAIMED_MAX = 64 << 20,     /* bytes that wait for the disk */
@@ -63,6 +64,7 @@ struct txc_log {
     int fd;
     pthread_t thread;
     bool running;
+    uint64_t retry_ms; /* the thread's own: when a full disk is tried again, by CLOCK_MONOTONIC */
 
     /* the producer's own */
     txc_batch_t pending;
@@ -82,7 +84,7 @@ struct txc_log {
     void *checkpoint_bytes; /* borrowed by the store */
 
     atomic_uint_least64_t durable, free_bytes, claimed, size, checkpointed;
-    atomic_bool low;
+    atomic_bool low, can_shrink;
     atomic_int failed; /* code */
 };
 
@@ -111,14 +113,12 @@ static void s_notify (txc_log_t *self)
     TXC_ASSERT (n == sizeof one || errno == EAGAIN);
 }
 
-static void s_add_ms (struct timespec *time, uint32_t ms)
+static uint64_t s_now_ms (void)
 {
-    time->tv_sec += ms / 1000;
-    time->tv_nsec += (long) (ms % 1000) * 1000000;
-    if (time->tv_nsec >= 1000000000) {
-        time->tv_sec++;
-        time->tv_nsec -= 1000000000;
-    }
+    struct timespec now;
+    int rc = clock_gettime (CLOCK_MONOTONIC, &now);
+    TXC_ASSERT (rc == 0);
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
 /* --- with store_lock held -------------------------------------------------------- */
@@ -140,6 +140,7 @@ static void s_publish (txc_log_t *self)
     int failed = txc_store_error (self->store, NULL);
     s_publish_space (self);
     atomic_store (&self->size, txc_store_size (self->store));
+    atomic_store (&self->can_shrink, txc_store_can_shrink (self->store));
     bool news = atomic_exchange (&self->durable, durable) != durable;
     news |= atomic_exchange (&self->low, low) != low;
     news |= atomic_exchange (&self->failed, failed) != failed;
@@ -229,28 +230,25 @@ static bool s_round (txc_log_t *self, bool retry)
     return more;
 }
 
-/* Waits until there is something to do.  *retry: a full disk is to be tried again. */
-static bool s_wait (txc_log_t *self, bool more, bool *retry)
+/* Waits for news until then, or NEVER; the queue's lock is held.  False if it was in vain. */
+static bool s_wait_until (txc_log_t *self, uint64_t due_ms)
 {
-    struct timespec deadline;
-    bool timed = false;
-    *retry = false;
+    if (due_ms == NEVER)
+        return pthread_cond_wait (&self->wake, &self->queue_lock) == 0;
+    struct timespec due = {.tv_sec = (time_t) (due_ms / 1000), .tv_nsec = (long) (due_ms % 1000) * 1000000};
+    return pthread_cond_timedwait (&self->wake, &self->queue_lock, &due) != ETIMEDOUT;
+}
+
+/* Waits until there is something to do. */
+static bool s_wait (txc_log_t *self, bool more)
+{
+    uint64_t lazy_ms = NEVER;
     s_lock (&self->queue_lock);
     while (!more && !self->urgent && !self->stop) {
-        if (!timed && (self->lazy || atomic_load (&self->low))) {
-            int rc = clock_gettime (CLOCK_MONOTONIC, &deadline);
-            TXC_ASSERT (rc == 0);
-            *retry = !self->lazy;
-            s_add_ms (&deadline, self->lazy ? self->options.lazy_ms : RETRY_MS);
-            timed = true;
-        }
-        if (*retry && self->lazy) { /* the nearer deadline counts */
-            timed = *retry = false;
-            continue;
-        }
-        if (!timed)
-            pthread_cond_wait (&self->wake, &self->queue_lock);
-        else if (pthread_cond_timedwait (&self->wake, &self->queue_lock, &deadline) == ETIMEDOUT)
+        if (self->lazy && lazy_ms == NEVER)
+            lazy_ms = s_now_ms() + self->options.lazy_ms;
+        uint64_t retry_ms = atomic_load (&self->low) ? self->retry_ms : NEVER;
+        if (!s_wait_until (self, retry_ms < lazy_ms ? retry_ms : lazy_ms))
             break;
     }
     self->urgent = self->lazy = false;
@@ -259,13 +257,23 @@ static bool s_wait (txc_log_t *self, bool more, bool *retry)
     return !stop;
 }
 
+/* Whether a full disk is to be tried again: now and then, whatever else goes on. */
+static bool s_retries (txc_log_t *self)
+{
+    uint64_t now_ms = s_now_ms();
+    if (!atomic_load (&self->low) || now_ms < self->retry_ms)
+        return false;
+    self->retry_ms = now_ms + RETRY_MS;
+    return true;
+}
+
 static void *s_run (void *arg)
 {
     txc_log_t *self = arg;
-    bool more = false, retry = false, go_on = true;
+    bool more = false, go_on = true;
     while (go_on) {
-        go_on = s_wait (self, more, &retry);
-        more = s_round (self, retry);
+        go_on = s_wait (self, more);
+        more = s_round (self, s_retries (self));
         if (atomic_load (&self->failed) != TXC_OK)
             break;
     }
@@ -401,6 +409,12 @@ bool txc_log_is_low (const txc_log_t *self)
 {
     TXC_CHECK (self, LOG_MAGIC);
     return atomic_load (&self->low);
+}
+
+bool txc_log_can_shrink (const txc_log_t *self)
+{
+    TXC_CHECK (self, LOG_MAGIC);
+    return atomic_load (&self->can_shrink);
 }
 
 int txc_log_fd (const txc_log_t *self)

@@ -102,9 +102,12 @@ bool txc_log_is_checkpointing (const txc_log_t *self);
  * one. */
 uint64_t txc_log_size (const txc_log_t *self);
 
-/* True while no further segment can be had: begin nothing new, finish what is open, take a checkpoint.  At
- * least most of one segment is left when it becomes true. */
+/* True while no further segment can be had: begin nothing new, finish what is open, take a checkpoint if the
+ * log can shrink.  At least most of one segment is left when it becomes true. */
 bool txc_log_is_low (const txc_log_t *self);
+
+/* True if a checkpoint that began now would free a segment; otherwise it would only use up what is left. */
+bool txc_log_can_shrink (const txc_log_t *self);
 
 /* An eventfd for poll; owned by the log.  Cleared by txc_log_durable. */
 int txc_log_fd (const txc_log_t *self);

@@ -87,6 +87,9 @@ int txc_store_prepare (txc_store_t *self, bool retry);
 /* True while there is no reserve segment and none could be made. */
 bool txc_store_is_low (const txc_store_t *self);
 
+/* True if a checkpoint that began now would free a segment. */
+bool txc_store_can_shrink (const txc_store_t *self);
+
 uint64_t txc_store_next (const txc_store_t *self);    /* the LSN of the next entry */
 uint64_t txc_store_durable (const txc_store_t *self); /* entries up to this LSN are durable */
 uint64_t txc_store_keep (const txc_store_t *self);    /* keep of the last durable checkpoint, or 1 */

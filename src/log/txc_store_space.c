@@ -170,6 +170,12 @@ bool txc_store_is_low (const txc_store_t *self)
     return self->low;
 }
 
+bool txc_store_can_shrink (const txc_store_t *self)
+{
+    TXC_CHECK (self, TXC_STORE_MAGIC);
+    return self->live < self->current;
+}
+
 uint64_t txc_store_free_bytes (const txc_store_t *self)
 {
     TXC_CHECK (self, TXC_STORE_MAGIC);

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 
@@ -162,7 +163,8 @@ static int s_check_log (coord_t *self, txc_error_t *error)
     uint64_t slot, limit = (uint64_t) txc_config_int (self->config, "log/checkpoint_size");
     if (coord_log_checkpointed (self, &slot))
         coord_step (self, &(txc_event_t){.type = TXC_EVENT_CHECKPOINTED, .slot = slot});
-    bool due = low || self->checkpoint_wanted || txc_log_size (self->log) > limit;
+    bool due = (low && txc_log_can_shrink (self->log)) || self->checkpoint_wanted ||
+               txc_log_size (self->log) > limit;
     if (due && !txc_log_is_checkpointing (self->log))
         rc = coord_log_checkpoint (self);
     return rc && rc != TXC_PENDING ? txc_error_set (error, rc, "no snapshot: %s", txc_strerror (rc)) : TXC_OK;
@@ -181,15 +183,31 @@ static int s_timeout_ms (const coord_t *self)
     return due_ms - now_ms > IDLE_MS ? IDLE_MS : (int) (due_ms - now_ms);
 }
 
-static int s_round (coord_t *self, txc_error_t *error)
+/* Waits for messages, the log and signals.  While the log has no room messages stay where they are, and must
+ * not end the wait. */
+static void s_wait (coord_t *self, bool *log, bool *signals)
 {
     int fds[] = {txc_log_fd (self->log), self->signal_fd};
-    bool readable[2];
-    txc_net_poll (self->net, fds, readable, 2, s_timeout_ms (self));
+    bool readable[2] = {false, false};
+    if (self->queue.waiting) {
+        struct pollfd polled[] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
+        bool any = poll (polled, 2, s_timeout_ms (self)) > 0;
+        for (int i = 0; i < 2; i++)
+            readable[i] = any && polled[i].revents;
+    } else
+        txc_net_poll (self->net, fds, readable, 2, s_timeout_ms (self));
+    *log = readable[0];
+    *signals = readable[1];
+}
+
+static int s_round (coord_t *self, txc_error_t *error)
+{
+    bool log, signals;
+    s_wait (self, &log, &signals);
     self->now_ms = txc_clock_ms();
-    if (readable[1])
+    if (signals)
         s_signals (self);
-    if (readable[0])
+    if (log)
         s_durable (self);
     if (!self->queue.waiting)
         txc_net_receive (self->net, s_message, self, FRAMES_A_ROUND);

@@ -14,6 +14,7 @@ from processes import Failure, poll
 
 CLONE_NEWNS = 0x00020000
 SIZE = 24 << 20  # of a small file system, its own journal included
+SEGMENT = 8 << 20  # of the logs where one of them gets a single segment
 FILLER = "filler"
 
 
@@ -40,8 +41,9 @@ def missing():
 class Disks:
     """The disks with the logs of a cluster's replicas."""
 
-    def __init__(self, cluster, small):
-        """small: every replica has a small file system of its own, otherwise all share the test's."""
+    def __init__(self, cluster, small, one_segment=None):
+        """small: every replica has a small file system of its own, otherwise all share the test's.
+        one_segment: the replica in whose file system there is room for a single segment of its log."""
         self.cluster = cluster
         self.control = cluster.write("bad_disk", "")
         self.mounted = []
@@ -54,6 +56,8 @@ class Disks:
             self._enter_namespace()
             for number in sorted(cluster.group.members):
                 self._mount(cluster.group.log(number))
+        if one_segment:
+            self.fill(one_segment, leave=SEGMENT * 3 // 2)
 
     @staticmethod
     def _enter_namespace():
@@ -79,8 +83,8 @@ class Disks:
 
     # --- full
 
-    def fill(self, number):
-        """Leaves no block free."""
+    def fill(self, number, leave=0):
+        """Leaves so many bytes free."""
         with open(os.path.join(self.cluster.group.log(number), FILLER), "wb", buffering=0) as file:
             for size in (1 << 20, 4096):
                 try:
@@ -89,6 +93,7 @@ class Disks:
                 except OSError as error:
                     if error.errno != errno.ENOSPC:
                         raise
+            file.truncate(file.tell() - leave)
             os.fsync(file.fileno())
 
     def free(self, number):

@@ -352,6 +352,33 @@ static void test_disk_full (void **state)
     txc_fake_disk_destroy (&disk);
 }
 
+/* There is space again; entries that are never urgent arrive all the while, oftener than a full disk is
+ * tried. */
+static void test_space_is_found_however_busy_the_log_is (void **state)
+{
+    (void) state;
+    txc_fake_disk_t *disk = txc_fake_disk_new();
+    txc_log_options_t options = s_small;
+    options.segment_size = 4 << 20; /* so that it is not full before */
+    txc_fake_disk_faults (disk)->capacity = 2 * options.segment_size - 1000;
+    txc_error_t error;
+    txc_log_t *log = txc_log_open_on (txc_fake_disk_table (disk), &options, &error);
+    assert_non_null (log);
+    assert_true (txc_log_is_low (log));
+    assert_false (txc_log_can_shrink (log)); /* there is one segment */
+    txc_fake_disk_faults (disk)->capacity = 0;
+    struct pollfd poll_fd = {.fd = txc_log_fd (log), .events = POLLIN};
+    for (int i = 0; i < 1000 && txc_log_is_low (log); i++) {
+        assert_int_equal (txc_log_append (log, 1, "lazy", 4, false, NULL), TXC_OK);
+        txc_log_flush (log);
+        (void) poll (&poll_fd, 1, 10);
+        (void) txc_log_durable (log);
+    }
+    assert_false (txc_log_is_low (log));
+    txc_log_close (&log);
+    txc_fake_disk_destroy (&disk);
+}
+
 /* No space for a new log at all. */
 static void test_disk_full_at_first (void **state)
 {
@@ -565,6 +592,7 @@ int main (void)
         cmocka_unit_test (test_big_checkpoint),
         cmocka_unit_test (test_full),
         cmocka_unit_test (test_disk_full),
+        cmocka_unit_test (test_space_is_found_however_busy_the_log_is),
         cmocka_unit_test (test_disk_full_at_first),
         cmocka_unit_test (test_failed_sync_is_final),
         cmocka_unit_test (test_failed_write_is_final),
