@@ -177,6 +177,8 @@ int txc_paxos_on_heartbeat (txc_paxos_t *self, txc_paxos_peer_t *from, const txc
         reply->slot = message->slot;
     }
     txc_paxos_note_chosen (self, from, message->epoch, message->chosen_slot);
+    if (self->chosen > self->hinted)
+        txc_paxos_hint (self, false); /* at rest, too, the log says what is chosen */
     return TXC_OK;
 }
 
@@ -270,6 +272,8 @@ static void s_beat (txc_paxos_t *self)
         return;
     }
     s_heartbeats (self);
+    if (self->chosen > self->hinted)
+        txc_paxos_hint (self, false);
     txc_paxos_resend (self);
 }
 

@@ -307,12 +307,20 @@ void txc_paxos_disk_entry (txc_paxos_t *self)
     s_disk_take (self, record);
 }
 
+/* The log that is replayed is this replica's. */
+bool txc_paxos_is_of (txc_paxos_t *self, uint32_t id)
+{
+    if (self->config.id == 0) /* it is read only: whoever's it is */
+        self->config.id = self->peers[0].id = id;
+    return self->config.id == id;
+}
+
 int txc_paxos_disk_replay (txc_paxos_t *self, const txc_entry_t *entry)
 {
     txc_rec_t *record = &self->scratch;
     if (!self->config.codec->decode (entry->bytes, entry->size, record) || !record->nonce)
         return TXC_ECORRUPT;
-    if (record->count != self->config.id)
+    if (!txc_paxos_is_of (self, record->count))
         return TXC_ECONFIG;
     if (!self->disk) /* else the snapshot knows better */
         s_disk_take (self, record);

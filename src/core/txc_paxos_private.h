@@ -274,6 +274,7 @@ void txc_paxos_bind (txc_paxos_t *self);
 bool txc_paxos_is_impostor (const txc_paxos_t *self, const txc_paxos_peer_t *peer);
 void txc_paxos_disk_entry (txc_paxos_t *self); /* the first entry of an empty log */
 int txc_paxos_disk_replay (txc_paxos_t *self, const txc_entry_t *entry);
+bool txc_paxos_is_of (txc_paxos_t *self, uint32_t id); /* this replica's number? */
 
 /* --- state as bytes */
 void *txc_paxos_state_save (const txc_paxos_t *self, size_t *size); /* what may go to another replica */

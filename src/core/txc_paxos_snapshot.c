@@ -153,7 +153,7 @@ int txc_paxos_restore (txc_paxos_t *self, const void *data, size_t size)
     if (header.magic != OWN_MAGIC || header.state_size > size - sizeof header ||
         header.values_size != size - sizeof header - header.state_size)
         return TXC_ECORRUPT;
-    if (header.id != self->config.id)
+    if (!txc_paxos_is_of (self, header.id))
         return TXC_ECONFIG;
     self->disk = header.disk;
     self->promised = (txc_epoch_t){header.promised_round, header.promised_replica};

@@ -18,7 +18,7 @@ static uint32_t s_or (uint32_t value, uint32_t otherwise)
 
 txc_replica_t *txc_replica_new (const txc_replica_config_t *config)
 {
-    TXC_ASSERT (config->id > 0 && config->codec != NULL);
+    TXC_ASSERT (config->codec != NULL);
     txc_replica_t *self = txc_calloc (1, sizeof *self);
     TXC_MAGIC (self, REPLICA_MAGIC);
     self->config = *config;
@@ -196,6 +196,8 @@ static bool s_on_chosen (void *arg, uint64_t slot, uint8_t kind, const uint8_t *
     txc_outcome_t *outcome;
     bool valid = txc_registry_apply (&self->registry, slot, record, bytes, size, &session, &outcome);
     s_see (self, record->clock);
+    if (valid && self->config.applied)
+        self->config.applied (self->config.applied_arg, slot, record);
     if (self->update) /* replaying sets nothing off */
         s_applied (self, slot, record, valid, session, outcome);
     free (record);
@@ -436,6 +438,8 @@ int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_
         break;
     case TXC_EVENT_SPACE:
         self->space_low = event->low;
+        if (event->low)
+            txc_paxos_transfer (self->paxos, 0); /* others may have room; if there are none it stays here */
         break;
     case TXC_EVENT_RESOLVE:
         txc_replica_resolve (self, event);

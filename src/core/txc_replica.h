@@ -26,7 +26,7 @@
 typedef struct txc_replica txc_replica_t;
 
 typedef struct txc_replica_config {
-    uint32_t id;          /* of this replica, from 1 */
+    uint32_t id;          /* of this replica, from 1; 0: whose log it is, to read one only */
     uint64_t seed;        /* for drawn numbers */
     uint64_t new_cluster; /* a random id: an empty log becomes a new group's.  0: an empty log is that of a
                              replica which has yet to join: it votes only once it was made a member */
@@ -35,6 +35,10 @@ typedef struct txc_replica_config {
     uint32_t n_members;                  /* of a new group, the same at each; 0: a group of one */
     txc_member_t members[TXC_REPLICAS_MAX];
     const txc_codec_t *codec;
+    /* Optional: called for each value as it is applied, in the order of slots, also by restore and replay.
+     * Void values are not applied. */
+    void (*applied) (void *arg, uint64_t slot, const txc_rec_t *record);
+    void *applied_arg;
     /* 0: the default, in brackets */
     uint32_t lease_ms; /* of a session [10,000] */
     uint32_t

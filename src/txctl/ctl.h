@@ -64,4 +64,8 @@ ctl_status_t ctl_member (const ctl_options_t *options, int n, char **words);
 /* ctl_dump.c */
 ctl_status_t ctl_log (const ctl_options_t *options, int n, char **words);
 
+/* ctl_history.c */
+enum { CTL_FOLDERS_MAX = 16 };
+ctl_status_t ctl_history (const ctl_options_t *options, int n, char **words);
+
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/txc_hlc.h"
 #include "wire/txc_codec.h"
 
 /* --- members: what is zero was not set, and is left out ------------------------------- */
@@ -48,6 +49,19 @@ static void s_set_guard (json_t *line, const txc_guard_t *guard)
                              json_sprintf ("%" PRIu64 ":%016" PRIx64, guard->slot, guard->digest));
 }
 
+/* Milliseconds, and the counter of what was stamped within one. */
+static void s_set_stamp (json_t *line, uint64_t stamp)
+{
+    char text[32];
+    time_t seconds = (time_t) (txc_hlc_ms (stamp) / 1000);
+    struct tm utc;
+    if (stamp != 0 && gmtime_r (&seconds, &utc) &&
+        strftime (text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc) > 0)
+        json_object_set_new (line, "stamp",
+                             json_sprintf ("%s.%03" PRIu64 "Z+%05" PRIu64, text, txc_hlc_ms (stamp) % 1000,
+                                           stamp & UINT16_MAX));
+}
+
 static void s_set_time (json_t *line, uint64_t wall_ms)
 {
     char text[32];
@@ -88,6 +102,29 @@ static void s_set_members (json_t *line, const txc_member_t *members, uint32_t n
     json_object_set_new (line, "members", list);
 }
 
+/* disk: it says whose disk this is. */
+static void s_set_record (json_t *line, const txc_rec_t *record, bool disk)
+{
+    s_set_text (line, "type", txc_rec_name (record->type));
+    s_set_epoch (line, "origin", record->epoch);
+    s_set_stamp (line, record->clock);
+    s_set_time (line, record->time_ms);
+    s_set_hex (line, "cluster", record->cluster);
+    s_set_hex (line, disk ? "disk" : "nonce", record->nonce);
+    s_set_number (line, disk ? "replica" : "count", record->count);
+    s_set_gtrid (line, &record->gtrid);
+    s_set_number (line, "session", record->session);
+    s_set_number (line, "low", record->low);
+    s_set_text (line, "rm", record->rm);
+    s_set_hex (line, "token", record->token);
+    s_set_text (line, "agent", record->agent);
+    s_set_guard (line, &record->guard);
+    s_set_text (line, "heur", record->heur ? txc_heur_name (record->heur) : "");
+    s_set_text (line, "text", record->text);
+    s_set_branches (line, record->branches, record->n_branches);
+    s_set_members (line, record->members, record->n_members);
+}
+
 /* --- entries -------------------------------------------------------------------------------- */
 
 json_t *tool_dump_record (const void *bytes, size_t size)
@@ -104,23 +141,15 @@ json_t *tool_dump_record (const void *bytes, size_t size)
     s_set_text (line, "form", txc_entry_form_name (entry.form));
     if (!entry.size)
         return line;
-    s_set_text (line, "type", txc_rec_name (record.type));
-    s_set_epoch (line, "origin", record.epoch);
-    s_set_time (line, record.time_ms);
-    s_set_hex (line, "cluster", record.cluster);
-    s_set_hex (line, entry.form == TXC_ENTRY_DISK ? "disk" : "nonce", record.nonce);
-    s_set_number (line, entry.form == TXC_ENTRY_DISK ? "replica" : "count", record.count);
-    s_set_gtrid (line, &record.gtrid);
-    s_set_number (line, "session", record.session);
-    s_set_number (line, "low", record.low);
-    s_set_text (line, "rm", record.rm);
-    s_set_hex (line, "token", record.token);
-    s_set_text (line, "agent", record.agent);
-    s_set_guard (line, &record.guard);
-    s_set_text (line, "heur", record.heur ? txc_heur_name (record.heur) : "");
-    s_set_text (line, "text", record.text);
-    s_set_branches (line, record.branches, record.n_branches);
-    s_set_members (line, record.members, record.n_members);
+    s_set_record (line, &record, entry.form == TXC_ENTRY_DISK);
+    return line;
+}
+
+json_t *tool_dump_value (uint64_t slot, const txc_rec_t *record)
+{
+    json_t *line = json_object();
+    s_set_number (line, "slot", slot);
+    s_set_record (line, record, false);
     return line;
 }
 

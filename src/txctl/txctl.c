@@ -32,6 +32,7 @@ static const struct {
     {"branches", 0, 0, false, ctl_branches},
     {"accept-log", 0, 0, false, ctl_accept_log},
     {"log", 2, 2, true, ctl_log},
+    {"history", 1, CTL_FOLDERS_MAX, true, ctl_history},
 };
 
 enum { COMMANDS = sizeof s_commands / sizeof *s_commands };
@@ -55,6 +56,9 @@ static const char s_usage[] =
     "  accept-log --agent ENDPOINT     let an agent accept a coordinator whose log is older than it has "
     "seen\n"
     "  log dump FOLDER                 print a coordinator's log, or with --journal an agent's journal\n"
+    "  history FOLDER...               print the decisions that the logs of a group's replicas hold, in "
+    "their "
+    "order\n"
     "\n"
     "  -C, --coordinator ENDPOINTS     where the replicas of the coordinator listen, separated by commas; "
     "the\n"

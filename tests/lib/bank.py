@@ -109,6 +109,20 @@ class Bank:
         self.committed = len(ledgers[BANKS[0]])
         if violations:
             raise Failure(f"{row['torn']} TORN, {row['false']} false: " + "\n".join(str(one) for one in violations[:5]))
+        self._check_logs({gtrid for ledger in ledgers.values() for gtrid, *_ in ledger})
+
+    def _check_logs(self, booked):
+        """What the replicas' logs still hold of decisions is one sequence, and agrees with the ledgers."""
+        decisions = self.cluster.group.history()
+        for before, after in zip(decisions, decisions[1:]):
+            if before["slot"] >= after["slot"] or before["stamp"] >= after["stamp"]:
+                raise Failure(f"txctl history is out of order: {before} {after}")
+        for decision in decisions:
+            # What wrote in one bank only is no transfer.
+            wrong = {"COMMIT": len(decision.get("branches", ())) == 2 and decision.get("gtrid") not in booked,
+                     "ABORT": decision.get("gtrid") in booked}
+            if wrong.get(decision["type"]):
+                raise Failure(f"the ledgers do not agree with txctl history: {decision}")
 
     def _ask(self):
         """Somebody who was not there asks what became of some of them, now that all is quiet."""

@@ -154,6 +154,14 @@ class Group:
         self.ask("leader", "transfer", str(number))
         poll(lambda: self.leads(number), 30, f"replica {number} leads")
 
+    def history(self):
+        """What txctl history makes of the logs of the replicas that run."""
+        folders = [self.log(number) for number in self.running()]
+        code, out, said = self.cluster.tool("txctl", "--json", "history", *folders)
+        if code:
+            raise Failure(f"txctl history: {said}")
+        return [json.loads(line) for line in out.splitlines()]
+
     def lose_log(self, number):
         """Its disk comes back empty."""
         folder = self.log(number)

@@ -314,6 +314,19 @@ static void strangers_beyond_number_do_no_harm (void **state)
     assert_int_equal (paxos->n_peers, TXC_PAXOS_PEERS_MAX);
 }
 
+/* It would refuse every commit, while others need not. */
+static void leader_without_space_hands_over (void **state)
+{
+    (void) state;
+    uint32_t full = s_three();
+    assert_int_equal (s_step (full, (txc_event_t){.type = TXC_EVENT_SPACE, .low = true}), TXC_OK);
+    s_deliver();
+    s_pass (100);
+    uint32_t leader = s_leader();
+    assert_true (leader != 0 && leader != full);
+    assert_true (s_open (leader) != 0);
+}
+
 /* The members that it knows may be members no more, and be all who know who is. */
 static void candidate_that_is_behind_learns_from_whom_it_asks (void **state)
 {
@@ -659,6 +672,7 @@ int main (void)
         TEST (leadership_is_handed_over_without_an_election_pause),
         TEST (nothing_is_noted_as_chosen_before_the_snapshot_below_it_is_durable),
         TEST (strangers_beyond_number_do_no_harm),
+        TEST (leader_without_space_hands_over),
         TEST (candidate_that_is_behind_learns_from_whom_it_asks),
         TEST (each_member_knows_its_group_before_anything_is_chosen),
         TEST (candidate_whose_snapshot_tells_of_its_removal_does_not_go_on),

@@ -1,0 +1,253 @@
+#include "config.h"
+
+#include "txctl/tool_history.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/txc_mem.h"
+#include "core/txc_replica.h"
+#include "log/txc_log_dump.h"
+#include "txctl/tool_dump.h"
+#include "wire/txc_codec.h"
+
+typedef struct s_decision {
+    uint64_t slot;
+    json_t *line;
+} s_decision_t;
+
+struct tool_history {
+    s_decision_t *decisions;
+    size_t count, room;
+    uint64_t cluster; /* 0: not known yet */
+};
+
+/* --- a log's snapshots ------------------------------------------------------------------- */
+
+/* The state at slot; the entries from LSN keep on follow it. */
+typedef struct s_snapshot {
+    uint64_t keep, slot;
+    void *bytes;
+    size_t size;
+} s_snapshot_t;
+
+typedef struct s_read {
+    tool_history_t *history;
+    void (*note) (void *arg, const char *text);
+    void *note_arg;
+    s_snapshot_t *snapshots;
+    size_t count;
+    uint64_t first; /* LSN of the first entry that is left; 0: none */
+    /* while it is replayed */
+    txc_replica_t *replica;
+    uint64_t next; /* LSN of the next entry */
+    size_t base;   /* snapshots up to this one are behind us */
+} s_read_t;
+
+static void s_applied (void *arg, uint64_t slot, const txc_rec_t *record)
+{
+    tool_history_t *self = ((s_read_t *) arg)->history;
+    switch ((txc_rec_type_t) record->type) {
+    case TXC_REC_BARRIER:
+    case TXC_REC_MEMBERS:
+    case TXC_REC_COMMIT:
+    case TXC_REC_ABORT:
+    case TXC_REC_HEURISTIC:
+        break;
+    default:
+        return;
+    }
+    if (self->count == self->room) {
+        self->room = self->room ? self->room * 2 : 256;
+        self->decisions = txc_realloc (self->decisions, self->room * sizeof *self->decisions);
+    }
+    self->decisions[self->count++] = (s_decision_t){slot, tool_dump_value (slot, record)};
+}
+
+static txc_replica_t *s_replica_new (s_read_t *read)
+{
+    return txc_replica_new (
+        &(txc_replica_config_t){.codec = &txc_record_codec, .applied = s_applied, .applied_arg = read});
+}
+
+static uint64_t s_slot (const txc_replica_t *replica)
+{
+    uint64_t digest;
+    return txc_replica_applied (replica, &digest);
+}
+
+static int s_collect (void *arg, const txc_log_dump_entry_t *entry)
+{
+    s_read_t *read = arg;
+    if (!entry->is_checkpoint) {
+        read->first = read->first ? read->first : entry->lsn;
+        return TXC_OK;
+    }
+    txc_replica_t *replica = txc_replica_new (&(txc_replica_config_t){.codec = &txc_record_codec});
+    int rc = txc_replica_restore (replica, entry->bytes, entry->size);
+    if (rc == TXC_OK) {
+        read->snapshots = txc_realloc (read->snapshots, (read->count + 1) * sizeof *read->snapshots);
+        void *bytes = memcpy (txc_malloc (entry->size), entry->bytes, entry->size);
+        read->snapshots[read->count++] = (s_snapshot_t){entry->lsn, s_slot (replica), bytes, entry->size};
+    }
+    txc_replica_destroy (&replica);
+    return rc;
+}
+
+/* --- replaying it -------------------------------------------------------------------------- */
+
+/* Begins, or goes on, at a snapshot: what lies between is not in this log. */
+static int s_begin_at (s_read_t *read, size_t base)
+{
+    const s_snapshot_t *snapshot = &read->snapshots[base];
+    char text[128];
+    snprintf (text, sizeof text, "slots %" PRIu64 " to %" PRIu64 " are only known as a snapshot",
+              read->replica ? s_slot (read->replica) + 1 : 1, snapshot->slot);
+    read->note (read->note_arg, text);
+    txc_replica_destroy (&read->replica);
+    read->replica = s_replica_new (read);
+    read->base = base + 1;
+    read->next = snapshot->keep;
+    return txc_replica_restore (read->replica, snapshot->bytes, snapshot->size);
+}
+
+static int s_replay (void *arg, const txc_log_dump_entry_t *entry)
+{
+    s_read_t *read = arg;
+    txc_entry_t value;
+    if (entry->is_checkpoint || entry->lsn < read->next)
+        return TXC_OK;
+    if (entry->lsn != read->next++)
+        return TXC_ENOTREADY;
+    if (!txc_entry_unpack (entry->bytes, entry->size, &value))
+        return TXC_ECORRUPT;
+    return txc_replica_replay (read->replica, &value);
+}
+
+static void s_ignore (void *arg, const char *text)
+{
+    (void) arg;
+    (void) text;
+}
+
+/* The next snapshot that holds more than the entries before it led to: one that came from another replica. */
+static bool s_jump (s_read_t *read)
+{
+    while (read->base < read->count && read->snapshots[read->base].slot <= s_slot (read->replica))
+        read->base++;
+    return read->base < read->count;
+}
+
+static int s_replay_all (s_read_t *read, const char *folder, txc_error_t *error)
+{
+    static const txc_log_dump_visitor_t visitor = {.entry = s_replay, .note = s_ignore};
+    int rc = TXC_OK;
+    if (read->first == 1) {
+        read->replica = s_replica_new (read);
+        read->next = 1;
+    } else if (read->count > 0)
+        rc = s_begin_at (read, 0);
+    else
+        return txc_error_set (error, TXC_ECORRUPT,
+                              "%.200s: neither the log's beginning nor a snapshot is there", folder);
+    while (rc == TXC_OK) {
+        rc = txc_log_dump (folder, &visitor, read, error);
+        if (rc || !s_jump (read))
+            break;
+        rc = s_begin_at (read, read->base);
+    }
+    return rc;
+}
+
+/* --- the decisions -------------------------------------------------------------------------- */
+
+tool_history_t *tool_history_new (void)
+{
+    return txc_calloc (1, sizeof (tool_history_t));
+}
+
+void tool_history_destroy (tool_history_t **self_p)
+{
+    tool_history_t *self = *self_p;
+    *self_p = NULL;
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->count; i++)
+        json_decref (self->decisions[i].line);
+    free (self->decisions);
+    free (self);
+}
+
+static int s_compare (const void *a, const void *b)
+{
+    uint64_t x = ((const s_decision_t *) a)->slot, y = ((const s_decision_t *) b)->slot;
+    return x < y ? -1 : x > y;
+}
+
+/* In the order of slots, each once. */
+static int s_arrange (tool_history_t *self, const char *folder, txc_error_t *error)
+{
+    size_t kept = 0;
+    int rc = TXC_OK;
+    if (self->count)
+        qsort (self->decisions, self->count, sizeof *self->decisions, s_compare);
+    for (size_t i = 0; i < self->count; i++) {
+        s_decision_t *last = kept ? &self->decisions[kept - 1] : NULL;
+        if (!last || last->slot != self->decisions[i].slot) {
+            self->decisions[kept++] = self->decisions[i];
+            continue;
+        }
+        if (rc == TXC_OK && !json_equal (last->line, self->decisions[i].line))
+            rc = txc_error_set (error, TXC_EFOREIGN,
+                                "%.120s: holds another value in slot %" PRIu64
+                                " than a log before it; two logs of one group never do",
+                                folder, last->slot);
+        json_decref (self->decisions[i].line);
+    }
+    self->count = kept;
+    return rc;
+}
+
+static int s_check_cluster (tool_history_t *self, const txc_replica_t *replica, const char *folder,
+                            txc_error_t *error)
+{
+    txc_replica_status_t status;
+    txc_replica_status (replica, &status);
+    if (self->cluster && status.cluster && status.cluster != self->cluster)
+        return txc_error_set (error, TXC_EFOREIGN, "%.120s: the log of another group (%016" PRIx64 ")",
+                              folder, status.cluster);
+    if (status.cluster)
+        self->cluster = status.cluster;
+    return TXC_OK;
+}
+
+int tool_history_add (tool_history_t *self, const char *folder, void (*note) (void *arg, const char *text),
+                      void *arg, txc_error_t *error)
+{
+    txc_log_dump_visitor_t visitor = {.entry = s_collect, .note = s_ignore};
+    s_read_t read = {.history = self, .note = note, .note_arg = arg};
+    txc_error_set (error, TXC_OK, "%s", "");
+    int rc = txc_log_dump (folder, &visitor, &read, error);
+    if (rc == TXC_OK && (read.first || read.count))
+        rc = s_replay_all (&read, folder, error);
+    if (rc == TXC_ENOTREADY)
+        txc_error_set (error, rc, "%.200s: was in use and went on meanwhile; run this again", folder);
+    if (rc && !error->text[0])
+        txc_error_set (error, rc, "%.200s: no log of a replica, or it cannot be replayed: %s", folder,
+                       txc_strerror (rc));
+    if (rc == TXC_OK && read.replica)
+        rc = s_check_cluster (self, read.replica, folder, error);
+    int arranged = s_arrange (self, folder, rc ? &(txc_error_t){0} : error);
+    for (size_t i = 0; i < read.count; i++)
+        free (read.snapshots[i].bytes);
+    free (read.snapshots);
+    txc_replica_destroy (&read.replica);
+    return rc ? rc : arranged;
+}
+
+const json_t *tool_history_nth (tool_history_t *self, size_t n)
+{
+    return n < self->count ? self->decisions[n].line : NULL;
+}
