@@ -28,7 +28,7 @@ struct tool_history {
 
 /* The state at slot; the entries from LSN keep on follow it. */
 typedef struct s_snapshot {
-    uint64_t keep, slot;
+    uint64_t keep, slot, cluster;
     void *bytes;
     size_t size;
 } s_snapshot_t;
@@ -78,6 +78,13 @@ static uint64_t s_slot (const txc_replica_t *replica)
     return txc_replica_applied (replica, &digest);
 }
 
+static uint64_t s_cluster (const txc_replica_t *replica)
+{
+    txc_replica_status_t status;
+    txc_replica_status (replica, &status);
+    return status.cluster;
+}
+
 static int s_collect (void *arg, const txc_log_dump_entry_t *entry)
 {
     s_read_t *read = arg;
@@ -90,7 +97,8 @@ static int s_collect (void *arg, const txc_log_dump_entry_t *entry)
     if (rc == TXC_OK) {
         read->snapshots = txc_realloc (read->snapshots, (read->count + 1) * sizeof *read->snapshots);
         void *bytes = memcpy (txc_malloc (entry->size), entry->bytes, entry->size);
-        read->snapshots[read->count++] = (s_snapshot_t){entry->lsn, s_slot (replica), bytes, entry->size};
+        read->snapshots[read->count++] =
+            (s_snapshot_t){entry->lsn, s_slot (replica), s_cluster (replica), bytes, entry->size};
     }
     txc_replica_destroy (&replica);
     return rc;
@@ -102,10 +110,12 @@ static int s_collect (void *arg, const txc_log_dump_entry_t *entry)
 static int s_begin_at (s_read_t *read, size_t base)
 {
     const s_snapshot_t *snapshot = &read->snapshots[base];
+    uint64_t from = read->replica ? s_slot (read->replica) + 1 : 1;
     char text[128];
-    snprintf (text, sizeof text, "slots %" PRIu64 " to %" PRIu64 " are only known as a snapshot",
-              read->replica ? s_slot (read->replica) + 1 : 1, snapshot->slot);
-    read->note (read->note_arg, text);
+    snprintf (text, sizeof text, "slots %" PRIu64 " to %" PRIu64 " are only known as a snapshot", from,
+              snapshot->slot);
+    if (from <= snapshot->slot)
+        read->note (read->note_arg, text);
     txc_replica_destroy (&read->replica);
     read->replica = s_replica_new (read);
     read->base = base + 1;
@@ -132,23 +142,31 @@ static void s_ignore (void *arg, const char *text)
     (void) text;
 }
 
-/* The next snapshot that holds more than the entries before it led to: one that came from another replica. */
+/* The next snapshot that is not what the entries before it led to: it came from another replica, or an
+ * operator made a new group of this one. */
 static bool s_jump (s_read_t *read)
 {
-    while (read->base < read->count && read->snapshots[read->base].slot <= s_slot (read->replica))
-        read->base++;
-    return read->base < read->count;
+    for (; read->base < read->count; read->base++) {
+        const s_snapshot_t *snapshot = &read->snapshots[read->base];
+        if (snapshot->slot > s_slot (read->replica) || snapshot->cluster != s_cluster (read->replica))
+            return true;
+    }
+    return false;
 }
 
 static int s_replay_all (s_read_t *read, const char *folder, txc_error_t *error)
 {
     static const txc_log_dump_visitor_t visitor = {.entry = s_replay, .note = s_ignore};
     int rc = TXC_OK;
+    size_t base = 0;
+    /* What an older snapshot needs behind it may have been recycled already. */
+    while (base < read->count && read->snapshots[base].keep < read->first)
+        base++;
     if (read->first == 1) {
         read->replica = s_replica_new (read);
         read->next = 1;
-    } else if (read->count > 0)
-        rc = s_begin_at (read, 0);
+    } else if (base < read->count)
+        rc = s_begin_at (read, base);
     else
         return txc_error_set (error, TXC_ECORRUPT,
                               "%.200s: neither the log's beginning nor a snapshot is there", folder);
@@ -213,13 +231,12 @@ static int s_arrange (tool_history_t *self, const char *folder, txc_error_t *err
 static int s_check_cluster (tool_history_t *self, const txc_replica_t *replica, const char *folder,
                             txc_error_t *error)
 {
-    txc_replica_status_t status;
-    txc_replica_status (replica, &status);
-    if (self->cluster && status.cluster && status.cluster != self->cluster)
+    uint64_t cluster = s_cluster (replica);
+    if (self->cluster && cluster && cluster != self->cluster)
         return txc_error_set (error, TXC_EFOREIGN, "%.120s: the log of another group (%016" PRIx64 ")",
-                              folder, status.cluster);
-    if (status.cluster)
-        self->cluster = status.cluster;
+                              folder, cluster);
+    if (cluster)
+        self->cluster = cluster;
     return TXC_OK;
 }
 

@@ -84,10 +84,9 @@ END
 }
 
 txc_wait_for () {
-    local tries=600
+    local limit=$((SECONDS + 60)) # by the clock: one try may take seconds
     until "$@" >/dev/null 2>&1; do
-        tries=$((tries - 1))
-        if [ $tries -eq 0 ]; then
+        if [ $SECONDS -ge $limit ]; then
             echo "never came true: $*" >&2
             return 1
         fi

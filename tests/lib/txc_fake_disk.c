@@ -450,6 +450,13 @@ txc_fake_faults_t *txc_fake_disk_faults (txc_fake_disk_t *self)
     return &self->faults;
 }
 
+void txc_fake_disk_set_capacity (txc_fake_disk_t *self, uint64_t bytes)
+{
+    s_enter (self);
+    self->faults.capacity = bytes;
+    s_leave (self, 0);
+}
+
 void txc_fake_disk_kill (txc_fake_disk_t *self)
 {
     s_enter (self);

@@ -36,8 +36,10 @@ void txc_fake_disk_destroy (txc_fake_disk_t **self_p);
 /* The table to give to the log; owned by the disk, its destroy does nothing. */
 txc_disk_t *txc_fake_disk_table (txc_fake_disk_t *self);
 
-/* The faults, to be changed by the test at any time. */
+/* The faults, to be changed by the test at any time when no other thread uses the disk. */
 txc_fake_faults_t *txc_fake_disk_faults (txc_fake_disk_t *self);
+/* The fault of that name, also while one does. */
+void txc_fake_disk_set_capacity (txc_fake_disk_t *self, uint64_t bytes);
 
 /* The machine loses power: open files and the lock go, and what was not forced, at random. */
 void txc_fake_disk_crash (txc_fake_disk_t *self, uint64_t seed);

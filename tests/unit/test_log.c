@@ -366,7 +366,7 @@ static void test_space_is_found_however_busy_the_log_is (void **state)
     assert_non_null (log);
     assert_true (txc_log_is_low (log));
     assert_false (txc_log_can_shrink (log)); /* there is one segment */
-    txc_fake_disk_faults (disk)->capacity = 0;
+    txc_fake_disk_set_capacity (disk, 0);
     struct pollfd poll_fd = {.fd = txc_log_fd (log), .events = POLLIN};
     for (int i = 0; i < 1000 && txc_log_is_low (log); i++) {
         assert_int_equal (txc_log_append (log, 1, "lazy", 4, false, NULL), TXC_OK);
