@@ -126,6 +126,15 @@ static void test_both_ways_over_tcp (void **state)
     s_check_both_ways ("tcp://127.0.0.1:*");
 }
 
+/* A folder with the socket that was bound in it, which ZeroMQ may leave there. */
+static void s_remove (const char *folder)
+{
+    char path[64];
+    snprintf (path, sizeof path, "%s/socket", folder);
+    unlink (path);
+    assert_int_equal (rmdir (folder), 0);
+}
+
 static void test_both_ways_over_ipc (void **state)
 {
     (void) state;
@@ -133,7 +142,7 @@ static void test_both_ways_over_ipc (void **state)
     assert_non_null (mkdtemp (folder));
     snprintf (endpoint, sizeof endpoint, "ipc://%s/socket", folder);
     s_check_both_ways (endpoint);
-    rmdir (folder);
+    s_remove (folder);
 }
 
 /* More than one frame can hold leaves in several. */
@@ -358,7 +367,7 @@ static void test_a_peer_that_does_not_speak_zeromq (void **state)
     s_await (&seen, 1);
     txc_net_destroy (&client);
     txc_net_destroy (&seen.net);
-    rmdir (folder);
+    s_remove (folder);
 }
 
 /* --- lost peers, bounds ------------------------------------------------------------ */
@@ -587,7 +596,7 @@ static void test_ipc_path_in_use_is_not_taken_over (void **state)
     assert_int_equal (access (file, F_OK), 0);
     txc_net_destroy (&second);
     unlink (file);
-    rmdir (folder);
+    s_remove (folder);
 }
 
 static void test_tcp_port_in_use (void **state)
