@@ -104,7 +104,7 @@
     X (PAXOS_REJECT, 36)                                                                                            \
     /* L -> R  epoch chosen_slot stamp slot(a number)   leads; asks for its lease, and whether it still leads  */    \
     X (PAXOS_HEARTBEAT, 37)                                                                                         \
-    /* R -> L  epoch chosen_slot stamp slot (the same)  yes; nobody else is promised anything for a lease  */       \
+    /* R -> L  epoch chosen_slot stamp slot (the same) flags  yes; nobody else is promised anything for a lease */  \
     X (PAXOS_GRANT, 38)                                                                                             \
     /* R -> R  slot                                 what was chosen from slot on?                          */       \
     X (PAXOS_FETCH, 39)                                                                                             \
@@ -156,7 +156,8 @@ enum {
     TXC_FLAG_FINISHED = 16,       /* INQUIRY: phase 2 is done here; may it be forgotten? */
     TXC_FLAG_RESULT = 32,         /* EXEC_REPLY: the body holds a result */
     TXC_FLAG_RECORD_ONLY = 64,    /* INQUIRY: the RM is another copy of itself: nothing may be presumed */
-    TXC_FLAG_HANDED_OVER = 128    /* PAXOS_PREPARE: the leader of epoch prior has given up its lease */
+    TXC_FLAG_HANDED_OVER = 128,   /* PAXOS_PREPARE: the leader of epoch prior has given up its lease */
+    TXC_FLAG_SPACE_LOW = 256      /* PAXOS_GRANT: its log's disk is nearly full */
 };
 
 /* What went wrong at a resource manager (or in a daemon), passed through to the AP. */

@@ -87,6 +87,10 @@ void txc_paxos_campaign (txc_paxos_t *self, uint64_t round);
 /* A leadership under this ballot has begun: whoever leads, or strives to, below it gives up. */
 void txc_paxos_superseded (txc_paxos_t *self, txc_epoch_t ballot);
 
+/* This replica's log has no room for more than what is under way, or has again.  While it leads so, and
+ * another has room, it hands over. */
+void txc_paxos_space (txc_paxos_t *self, bool low);
+
 /* Hands leadership over; 0: to whom has come furthest.  TXC_OK: under way. */
 int txc_paxos_transfer (txc_paxos_t *self, uint32_t to);
 

@@ -175,6 +175,7 @@ int txc_paxos_on_heartbeat (txc_paxos_t *self, txc_paxos_peer_t *from, const txc
         reply->epoch = message->epoch;
         reply->stamp = message->stamp;
         reply->slot = message->slot;
+        reply->flags = self->low ? TXC_FLAG_SPACE_LOW : 0;
     }
     txc_paxos_note_chosen (self, from, message->epoch, message->chosen_slot);
     if (self->chosen > self->hinted)
@@ -192,6 +193,9 @@ int txc_paxos_on_grant (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg
         from->beat = message->slot;
     if (message->chosen_slot > from->chosen)
         from->chosen = message->chosen_slot;
+    from->low = message->flags & TXC_FLAG_SPACE_LOW;
+    if (self->low && !from->low && !self->transfer_to)
+        txc_paxos_transfer (self, from->id); /* it would refuse every commit, this one need not */
     txc_paxos_transfer_on (self);
     return TXC_OK;
 }
@@ -304,16 +308,22 @@ static bool s_is_alive (const txc_paxos_t *self, const txc_paxos_peer_t *peer)
     return peer->granted + self->config.election_ms > self->now_ms;
 }
 
+/* Of those with room, if there are any. */
 static txc_paxos_peer_t *s_furthest (txc_paxos_t *self)
 {
     txc_paxos_peer_t *best = NULL;
     for (uint32_t i = 1; i < self->n_peers; i++) {
         txc_paxos_peer_t *peer = &self->peers[i];
         if (self->voters & UINT32_C (1) << i && s_is_alive (self, peer) &&
-            (!best || peer->chosen > best->chosen))
+            (!best || (best->low && !peer->low) || (best->low == peer->low && peer->chosen > best->chosen)))
             best = peer;
     }
     return best;
+}
+
+void txc_paxos_space (txc_paxos_t *self, bool low)
+{
+    self->low = low;
 }
 
 int txc_paxos_transfer (txc_paxos_t *self, uint32_t to)

@@ -63,6 +63,7 @@ typedef struct txc_paxos_peer {
     uint64_t granted;   /* the stamp of the last heartbeat that it granted; 0: none */
     uint64_t beat;      /* and its number */
     uint64_t chosen;    /* its commit index */
+    bool low;           /* its log has no room */
     uint64_t durable;   /* of a replica that wants to join: how far its disk has come */
     uint64_t disk;      /* that it last named */
 } txc_paxos_peer_t;
@@ -159,6 +160,7 @@ struct txc_paxos {
     uint64_t won_ms;
     uint64_t beats;           /* the number of the last heartbeat that left */
     uint64_t wanted;          /* of the heartbeat that somebody waits for; not more than one ahead */
+    bool low;                 /* this log has no room */
     uint32_t transfer_to;     /* leadership goes to it as soon as it has everything */
     uint64_t transfer_due_ms; /* or is kept after that time */
 

@@ -438,8 +438,7 @@ int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_
         break;
     case TXC_EVENT_SPACE:
         self->space_low = event->low;
-        if (event->low)
-            txc_paxos_transfer (self->paxos, 0); /* others may have room; if there are none it stays here */
+        txc_paxos_space (self->paxos, event->low);
         break;
     case TXC_EVENT_RESOLVE:
         txc_replica_resolve (self, event);

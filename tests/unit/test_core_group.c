@@ -318,13 +318,23 @@ static void strangers_beyond_number_do_no_harm (void **state)
 static void leader_without_space_hands_over (void **state)
 {
     (void) state;
-    uint32_t full = s_three();
-    assert_int_equal (s_step (full, (txc_event_t){.type = TXC_EVENT_SPACE, .low = true}), TXC_OK);
-    s_deliver();
+    uint32_t full = s_three(), other = full % 3 + 1, free = other % 3 + 1;
+    const txc_event_t low = {.type = TXC_EVENT_SPACE, .low = true};
+    s_step (other, low);
     s_pass (100);
-    uint32_t leader = s_leader();
-    assert_true (leader != 0 && leader != full);
-    assert_true (s_open (leader) != 0);
+    assert_int_equal (s_leader(), full); /* a follower may be full */
+    s_step (full, low);
+    s_pass (200);
+    assert_int_equal (s_leader(), free);
+    assert_true (s_open (free) != 0);
+    /* elected without space: it does not keep it */
+    s_step (free, (txc_event_t){.type = TXC_EVENT_TRANSFER, .replica = full});
+    s_pass (300);
+    assert_int_equal (s_leader(), free);
+    /* nobody has any: leadership does not wander about */
+    s_step (free, low);
+    s_pass (1000);
+    assert_int_equal (s_leader(), free);
 }
 
 /* The members that it knows may be members no more, and be all who know who is. */
