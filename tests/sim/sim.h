@@ -48,6 +48,7 @@ enum {
     X (MESSAGE_DUPLICATED, 100000, "messages duplicated")                                 \
     X (MESSAGE_DELAYED, 100000, "messages delayed, overtaken by others")                  \
     X (PARTITION, 0, "two processes cut off from each other for a while")                 \
+    X (LINK_CLOGGED, 0, "link that held everything back for a while, then let it all go")  \
     X (CRASH_BEFORE_LOG, 8000, "crash before an update's entries reach the log")          \
     X (CRASH_BEFORE_DURABLE, 12000, "crash between handing over an entry and its sync")   \
     X (CRASH_BEFORE_TOLD, 12000, "crash when entries are durable but nobody was told")    \
@@ -155,8 +156,9 @@ struct sim {
     bool restored;          /* an old backup is in place: only agents are protected from it */
     uint64_t restored_slot; /* where the copy ends */
     uint32_t n_restored_epochs;
-    txc_epoch_t restored_epochs[SIM_EPOCHS_MAX]; /* under which it led */
-    uint8_t cut[SIM_PROCS_MAX][SIM_PROCS_MAX];   /* partitions that separate two processes */
+    txc_epoch_t restored_epochs[SIM_EPOCHS_MAX];    /* under which it led */
+    uint8_t cut[SIM_PROCS_MAX][SIM_PROCS_MAX];      /* partitions that separate two processes */
+    uint64_t clogged[SIM_PROCS_MAX][SIM_PROCS_MAX]; /* us: nothing from one arrives at the other before */
 
     uint32_t n_procs, n_agents, n_rms, n_clients;
     sim_proc_t *procs[SIM_PROCS_MAX];

@@ -125,6 +125,23 @@ static void s_partition (sim_t *sim)
     }
 }
 
+/* Nothing is lost, but all of it comes late: half of the time between two replicas. */
+static void s_clog (sim_t *sim)
+{
+    const sim_proc_t *from = s_any (sim), *to = s_any (sim);
+    if (sim_percent (sim, 50)) {
+        from = &sim->coordinators[sim_below (sim, sim->n_replicas)]->proc;
+        to = &sim->coordinators[sim_below (sim, sim->n_replicas)]->proc;
+    }
+    if (from == to)
+        return;
+    sim_count (sim, SIM_FAULT_LINK_CLOGGED);
+    uint64_t us = sim_between (sim, 50, 8000) * SIM_MS;
+    sim_trace (sim, "network", "holds back what %s says to %s for %u ms", from->name, to->name,
+               (unsigned) (us / SIM_MS));
+    sim->clogged[from->number][to->number] = sim->now + us;
+}
+
 static void s_pause (sim_t *sim, sim_proc_t *proc, uint64_t us)
 {
     if (!proc->up || proc->kind == SIM_RM)
@@ -367,6 +384,9 @@ static void s_on_fault (sim_t *sim, sim_event_t *event)
     case SIM_FAULT_PARTITION:
         s_partition (sim);
         break;
+    case SIM_FAULT_LINK_CLOGGED:
+        s_clog (sim);
+        break;
     case SIM_FAULT_CRASH_AT_TIME:
         if (proc->kind == SIM_RM)
             break;
@@ -461,7 +481,7 @@ void sim_faults_plan (sim_t *sim, uint64_t until_us)
         SIM_FAULT_OPERATOR_BRANCH, SIM_FAULT_CLOCK_DRIFT,       SIM_FAULT_DISK_LOST,
         SIM_FAULT_GROUP_SPLIT,     SIM_FAULT_LEADER_CRASH,      SIM_FAULT_TRANSFER,
         SIM_FAULT_LEADER_ISOLATED, SIM_FAULT_GRANTOR_RESTARTED, SIM_FAULT_LEADER_PAUSED,
-        SIM_FAULT_MEMBERS_CHANGED, SIM_FAULT_MEMBER_MISTYPED};
+        SIM_FAULT_MEMBERS_CHANGED, SIM_FAULT_MEMBER_MISTYPED,   SIM_FAULT_LINK_CLOGGED};
     for (uint32_t i = 0; i < sizeof timed / sizeof *timed; i++) {
         if (!sim->enabled[timed[i]])
             continue;
@@ -487,6 +507,7 @@ void sim_faults_heal (sim_t *sim)
     sim_trace (sim, "world", "is healed");
     sim->healed = true;
     memset (sim->cut, 0, sizeof sim->cut);
+    memset (sim->clogged, 0, sizeof sim->clogged);
     for (uint32_t i = 0; i < sim->n_replicas; i++)
         sim_coordinator_full (sim, sim->coordinators[i], false);
     for (uint32_t i = 0; i < sim->n_procs; i++)

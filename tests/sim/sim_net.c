@@ -109,6 +109,9 @@ static void s_launch (sim_t *sim, sim_proc_t *from, sim_proc_t *to, uint64_t rou
     if (sim_strikes (sim, SIM_FAULT_MESSAGE_DELAYED))
         delay += sim_percent (sim, 80) ? sim_between (sim, SIM_MS, 200 * SIM_MS)
                                        : sim_between (sim, SIM_S, 20 * SIM_S);
+    uint64_t clogged = sim->clogged[from->number][to->number];
+    if (clogged > sim->now + delay)
+        delay = clogged - sim->now; /* what was held back arrives at once, in its order */
     sim_event_t *event = sim_after (sim, delay, NULL, 0, s_arrive);
     event->data = s_copy (message);
     event->drop = s_free_message;
