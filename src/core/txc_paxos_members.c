@@ -93,10 +93,14 @@ void txc_paxos_members_chosen (txc_paxos_t *self, uint64_t slot, bool valid, con
 
 /* --- changes -------------------------------------------------------------------------------- */
 
+/* Not before the barrier is chosen: until then a membership of an earlier leader, of which a majority knows
+ * nothing, may still take effect in front of this one, and majorities of the two need not meet. */
 static int s_may_change (const txc_paxos_t *self)
 {
     if (self->role != TXC_PAXOS_LEADING)
         return TXC_ENOTLEADER;
+    if (self->chosen < self->barrier_slot)
+        return TXC_ENOTREADY;
     if ((self->members_open || !txc_list_is_empty (&self->held)) && !TXC_MUTANT (MEMBERS_NOT_AWAITED))
         return TXC_ENOTREADY;
     return TXC_OK;

@@ -144,6 +144,7 @@ struct txc_paxos {
     txc_epoch_t ballot;
     uint64_t max_round;
     uint64_t open_at;      /* RECOVERING: the next slot to propose again */
+    uint64_t barrier_slot; /* LEADING: of the first value of this leadership */
     uint64_t unsent;       /* values proposed since the last time they were sent */
     uint64_t members_open; /* the slot of a membership that is proposed and not chosen yet; 0: none */
     txc_paxos_found_t *found;

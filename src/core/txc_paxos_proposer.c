@@ -238,6 +238,7 @@ void txc_paxos_recover (txc_paxos_t *self)
         if (self->open_at > end) {
             self->role = TXC_PAXOS_LEADING;
             self->prior = (txc_epoch_t){0, 0};
+            self->barrier_slot = self->next_slot;
             txc_paxos_forget_found (self);
             /* The group's name first: until the members are bound each of them must accept a value, so each
              * knows whose log it holds before anything else is chosen. */

@@ -13,6 +13,8 @@
 #include "txctl/tool_dump.h"
 #include "wire/txc_codec.h"
 
+enum { TRIES = 10 /* a log that is in use goes on while it is read */ };
+
 typedef struct s_decision {
     uint64_t slot;
     json_t *line;
@@ -44,6 +46,7 @@ typedef struct s_read {
     txc_replica_t *replica;
     uint64_t next; /* LSN of the next entry */
     size_t base;   /* snapshots up to this one are behind us */
+    char gap[160]; /* where it could not go on */
 } s_read_t;
 
 static void s_applied (void *arg, uint64_t slot, const txc_rec_t *record)
@@ -129,8 +132,12 @@ static int s_replay (void *arg, const txc_log_dump_entry_t *entry)
     txc_entry_t value;
     if (entry->is_checkpoint || entry->lsn < read->next)
         return TXC_OK;
-    if (entry->lsn != read->next++)
+    if (entry->lsn != read->next) {
+        snprintf (read->gap, sizeof read->gap, "entry %" PRIu64 " is followed by %" PRIu64 " in %.60s",
+                  read->next - 1, entry->lsn, entry->file);
         return TXC_ENOTREADY;
+    }
+    read->next++;
     if (!txc_entry_unpack (entry->bytes, entry->size, &value))
         return TXC_ECORRUPT;
     return txc_replica_replay (read->replica, &value);
@@ -240,8 +247,8 @@ static int s_check_cluster (tool_history_t *self, const txc_replica_t *replica, 
     return TXC_OK;
 }
 
-int tool_history_add (tool_history_t *self, const char *folder, void (*note) (void *arg, const char *text),
-                      void *arg, txc_error_t *error)
+static int s_add (tool_history_t *self, const char *folder, void (*note) (void *arg, const char *text),
+                  void *arg, txc_error_t *error)
 {
     txc_log_dump_visitor_t visitor = {.entry = s_collect, .note = s_ignore};
     s_read_t read = {.history = self, .note = note, .note_arg = arg};
@@ -249,19 +256,30 @@ int tool_history_add (tool_history_t *self, const char *folder, void (*note) (vo
     int rc = txc_log_dump (folder, &visitor, &read, error);
     if (rc == TXC_OK && (read.first || read.count))
         rc = s_replay_all (&read, folder, error);
-    if (rc == TXC_ENOTREADY)
-        txc_error_set (error, rc, "%.200s: was in use and went on meanwhile; run this again", folder);
-    if (rc && !error->text[0])
-        txc_error_set (error, rc, "%.200s: no log of a replica, or it cannot be replayed: %s", folder,
-                       txc_strerror (rc));
     if (rc == TXC_OK && read.replica)
         rc = s_check_cluster (self, read.replica, folder, error);
+    if (rc == TXC_ENOTREADY)
+        txc_error_set (error, rc, "%.200s: %s: it is in use and goes on too fast to be read; run this again",
+                       folder, read.gap);
     int arranged = s_arrange (self, folder, rc ? &(txc_error_t){0} : error);
     for (size_t i = 0; i < read.count; i++)
         free (read.snapshots[i].bytes);
     free (read.snapshots);
     txc_replica_destroy (&read.replica);
     return rc ? rc : arranged;
+}
+
+int tool_history_add (tool_history_t *self, const char *folder, void (*note) (void *arg, const char *text),
+                      void *arg, txc_error_t *error)
+{
+    int rc = TXC_ENOTREADY;
+    /* Its replica may have recycled a segment between two looks at it; what was read already is kept once. */
+    for (int tries = 0; rc == TXC_ENOTREADY && tries < TRIES; tries++)
+        rc = s_add (self, folder, note, arg, error);
+    if (rc && !error->text[0])
+        txc_error_set (error, rc, "%.200s: no log of a replica, or it cannot be replayed: %s", folder,
+                       txc_strerror (rc));
+    return rc;
 }
 
 const json_t *tool_history_nth (tool_history_t *self, size_t n)

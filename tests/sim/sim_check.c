@@ -105,8 +105,9 @@ static void s_pending (sim_t *sim, const sim_coordinator_t *replica, const txc_m
 {
     const sim_branch_t *branch =
         message->rm[0] ? sim_branch_find (sim, &message->gtrid, message->rm, message->token) : NULL;
-    /* An agent that has done its part and waits for the others, or whose resource manager is another copy. */
-    bool of_course = branch && (branch->told_commit || message->flags & TXC_FLAG_RECORD_ONLY);
+    /* An agent that has done its part, or for which an operator has, and waits for the others; or whose
+     * resource manager is another copy. */
+    bool of_course = branch && (branch->told_commit || tx->operated || message->flags & TXC_FLAG_RECORD_ONLY);
     if (message->code == TXC_PENDING && tx->told_at && tx->told_at < replica->asked && !of_course)
         sim_violation (sim, "stale-read",
                        "%s says that %s is pending, its outcome was told %" PRIu64 " us before it was asked",

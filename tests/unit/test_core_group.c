@@ -672,6 +672,30 @@ static void lease_that_was_granted_is_not_granted_to_another (void **state)
     assert_int_equal (s_status (grantor).leader, other);
 }
 
+/* A membership that the leader before it had only on its own disk may come back in front of its barrier. */
+static void leader_changes_no_members_before_its_barrier_is_chosen (void **state)
+{
+    (void) state;
+    uint32_t old = s_three(), tried = 0;
+    s_world.cut[old] = true;
+    while (s_leader() == 0 || s_leader() == old) {
+        for (uint32_t id = 1; id <= 3; id++)
+            if (id != old && !s_status (id).leading && s_status (id).leader == id) {
+                int rc = s_step (id, (txc_event_t){.type = TXC_EVENT_MEMBER_REMOVE, .replica = old});
+                assert_int_not_equal (rc, TXC_OK);
+                tried++;
+            }
+        if (!s_deliver_one()) {
+            s_world.now_ms += 5;
+            s_tick();
+        }
+    }
+    assert_int_not_equal (tried, 0);
+    assert_int_equal (s_status (old).n_members, 3);
+    int rc = s_step (s_leader(), (txc_event_t){.type = TXC_EVENT_MEMBER_REMOVE, .replica = old});
+    assert_int_equal (rc, TXC_OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
 
 int main (void)
@@ -692,6 +716,7 @@ int main (void)
         TEST (leader_without_a_lease_answers_when_a_majority_has_confirmed_it),
         TEST (candidate_that_finds_its_own_removal_does_not_lead),
         TEST (member_that_does_not_know_it_learns_from_who_stands_for_election),
+        TEST (leader_changes_no_members_before_its_barrier_is_chosen),
         TEST (lease_that_was_granted_is_not_granted_to_another),
         TEST (stamps_follow_causes_not_clocks),
         TEST (outcome_of_an_earlier_leadership_tells_nobody_anything),
