@@ -55,7 +55,8 @@ extern "C" {
     X (TXC_ENOTREADY, -27, "not ready yet: recovery is under way")                                   \
     X (TXC_EFOREIGN, -28, "the branch or transaction belongs to another cluster")                    \
     X (TXC_ECOUNT, -29, "a statement of the branch was lost")                                        \
-    X (TXC_EPERM, -30, "permission denied")
+    X (TXC_EPERM, -30, "permission denied")                                                          \
+    X (TXC_EMODE, -31, "transactions are not ended in that mode here")
 /* clang-format on */
 
 #define TXC_CODE_ENUM(name, value, text) name = (value),

@@ -23,6 +23,40 @@ uint64_t txc_gtrid_hash (const txc_gtrid_t *gtrid)
     return txc_mix64 (gtrid->session * 0x9e3779b97f4a7c15u + gtrid->n);
 }
 
+static const struct {
+    txc_mode_t mode;
+    const char *name;
+    bool served;
+} s_modes[] = {{TXC_MODE_2PC, "2pc", true}, {TXC_MODE_3PC, "3pc", false}, {TXC_MODE_PAXOS, "paxos", false}};
+
+enum { MODES = sizeof s_modes / sizeof *s_modes };
+
+const char *txc_mode_name (unsigned mode)
+{
+    for (size_t i = 0; i < MODES; i++)
+        if (s_modes[i].mode == mode)
+            return s_modes[i].name;
+    return "?";
+}
+
+unsigned txc_mode_of_name (const char *name)
+{
+    if (!name)
+        return TXC_MODE_2PC;
+    for (size_t i = 0; i < MODES; i++)
+        if (strcmp (s_modes[i].name, name) == 0)
+            return s_modes[i].mode;
+    return 0;
+}
+
+bool txc_mode_is_served (unsigned mode)
+{
+    for (size_t i = 0; i < MODES; i++)
+        if (s_modes[i].mode == mode)
+            return s_modes[i].served;
+    return false;
+}
+
 char *txc_gtrid_format (const txc_gtrid_t *gtrid, char *text)
 {
     snprintf (text, TXC_GTRID_MAX + 1, "%s%016" PRIx64 ".%" PRIx64 ".%" PRIx64 "%c", s_prefix, gtrid->cluster,
@@ -58,6 +92,11 @@ static bool s_number (const char *text, size_t size, size_t *at, uint64_t *value
     return digits >= 1 && digits <= 16 && text[begin] != '0';
 }
 
+static bool s_is_mode (char letter)
+{
+    return letter >= TXC_MODE_2PC && letter <= TXC_MODE_PAXOS;
+}
+
 bool txc_gtrid_parse (const char *text, size_t size, txc_gtrid_t *gtrid)
 {
     size_t at = sizeof s_prefix - 1;
@@ -70,7 +109,7 @@ bool txc_gtrid_parse (const char *text, size_t size, txc_gtrid_t *gtrid)
         return false;
     if (at >= size || text[at++] != '.' || !s_number (text, size, &at, &gtrid->n))
         return false;
-    if (at + 1 != size || text[at] != TXC_MODE_2PC)
+    if (at + 1 != size || !s_is_mode (text[at]))
         return false;
     gtrid->mode = (uint8_t) text[at];
     return true;

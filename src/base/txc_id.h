@@ -15,8 +15,13 @@
 
 #include "base/txc_limits.h"
 
-/* The protocol that ends the transaction: part of the gtrid, since recovery differs. */
-typedef enum txc_mode { TXC_MODE_2PC = 'p' } txc_mode_t;
+/* The protocol that ends the transaction: part of the gtrid, since recovery differs.  The letters follow one
+ * another, which is how the wire checks them. */
+typedef enum txc_mode {
+    TXC_MODE_2PC = 'p',  /* two-phase commit with presumed abort */
+    TXC_MODE_3PC = 'q',  /* three-phase commit, ended by a quorum of its members */
+    TXC_MODE_PAXOS = 'r' /* Paxos Commit: the votes themselves are replicated */
+} txc_mode_t;
 
 /* A global transaction id.  All zero is "none". */
 typedef struct txc_gtrid {
@@ -35,6 +40,15 @@ typedef struct txc_epoch {
 bool txc_gtrid_equal (const txc_gtrid_t *a, const txc_gtrid_t *b);
 bool txc_gtrid_is_none (const txc_gtrid_t *gtrid);
 uint64_t txc_gtrid_hash (const txc_gtrid_t *gtrid);
+
+/* "2pc", "3pc" or "paxos"; "?" for anything else.  The string is static. */
+const char *txc_mode_name (unsigned mode);
+
+/* The mode of that name; 0: there is none.  NULL is the default, 2pc. */
+unsigned txc_mode_of_name (const char *name);
+
+/* Whether this version ends transactions of that mode: begin refuses all others (TXC_EMODE). */
+bool txc_mode_is_served (unsigned mode);
 
 /* Prints a gtrid; text has room for TXC_GTRID_MAX + 1 bytes.  Returns text. */
 char *txc_gtrid_format (const txc_gtrid_t *gtrid, char *text);

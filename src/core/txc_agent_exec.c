@@ -129,6 +129,8 @@ static bool s_may_begin (txc_agent_t *self, const txc_msg_t *message, int rm)
         s_refuse (self, message, TXC_ENOTREADY, "the agent has not reached its coordinator yet");
     else if (message->gtrid.cluster != self->cluster)
         s_refuse (self, message, TXC_EFOREIGN, "the transaction belongs to another cluster");
+    else if (!txc_mode_is_served (message->gtrid.mode))
+        s_refuse (self, message, TXC_EMODE, "this agent ends no transactions in that mode");
     else if (!self->rms[rm].ready)
         s_refuse (self, message, TXC_ENOTREADY, "the resource manager's recovery is not over yet");
     else if (self->draining)

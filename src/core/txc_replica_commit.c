@@ -359,6 +359,8 @@ static txc_reg_session_t *s_admit (txc_replica_t *self, const txc_msg_t *message
         s_refuse (self, message, TXC_FORGOTTEN, "the client's low-water mark has passed this transaction");
     else if (gtrid->n >= session->low + TXC_WINDOW)
         s_refuse (self, message, TXC_EOVERLOAD, "too many transactions beyond the low-water mark");
+    else if (!txc_mode_is_served (gtrid->mode))
+        s_refuse (self, message, TXC_EMODE, "this coordinator ends no transactions in that mode");
     else if (message->n_branches == 0 || message->n_branches > TXC_BRANCHES_MAX)
         s_refuse (self, message, TXC_EINVAL, "a commit names 1 to 32 branches");
     else if (self->space_low)

@@ -36,7 +36,7 @@ typedef enum txc_op {
     TXC_OP_NONE,
     TXC_OP_OPEN,   /* completes when the session is open and a directory is known */
     TXC_OP_CLOSE,  /* rolls back what is open, closes the session */
-    TXC_OP_BEGIN,  /* timeout_ms isolation flags(DECISION_LOGGED) -> tx; no message; completes at once */
+    TXC_OP_BEGIN,  /* timeout_ms isolation mode flags(DECISION_LOGGED) -> tx; no message; completes at once */
     TXC_OP_EXEC,   /* tx rm flags(LAST) body -> body: the encoded result; statements of one branch are ordered
                     */
     TXC_OP_COMMIT, /* tx -> TXC_OK, ROLLED_BACK, MIXED, HAZARD, UNKNOWN, or EATTACHED / EPROTO (nothing
@@ -55,6 +55,7 @@ typedef enum txc_op {
 typedef struct txc_session_event {
     uint8_t op; /* txc_op_t */
     uint8_t isolation;
+    uint8_t mode; /* BEGIN: txc_mode_t; 0: 2pc */
     uint32_t flags;
     uint32_t timeout_ms; /* BEGIN: of the transaction; COMMIT, OUTCOME, ...: how long the caller waits, 0:
                             default */

@@ -184,8 +184,12 @@ bool txc_tx_is_busy (const txc_tx_record_t *tx)
 uint64_t txc_tx_begin (txc_session_t *self, const txc_session_event_t *event)
 {
     txc_error_t error;
+    unsigned mode = event->mode ? event->mode : TXC_MODE_2PC;
     int code = TXC_OK;
-    if (!self->open || self->closing)
+    if (!txc_mode_is_served (mode))
+        code = txc_error_set (&error, TXC_EMODE, "this version ends no transactions in mode %s",
+                              txc_mode_name (mode));
+    else if (!self->open || self->closing)
         code = txc_error_set (&error, TXC_ESESSION, "no session is open");
     else if (self->by_handle.count >= self->config.max_transactions)
         code = txc_error_set (&error, TXC_ELIMIT, "%u transactions are open: more than max_transactions",
@@ -199,7 +203,7 @@ uint64_t txc_tx_begin (txc_session_t *self, const txc_session_event_t *event)
         txc_session_complete (self, event->operation, code, &error);
         return 0;
     }
-    txc_gtrid_t gtrid = {self->cluster, self->number, self->next_n++, TXC_MODE_2PC};
+    txc_gtrid_t gtrid = {self->cluster, self->number, self->next_n++, (uint8_t) mode};
     txc_tx_record_t *tx = txc_tx_add (self, &gtrid);
     tx->isolation = event->isolation;
     tx->flags = event->flags & TXC_FLAG_DECISION_LOGGED;

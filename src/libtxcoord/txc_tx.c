@@ -33,8 +33,10 @@ txc_tx_t *txc_tx_new (txc_engine_t *engine, uint64_t handle)
 
 static bool s_options_are_valid (const txc_tx_options_t *options, txc_error_t *error)
 {
-    if (options->mode && strcmp (options->mode, "2pc") != 0)
-        txc_error_set (error, TXC_EINVAL, "mode \"%.20s\" is not known; give \"2pc\" or NULL", options->mode);
+    if (!txc_mode_of_name (options->mode))
+        txc_error_set (error, TXC_EINVAL,
+                       "mode \"%.20s\" is not known; give \"2pc\", \"3pc\", \"paxos\" or NULL (2pc)",
+                       options->mode);
     else if ((unsigned) options->isolation > TXC_ISOLATION_SERIALIZABLE)
         txc_error_set (error, TXC_EINVAL, "isolation %d is not one of txc_isolation_t",
                        (int) options->isolation);
@@ -52,6 +54,7 @@ static txc_tx_t *s_begin (txc_client_t *client, const txc_tx_options_t *options,
         .op = TXC_OP_BEGIN,
         .isolation = (uint8_t) options->isolation,
         .flags = options->commit_return == TXC_DECISION_LOGGED ? TXC_FLAG_DECISION_LOGGED : 0,
+        .mode = (uint8_t) txc_mode_of_name (options->mode),
         .timeout_ms = options->timeout_ms};
     txc_engine_t *engine;
     uint64_t handle = 0;

@@ -107,6 +107,10 @@ static bool s_begin_option (const char *word, txc_tx_options_t *options)
             return true;
         }
     }
+    if (strcmp (word, "2pc") == 0 || strcmp (word, "3pc") == 0 || strcmp (word, "paxos") == 0) {
+        options->mode = word;
+        return true;
+    }
     char *end;
     unsigned long timeout = strtoul (word, &end, 10);
     if (*word < '0' || *word > '9' || *end || timeout == 0 || timeout > 24ul * 3600 * 1000)
@@ -122,8 +126,8 @@ static sql_status_t s_begin (sql_shell_t *shell, const s_words_t *words)
         return s_wrong (shell, "a transaction is open already; \\commit or \\rollback ends it");
     for (int i = 1; i < words->n; i++)
         if (!s_begin_option (words->words[i], &options))
-            return s_wrong (shell, "\\begin takes a time-out in ms (at most a day) and read-committed, "
-                                   "repeatable-read or serializable");
+            return s_wrong (shell, "\\begin takes a time-out in ms (at most a day), read-committed, "
+                                   "repeatable-read or serializable, and 2pc, 3pc or paxos");
     shell->tx = txc_begin (shell->client, &options);
     if (!shell->tx) {
         txc_error_info_t error = txc_last_error();
@@ -255,7 +259,7 @@ static const struct {
     const char *name, *arguments, *help;
     sql_status_t (*run) (sql_shell_t *shell, const s_words_t *words);
 } s_commands[] = {
-    {"\\begin", "[TIMEOUT_MS] [ISOLATION]", "begin a transaction", s_begin},
+    {"\\begin", "[TIMEOUT_MS] [ISOLATION] [MODE]", "begin a transaction", s_begin},
     {"\\commit", "", "commit it", s_commit},
     {"\\rollback", "", "roll it back", s_rollback},
     {"\\savepoint", "RM NAME", "set a savepoint at one resource manager", s_savepoint},

@@ -67,7 +67,7 @@
 
 #define WIRE Txcoord__Gtrid
 #define CORE txc_gtrid_t
-SHAPE (s_txc_gtrid_t, gtrid, ID (cluster), ID (session), ID (n), ENUM (mode, TXC_MODE_2PC, TXC_MODE_2PC))
+SHAPE (s_txc_gtrid_t, gtrid, ID (cluster), ID (session), ID (n), ENUM (mode, TXC_MODE_2PC, TXC_MODE_PAXOS))
 #undef WIRE
 #undef CORE
 

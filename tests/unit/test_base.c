@@ -56,7 +56,7 @@ static void s_gtrid_survives_the_round_trip (void **state)
         txc_gtrid_t gtrid = {.cluster = txc_test_random() | 1,
                              .session = (txc_test_random() >> shift) | 1,
                              .n = (txc_test_random() >> (63 - shift)) | 1,
-                             .mode = TXC_MODE_2PC},
+                             .mode = (uint8_t) (TXC_MODE_2PC + txc_test_below (3))},
                     back;
         size_t size = strlen (txc_gtrid_format (&gtrid, text));
         assert_true (size <= 55);
@@ -71,7 +71,7 @@ static void s_gtrid_survives_the_round_trip (void **state)
 static void s_gtrid_of_random_text_is_foreign_or_exact (void **state)
 {
     (void) state;
-    static const char letters[] = "txc-0123456789abcdef.pX";
+    static const char letters[] = "txc-0123456789abcdef.pqrsX";
     for (int i = 0; i < 50000; i++) {
         char text[TXC_GTRID_MAX + 1] = "txc-0000000000000001.1.1p", again[TXC_GTRID_MAX + 1];
         size_t size = strlen (text);
@@ -102,6 +102,30 @@ static void s_gtrids_of_one_session_differ (void **state)
     b = a;
     b.mode++;
     assert_false (txc_gtrid_equal (&a, &b));
+}
+
+static void s_modes_have_names_and_letters (void **state)
+{
+    (void) state;
+    static const struct {
+        const char *name;
+        char letter;
+    } modes[] = {{"2pc", 'p'}, {"3pc", 'q'}, {"paxos", 'r'}};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        char text[TXC_GTRID_MAX + 1];
+        txc_gtrid_t gtrid = {.cluster = 1, .session = 2, .n = 3, .mode = (uint8_t) modes[i].letter};
+        assert_int_equal (txc_mode_of_name (modes[i].name), modes[i].letter);
+        assert_string_equal (txc_mode_name ((unsigned) modes[i].letter), modes[i].name);
+        txc_gtrid_format (&gtrid, text);
+        assert_int_equal (text[strlen (text) - 1], modes[i].letter);
+    }
+    assert_int_equal (txc_mode_of_name (NULL), TXC_MODE_2PC);
+    assert_int_equal (txc_mode_of_name ("1pc"), 0);
+    assert_int_equal (txc_mode_of_name (""), 0);
+    assert_string_equal (txc_mode_name ('s'), "?");
+    assert_true (txc_mode_is_served (TXC_MODE_2PC));
+    assert_false (txc_mode_is_served ('s'));
+    assert_false (txc_mode_is_served (0));
 }
 
 static void s_bqual_names_rm_and_token (void **state)
@@ -364,6 +388,7 @@ int main (void)
         cmocka_unit_test (s_gtrid_survives_the_round_trip),
         cmocka_unit_test (s_gtrid_of_random_text_is_foreign_or_exact),
         cmocka_unit_test (s_gtrids_of_one_session_differ),
+        cmocka_unit_test (s_modes_have_names_and_letters),
         cmocka_unit_test (s_bqual_names_rm_and_token),
         cmocka_unit_test (s_names_are_of_few_letters),
         cmocka_unit_test (s_epochs_are_ordered_by_round_then_replica),

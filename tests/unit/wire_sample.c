@@ -105,7 +105,7 @@ void wire_sample_gtrid (txc_gtrid_t *gtrid)
     gtrid->cluster = wire_sample_u64() | 1;
     gtrid->session = wire_sample_u64() | 1;
     gtrid->n = wire_sample_u64() | 1;
-    gtrid->mode = TXC_MODE_2PC;
+    gtrid->mode = (uint8_t) (TXC_MODE_2PC + txc_test_below (3));
 }
 
 void wire_sample_epoch (txc_epoch_t *epoch)

@@ -63,7 +63,7 @@ typedef struct txc_tx_options {
     uint32_t timeout_ms; /* from begin to the decision [60,000] */
     txc_isolation_t isolation;
     txc_commit_return_t commit_return;
-    const char *mode; /* "2pc" or NULL */
+    const char *mode; /* how it is ended: "2pc" [NULL], "3pc", "paxos"; one that is not served: TXC_EMODE */
 } txc_tx_options_t;
 
 /* A statement's parameter: text, or NULL for SQL's NULL.  In PostgreSQL $1, $2, ...; in MariaDB and MySQL ?.
