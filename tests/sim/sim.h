@@ -222,6 +222,7 @@ void sim_proc_begin (sim_t *sim, sim_proc_t *proc);
 
 /* Runs one seed to its end.  True: no invariant was broken. */
 extern uint32_t sim_replicas; /* of every seed's group; 0: drawn */
+extern unsigned sim_mode;     /* of every transaction, txc_mode_t; 0: drawn from those that are served */
 bool sim_run (uint64_t seed, bool trace, sim_stats_t *stats, char *text, size_t size);
 
 /* Records the first broken invariant and ends the run after this event. */

@@ -43,7 +43,8 @@ static bool s_choose_mutant (const char *name)
 
 static int s_usage (void)
 {
-    fputs ("usage: txsim --seeds FIRST-LAST [--replicas 1|3|5|mixed] [--mutant NAME] [--trace] [--verbose]\n"
+    fputs ("usage: txsim --seeds FIRST-LAST [--replicas 1|3|5|mixed] [--mode 2pc|3pc|paxos|mixed] [--mutant "
+           "NAME] [--trace] [--verbose]\n"
            "       txsim --list-mutants\n",
            stderr);
     return 2;
@@ -64,6 +65,17 @@ static bool s_parse_replicas (const char *text)
     if (strcmp (text, "mixed") != 0)
         sim_replicas = (uint32_t) strtoul (text, NULL, 10);
     return strcmp (text, "mixed") == 0 || sim_replicas == 1 || sim_replicas == 3 || sim_replicas == 5;
+}
+
+/* mixed: each transaction draws one of those that are served. */
+static bool s_parse_mode (const char *text)
+{
+    sim_mode = txc_mode_of_name (text);
+    if (sim_mode && !txc_mode_is_served (sim_mode)) {
+        fprintf (stderr, "txsim: transactions are not ended in mode %s yet\n", text);
+        return false;
+    }
+    return sim_mode || strcmp (text, "mixed") == 0;
 }
 
 /* --- the summary ----------------------------------------------------------------- */
@@ -134,12 +146,16 @@ static void s_failed (const s_options_t *options, uint64_t seed, const char *tex
 
 int main (int argc, char **argv)
 {
-    enum { OPT_SEEDS = 256, OPT_MUTANT, OPT_LIST, OPT_TRACE, OPT_VERBOSE, OPT_QUIET, OPT_REPLICAS };
-    static const struct option names[] = {
-        {"seeds", required_argument, NULL, OPT_SEEDS},       {"mutant", required_argument, NULL, OPT_MUTANT},
-        {"list-mutants", no_argument, NULL, OPT_LIST},       {"trace", no_argument, NULL, OPT_TRACE},
-        {"verbose", no_argument, NULL, OPT_VERBOSE},         {"quiet", no_argument, NULL, OPT_QUIET},
-        {"replicas", required_argument, NULL, OPT_REPLICAS}, {NULL, 0, NULL, 0}};
+    enum { OPT_SEEDS = 256, OPT_MUTANT, OPT_LIST, OPT_TRACE, OPT_VERBOSE, OPT_QUIET, OPT_REPLICAS, OPT_MODE };
+    static const struct option names[] = {{"seeds", required_argument, NULL, OPT_SEEDS},
+                                          {"mutant", required_argument, NULL, OPT_MUTANT},
+                                          {"list-mutants", no_argument, NULL, OPT_LIST},
+                                          {"trace", no_argument, NULL, OPT_TRACE},
+                                          {"verbose", no_argument, NULL, OPT_VERBOSE},
+                                          {"quiet", no_argument, NULL, OPT_QUIET},
+                                          {"replicas", required_argument, NULL, OPT_REPLICAS},
+                                          {"mode", required_argument, NULL, OPT_MODE},
+                                          {NULL, 0, NULL, 0}};
     s_options_t options = {0};
     sim_stats_t stats;
     memset (&stats, 0, sizeof stats);
@@ -164,6 +180,10 @@ int main (int argc, char **argv)
             break;
         case OPT_REPLICAS:
             if (!s_parse_replicas (optarg))
+                return s_usage();
+            break;
+        case OPT_MODE:
+            if (!s_parse_mode (optarg))
                 return s_usage();
             break;
         case OPT_QUIET: /* stops at the first violation, without a trace */

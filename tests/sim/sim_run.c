@@ -23,6 +23,7 @@
 enum { BOUND_S = 240 /* after healing everything ends within this virtual time */ };
 
 uint32_t sim_replicas;
+unsigned sim_mode = TXC_MODE_2PC;
 
 static jmp_buf s_escape;
 static char s_assertion[512];

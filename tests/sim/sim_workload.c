@@ -66,6 +66,20 @@ static void s_plan (sim_t *sim, sim_slot_t *slot)
     }
 }
 
+/* Draws nothing where there is no choice, so that a seed of one mode is what it always was. */
+static uint8_t s_mode (sim_t *sim)
+{
+    static const unsigned all[] = {TXC_MODE_2PC, TXC_MODE_3PC, TXC_MODE_PAXOS};
+    unsigned served[sizeof all / sizeof *all];
+    uint32_t n = 0;
+    if (sim_mode)
+        return (uint8_t) sim_mode;
+    for (uint32_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (txc_mode_is_served (all[i]))
+            served[n++] = all[i];
+    return (uint8_t) served[sim_below (sim, n)];
+}
+
 static void s_begin (sim_t *sim, sim_client_t *self, uint32_t index)
 {
     sim_slot_t *slot = &self->slots[index];
@@ -88,6 +102,7 @@ static void s_begin (sim_t *sim, sim_client_t *self, uint32_t index)
     slot->decision_logged = sim_percent (sim, 35);
     slot->shared = !slot->async && sim->n_clients > 1 && slot->n_statements > 1 && sim_percent (sim, 15);
     txc_session_event_t event = {.op = TXC_OP_BEGIN,
+                                 .mode = s_mode (sim),
                                  .timeout_ms = sim->calm ? 60000 : (uint32_t) sim_between (sim, 500, 8000),
                                  .flags = slot->decision_logged ? TXC_FLAG_DECISION_LOGGED : 0};
     slot->tx = 0;
