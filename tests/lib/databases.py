@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 
-from processes import Failure, Process, as_user, poll
+from processes import Failure, Process, as_user, has_ended, poll
 
 
 class Postgres:
@@ -51,7 +51,7 @@ class Postgres:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(child), signal.SIGKILL)
         for child in children:
-            poll(lambda pid=child: not os.path.exists(f"/proc/{pid}"), 30, "PostgreSQL's processes end")
+            poll(lambda pid=child: has_ended(pid), 30, "PostgreSQL's processes end")
         with contextlib.suppress(FileNotFoundError):
             os.remove(os.path.join(self.data, "postmaster.pid"))
 

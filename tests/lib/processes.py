@@ -22,6 +22,15 @@ def poll(condition, seconds, what):
         time.sleep(0.02)
 
 
+def has_ended(pid):
+    """Whether a process that is nobody's child here is gone, or waits only for an init that collects nothing."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def as_user(name):
     """Keyword arguments for a process of that user, if the caller is root."""
     if os.geteuid() != 0:
