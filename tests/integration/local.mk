@@ -6,3 +6,4 @@ include tests/integration/mysql.mk
 include tests/integration/client.mk
 include tests/integration/operators.mk
 include tests/integration/upgrade.mk
+include tests/integration/python.mk
