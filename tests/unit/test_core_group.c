@@ -28,7 +28,8 @@ static struct {
     bool cut[REPLICAS + 1];
     mail_t *queue[MAIL];
     unsigned head, tail;
-    bool slow, no_lease, no_checkpoints;
+    bool slow, no_lease, no_checkpoints, learn_direct;
+    uint32_t accepted, beats;     /* messages that were sent: PAXOS_ACCEPTED, PAXOS_HEARTBEAT */
     uint32_t hints[REPLICAS + 1]; /* entries that say what is chosen */
     uint64_t number;              /* of the last entry that was given out */
     uint64_t session;             /* of the last SESSION_OPENED */
@@ -43,6 +44,8 @@ static int s_step (uint32_t id, txc_event_t event);
 static void s_post (uint32_t to, const txc_msg_t *message)
 {
     mail_t *mail = txc_calloc (1, sizeof *mail);
+    s_world.accepted += message->type == TXC_MSG_PAXOS_ACCEPTED;
+    s_world.beats += message->type == TXC_MSG_PAXOS_HEARTBEAT;
     mail->to = to;
     mail->message = *message;
     mail->message.body = txc_blob_ref (message->body);
@@ -145,6 +148,7 @@ static void s_start (uint32_t id, uint32_t members)
                                    .keep_bytes = 1000,
                                    .snapshot_chunk = 200,
                                    .no_lease = s_world.no_lease,
+                                   .learn_direct = s_world.learn_direct,
                                    .codec = &txc_record_codec};
     snprintf (config.endpoint, sizeof config.endpoint, "tcp://replica:%u", id);
     for (uint32_t i = 0; i < config.n_members; i++) {
@@ -696,6 +700,47 @@ static void leader_changes_no_members_before_its_barrier_is_chosen (void **state
     assert_int_equal (rc, TXC_OK);
 }
 
+/* A value that a leader of n members proposes, and what it costs until all of them have applied it.  Lamport
+ * counts m + n - 1 messages with a distinguished learner and m n without; here m = n, and what a process
+ * would send itself is no message. */
+static void s_learn (uint32_t n, bool direct)
+{
+    s_setup (NULL);
+    s_world.learn_direct = direct;
+    for (uint32_t id = 1; id <= n; id++)
+        s_start (id, n);
+    s_pass (2000);
+    uint32_t leader = s_leader();
+    assert_int_not_equal (leader, 0);
+    uint64_t before = s_status (leader).applied_slot;
+    s_world.accepted = s_world.beats = 0;
+    s_step (leader, (txc_event_t){
+                        .type = TXC_EVENT_MESSAGE,
+                        .message = &(txc_msg_t){.type = TXC_MSG_SESSION_OPEN, .nonce = 1, .route = CLIENT}});
+    s_deliver();
+    assert_int_equal (s_world.accepted, direct ? n * (n - 1) : n - 1);
+    assert_true (s_status (leader).applied_slot == before + 1);
+    assert_int_equal (s_world.beats, 0);
+    if (!direct) { /* the distinguished learner tells the others with what it sends next, at the latest a beat
+                    */
+        s_world.now_ms = txc_replica_next_ms (s_world.replicas[leader]);
+        s_step (leader, (txc_event_t){.type = TXC_EVENT_TICK});
+        s_deliver();
+        assert_int_equal (s_world.beats, n - 1);
+    }
+    for (uint32_t id = 1; id <= n; id++)
+        assert_true (s_status (id).applied_slot == before + 1);
+    s_teardown (NULL);
+}
+
+static void learning_costs_as_many_messages_as_the_formulas_say (void **state)
+{
+    (void) state;
+    for (uint32_t n = 3; n <= 5; n += 2)
+        for (int direct = 0; direct < 2; direct++)
+            s_learn (n, direct);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
 
 int main (void)
@@ -716,6 +761,7 @@ int main (void)
         TEST (leader_without_a_lease_answers_when_a_majority_has_confirmed_it),
         TEST (candidate_that_finds_its_own_removal_does_not_lead),
         TEST (member_that_does_not_know_it_learns_from_who_stands_for_election),
+        TEST (learning_costs_as_many_messages_as_the_formulas_say),
         TEST (leader_changes_no_members_before_its_barrier_is_chosen),
         TEST (lease_that_was_granted_is_not_granted_to_another),
         TEST (stamps_follow_causes_not_clocks),
