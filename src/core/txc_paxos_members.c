@@ -42,8 +42,21 @@ bool txc_paxos_is_impostor (const txc_paxos_t *self, const txc_paxos_peer_t *pee
     return member && member->disk && member->disk != peer->disk && !TXC_MUTANT (AMNESIA_VOTES);
 }
 
+/* The members' disks are known now.  Who had said "accepted" by the number alone may have had another disk;
+ * whoever has the right one is heard again, or its leader tells what is chosen. */
+static void s_forget_acks (txc_paxos_t *self)
+{
+    uint32_t own = self->voters & UINT32_C (1);
+    for (uint64_t slot = self->chosen + 1; slot <= self->last; slot++) {
+        txc_paxos_slot_t *at = txc_paxos_slot (self, slot);
+        if (at)
+            at->acks &= own;
+    }
+}
+
 void txc_paxos_members_set (txc_paxos_t *self, uint64_t slot, const txc_rec_t *record)
 {
+    bool was_bound = self->bound;
     self->n_members = record->n_members;
     memcpy (self->members, record->members, record->n_members * sizeof *record->members);
     self->members_slot = slot;
@@ -61,6 +74,8 @@ void txc_paxos_members_set (txc_paxos_t *self, uint64_t slot, const txc_rec_t *r
             self->voters |= txc_paxos_bit (self, peer);
         self->bound = self->bound && self->members[i].disk;
     }
+    if (self->bound && !was_bound && !TXC_MUTANT (AMNESIA_VOTES))
+        s_forget_acks (self);
     if (voter == self->voter)
         return;
     self->voter = voter;

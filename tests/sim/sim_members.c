@@ -1,6 +1,8 @@
 #include "sim_members.h"
 
 #include "base/txc_mem.h"
+#include "sim_agent.h"
+#include "sim_client.h"
 #include "sim_coordinator.h"
 #include "sim_group.h"
 #include "sim_reflog.h"
@@ -40,11 +42,25 @@ static bool s_are_known (const sim_t *sim, uint32_t but)
     return sim->now > sim->wish.done_at + SIM_S;
 }
 
+/* Nobody is left with the address of one replica only, whose group has grown meanwhile: whoever slept all
+ * along would have to be told by the operator where the others are. */
+static bool s_knows_others (const sim_t *sim)
+{
+    for (uint32_t i = 0; i < sim->n_agents; i++)
+        if (sim->agents[i]->proc.up && !txc_agent_coordinator_nth (sim->agents[i]->core, 1))
+            return false;
+    for (uint32_t i = 0; i < sim->n_clients; i++)
+        if (sim->clients[i]->proc.up && !txc_session_coordinator_nth (sim->clients[i]->core, 1))
+            return false;
+    return true;
+}
+
 bool sim_members_can_spare (const sim_t *sim, uint32_t index)
 {
     uint32_t members = sim_group_members (sim), lost = s_lost (sim) & members;
     return members & 1u << index && !(lost & 1u << index) && sim_members_is_over (sim) &&
-           s_are_known (sim, index) && s_count (lost) + 1 <= (s_count (members) - 1) / 2;
+           s_are_known (sim, index) && s_knows_others (sim) &&
+           s_count (lost) + 1 <= (s_count (members) - 1) / 2;
 }
 
 /* --- what to do ---------------------------------------------------------------------------- */
