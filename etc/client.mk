@@ -1,2 +1,2 @@
-# The tools' configuration.
-SAMPLES += etc/client.cfg
+# The configuration of the tools, and of programs of the TX interface.
+SAMPLES += etc/client.cfg etc/tx.cfg

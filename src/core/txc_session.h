@@ -39,8 +39,8 @@ typedef enum txc_op {
     TXC_OP_BEGIN,  /* timeout_ms isolation mode flags(DECISION_LOGGED) -> tx; no message; completes at once */
     TXC_OP_EXEC,   /* tx rm flags(LAST) body -> body: the encoded result; statements of one branch are ordered
                     */
-    TXC_OP_COMMIT, /* tx -> TXC_OK, ROLLED_BACK, MIXED, HAZARD, UNKNOWN, or EATTACHED / EPROTO (nothing
-                      happened) */
+    TXC_OP_COMMIT, /* tx flags(DECISION_LOGGED, or as BEGIN said) -> TXC_OK, ROLLED_BACK, MIXED, HAZARD,
+                      UNKNOWN, or EATTACHED / EPROTO (nothing happened) */
     TXC_OP_ROLLBACK, /* tx -> TXC_ROLLED_BACK; error if a commit was sent */
     TXC_OP_OUTCOME,  /* gtrid -> TXC_OK, ROLLED_BACK, MIXED, HAZARD, UNKNOWN, FORGOTTEN, PENDING */
     TXC_OP_FORGET,   /* tx: the application gives up its handle; completes at once */

@@ -184,6 +184,7 @@ void txc_tx_commit (txc_session_t *self, const txc_session_event_t *event)
         return;
     }
     tx->operation = event->operation;
+    tx->flags |= event->flags & TXC_FLAG_DECISION_LOGGED;
     tx->wait_ms = self->now_ms + (event->timeout_ms ? event->timeout_ms : GRACE_MS);
     if (!event->timeout_ms && tx->deadline_ms > self->now_ms)
         tx->wait_ms += tx->deadline_ms - self->now_ms;

@@ -50,16 +50,17 @@ static bool s_options_are_valid (const txc_tx_options_t *options, txc_error_t *e
 
 static txc_tx_t *s_begin (txc_client_t *client, const txc_tx_options_t *options, txc_error_t *error)
 {
-    txc_session_event_t event = {
-        .op = TXC_OP_BEGIN,
-        .isolation = (uint8_t) options->isolation,
-        .flags = options->commit_return == TXC_DECISION_LOGGED ? TXC_FLAG_DECISION_LOGGED : 0,
-        .mode = (uint8_t) txc_mode_of_name (options->mode),
-        .timeout_ms = options->timeout_ms};
+    txc_session_event_t event = {.op = TXC_OP_BEGIN,
+                                 .isolation = (uint8_t) options->isolation,
+                                 .mode = (uint8_t) txc_mode_of_name (options->mode),
+                                 .timeout_ms = options->timeout_ms};
     txc_engine_t *engine;
     uint64_t handle = 0;
-    return txc_client_run (client, &event, &handle, &engine, error) == TXC_OK ? txc_tx_new (engine, handle)
-                                                                              : NULL;
+    if (txc_client_run (client, &event, &handle, &engine, error) != TXC_OK)
+        return NULL;
+    txc_tx_t *self = txc_tx_new (engine, handle);
+    self->commit_return = options->commit_return;
+    return self;
 }
 
 txc_tx_t *txc_begin (txc_client_t *client, const txc_tx_options_t *options)
@@ -134,6 +135,19 @@ txc_error_info_t txc_tx_error (const txc_tx_t *self)
         return txc_client_error_info (&none);
     TXC_CHECK (self, TX_MAGIC);
     return txc_client_error_info (&self->error);
+}
+
+int txc_tx_is_rollback_only (const txc_tx_t *self)
+{
+    if (!self)
+        return 0;
+    TXC_CHECK (self, TX_MAGIC);
+    if (txc_engine_is_foreign (self->engine))
+        return 0;
+    const txc_session_t *session = txc_crew_lock (&self->engine->crew);
+    bool is = txc_session_rollback_only (session, self->handle);
+    txc_crew_unlock (&self->engine->crew);
+    return is;
 }
 
 int txc_tx_fail (txc_tx_t *self, int code, const char *text)

@@ -23,6 +23,7 @@ struct txc_tx {
     unsigned magic;
     txc_tx_state_t state;
     txc_engine_t *engine;
+    txc_commit_return_t commit_return;
     uint64_t handle;       /* the session's */
     txc_list_t statements; /* calls of txc_exec_async, in order */
     txc_call_t *commit;    /* the call of txc_commit_async */
@@ -34,6 +35,9 @@ struct txc_tx {
 
 /* A handle for what BEGIN or JOIN gave; takes the reference to engine. */
 txc_tx_t *txc_tx_new (txc_engine_t *engine, uint64_t handle);
+
+/* The flags of its COMMIT. */
+uint32_t txc_tx_commit_flags (const txc_tx_t *self);
 
 /* Begins a function on the transaction: clears the last error.  TXC_OK; TXC_EINVAL, TXC_EFORKED, or
  * TXC_EPROTO if it is not open. */

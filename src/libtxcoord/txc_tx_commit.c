@@ -32,6 +32,22 @@ static bool s_is_committing (const txc_tx_t *self)
     return self && !txc_engine_is_foreign (self->engine) && self->state == TXC_TX_COMMITTING;
 }
 
+uint32_t txc_tx_commit_flags (const txc_tx_t *self)
+{
+    return self->commit_return == TXC_DECISION_LOGGED ? TXC_FLAG_DECISION_LOGGED : 0;
+}
+
+int txc_tx_set_commit_return (txc_tx_t *self, txc_commit_return_t commit_return)
+{
+    int rc = txc_tx_enter (self);
+    if (rc != TXC_OK)
+        return rc;
+    if ((unsigned) commit_return > TXC_DECISION_LOGGED)
+        return txc_tx_fail (self, TXC_EINVAL, "commit_return is not one of txc_commit_return_t");
+    self->commit_return = commit_return;
+    return TXC_OK;
+}
+
 int txc_commit (txc_tx_t *self, int *outcome)
 {
     int rc;
@@ -40,7 +56,7 @@ int txc_commit (txc_tx_t *self, int *outcome)
         rc = s_collect (self);
     } else if ((rc = txc_tx_enter (self)) == TXC_OK) {
         txc_tx_settle (self); /* a statement that failed shows in the outcome */
-        txc_session_event_t event = {.op = TXC_OP_COMMIT};
+        txc_session_event_t event = {.op = TXC_OP_COMMIT, .flags = txc_tx_commit_flags (self)};
         rc = s_ended (self, txc_tx_run (self, &event, NULL));
     }
     if (outcome)
@@ -60,7 +76,8 @@ int txc_commit_async (txc_tx_t *self)
     self->commit->notify_fd = self->fd;
     self->commit_code = TXC_PENDING;
     self->state = TXC_TX_COMMITTING;
-    txc_session_event_t event = {.op = TXC_OP_COMMIT, .tx = self->handle};
+    txc_session_event_t event = {
+        .op = TXC_OP_COMMIT, .tx = self->handle, .flags = txc_tx_commit_flags (self)};
     txc_crew_begin (&self->engine->crew, &event, self->commit, NULL);
     return TXC_OK;
 }

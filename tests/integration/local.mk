@@ -7,3 +7,4 @@ include tests/integration/client.mk
 include tests/integration/operators.mk
 include tests/integration/upgrade.mk
 include tests/integration/python.mk
+include tests/integration/tx.mk

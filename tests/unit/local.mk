@@ -18,3 +18,4 @@ include tests/unit/core.mk
 include tests/unit/daemons.mk
 include tests/unit/mysql.mk
 include tests/unit/history.mk
+include tests/unit/tx.mk

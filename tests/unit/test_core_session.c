@@ -61,6 +61,23 @@ static void an_ended_transaction_answers_with_its_outcome (void **state)
     assert_int_equal (world_commit (w, tx), TXC_EPROTO); /* given up */
 }
 
+/* Begin need not know it yet. */
+static void a_commit_says_when_it_is_to_return (void **state)
+{
+    world_t *w = *state;
+    w->drop = TXC_MSG_PHASE2_DONE;
+    uint64_t tx = world_transfer (w);
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    uint64_t completed = w->operation;
+    tx = world_transfer (w);
+    txc_session_event_t logged = {.op = TXC_OP_COMMIT, .tx = tx, .flags = TXC_FLAG_DECISION_LOGGED};
+    assert_int_equal (world_code (w, logged), TXC_OK);
+    assert_int_equal (w->codes[completed], TXC_PENDING);
+    w->drop = 0;
+    world_pass (w, 1000);
+    assert_int_equal (w->codes[completed], TXC_OK);
+}
+
 static void only_the_outcome_is_left_once_commit_was_called (void **state)
 {
     world_t *w = *state;
@@ -412,6 +429,7 @@ int main (void)
         TEST (an_open_transaction_is_not_detached_nor_reattached),
         TEST (names_and_hints_are_checked),
         TEST (an_ended_transaction_answers_with_its_outcome),
+        TEST (a_commit_says_when_it_is_to_return),
         TEST (only_the_outcome_is_left_once_commit_was_called),
         TEST (a_rollback_under_way_is_not_begun_again_nor_committed),
         TEST (a_rollback_in_the_background_can_be_waited_for_but_not_committed),

@@ -113,6 +113,13 @@ const char *txc_tx_gtrid (const txc_tx_t *tx);
 /* The last error of this transaction; its strings are valid until the next call on it. */
 txc_error_info_t txc_tx_error (const txc_tx_t *tx);
 
+/* 1 if only rollback is left, after a statement that failed or a time-out that a call met; 0 if not, and in a
+ * forked child. */
+int txc_tx_is_rollback_only (const txc_tx_t *tx);
+
+/* Changes what txc_begin was told of it; before commit. */
+int txc_tx_set_commit_return (txc_tx_t *tx, txc_commit_return_t commit_return);
+
 /* Runs a statement in the transaction's branch at a resource manager.  *result, if result is not NULL,
  * becomes the caller's.  TXC_OK, or an error; after TXC_ERM or TXC_EBRANCH only rollback is left. */
 int txc_exec (txc_tx_t *tx, const char *rm, const char *sql, int n_params, const txc_param_t *params,

@@ -1,0 +1,30 @@
+/*
+ * txc_xo_config.h - the configuration of programs that use the TX interface: tx.cfg(5).
+ */
+#ifndef TXC_XO_CONFIG_H
+#define TXC_XO_CONFIG_H
+
+#include <stdint.h>
+
+#include <txcoord/txcoord.h>
+
+#include "core/txc_message.h"
+
+#define TXC_XO_CONFIG_VARIABLE "TXCOORD_TX_CONFIG"
+
+typedef struct txc_xo_config {
+    char *coordinator; /* owned */
+    char mode[8];
+    txc_isolation_t isolation;
+    uint32_t connect_timeout_ms;
+    uint32_t outcome_wait_ms;
+} txc_xo_config_t;
+
+/* Reads the file that $TXCOORD_TX_CONFIG names, or /etc/txcoord/tx.cfg; if there is no such file, everything
+ * is at its default.  $TXCOORD stands above the file's coordinator, as with the tools.  TXC_OK, TXC_ECONFIG,
+ * TXC_EIO; after an error self is empty. */
+int txc_xo_config_load (txc_xo_config_t *self, txc_error_t *error);
+
+void txc_xo_config_fini (txc_xo_config_t *self);
+
+#endif
