@@ -14,15 +14,17 @@ CORE_SOURCES = \
 	src/core/txc_paxos_acceptor.c src/core/txc_paxos_catchup.c src/core/txc_paxos_election.c \
 	src/core/txc_paxos_learner.c src/core/txc_paxos_members.c src/core/txc_paxos_proposer.c \
 	src/core/txc_paxos_snapshot.c \
-	src/core/txc_paxos_values.c src/core/txc_paxos_values.h \
+	src/core/txc_paxos_values.c src/core/txc_paxos_values.h src/core/txc_paxos_votes.c \
 	src/core/txc_record.c src/core/txc_record.h \
 	src/core/txc_registry.c src/core/txc_registry.h \
 	src/core/txc_replica.c src/core/txc_replica.h src/core/txc_replica_private.h \
 	src/core/txc_replica_agent.c src/core/txc_replica_commit.c src/core/txc_replica_inquiry.c \
 	src/core/txc_replica_read.c src/core/txc_replica_session.c src/core/txc_replica_view.c \
+	src/core/txc_replica_votes.c \
 	src/core/txc_session.c src/core/txc_session.h src/core/txc_session_private.h \
 	src/core/txc_session_commit.c src/core/txc_session_join.c src/core/txc_session_tx.c \
 	src/core/txc_transitions.c src/core/txc_transitions.h \
 	src/core/txc_update.c src/core/txc_update.h \
+	src/core/txc_votes.c src/core/txc_votes.h \
 	src/core/txc_work.h
 src_core_libcore_la_SOURCES = $(CORE_SOURCES)

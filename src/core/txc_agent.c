@@ -53,6 +53,7 @@ static void s_branch_free (txc_agent_t *self, txc_branch_t *branch)
     TXC_LIST_EACH (&branch->statements, link)
     txc_agent_statement_destroy (TXC_CONTAINER (link, txc_statement_t, link));
     free (branch->error);
+    free (branch->participants);
     free (branch);
 }
 

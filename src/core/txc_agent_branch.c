@@ -235,6 +235,7 @@ void txc_agent_branch_remove (txc_agent_t *self, txc_branch_t *branch)
     txc_agent_statement_destroy (TXC_CONTAINER (link, txc_statement_t, link));
     TXC_UNMAGIC (branch, BRANCH_MAGIC);
     free (branch->error);
+    free (branch->participants);
     free (branch);
 }
 

@@ -95,6 +95,10 @@ typedef struct txc_branch {
     uint32_t count, expected; /* statements run; what the leader expects */
     uint64_t ended_scan;      /* the latest scan given out when it ended */
     uint64_t client_route;    /* who waits for BRANCH_ENDED */
+    /* Paxos Commit: whom the vote names, and under which epoch it is cast: that of the last prepare */
+    txc_branch_ref_t *participants;
+    uint32_t n_participants;
+    txc_epoch_t ballot;
     char evidence[TXC_EVIDENCE_MAX + 1];
     txc_error_t *error; /* why it can only be rolled back */
     txc_list_t statements;

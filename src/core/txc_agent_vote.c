@@ -9,7 +9,19 @@
 #include <string.h>
 
 #include "base/txc_assert.h"
+#include "base/txc_mem.h"
 #include "core/txc_agent_private.h"
+
+/* Paxos Commit: the vote goes to every acceptor, which is to say every replica, and names all participants.
+ */
+static void s_cast (txc_agent_t *self, const txc_branch_t *branch, txc_msg_t *message)
+{
+    size_t size = branch->n_participants * sizeof *branch->participants;
+    message->route = self->leader.n > 1 ? TXC_ROUTE_ALL : TXC_ROUTE_LEADER;
+    message->epoch = branch->ballot;
+    message->n_branches = branch->n_participants;
+    message->branches = memcpy (txc_update_alloc (self->update, size), branch->participants, size);
+}
 
 static void s_say (txc_agent_t *self, const txc_msg_t *question, txc_vote_t vote, const txc_branch_t *branch)
 {
@@ -23,6 +35,8 @@ static void s_say (txc_agent_t *self, const txc_msg_t *question, txc_vote_t vote
         memcpy (reply->evidence, branch->evidence, sizeof reply->evidence);
         reply->error = txc_agent_lend_error (self, branch->error);
     }
+    if (branch && branch->n_participants && (vote == TXC_VOTE_YES || vote == TXC_VOTE_READ_ONLY))
+        s_cast (self, branch, reply);
 }
 
 /* Sends the vote of a branch whose state has one. */
@@ -101,6 +115,17 @@ static void s_prepare_active (txc_agent_t *self, txc_branch_t *branch, const txc
         s_say (self, message, TXC_VOTE_YES, branch);
 }
 
+/* Keeps whom the vote will name. */
+static void s_take_participants (txc_branch_t *branch, const txc_msg_t *message)
+{
+    size_t size = message->n_branches * sizeof *message->branches;
+    if (message->gtrid.mode != TXC_MODE_PAXOS || message->n_branches == 0)
+        return;
+    branch->participants = memcpy (txc_realloc (branch->participants, size), message->branches, size);
+    branch->n_participants = message->n_branches;
+    branch->ballot = message->epoch;
+}
+
 void txc_agent_prepare (txc_agent_t *self, const txc_msg_t *message)
 {
     int rm = txc_agent_rm_index (self, message->rm);
@@ -112,6 +137,7 @@ void txc_agent_prepare (txc_agent_t *self, const txc_msg_t *message)
         s_say (self, message, TXC_MUTANT (ABSENT_IS_FINAL_NO) ? TXC_VOTE_NO : TXC_VOTE_NO_NOT_FINAL, NULL);
         return;
     }
+    s_take_participants (branch, message);
     switch (branch->state) {
     case TXC_BRANCH_ACTIVE:
         s_prepare_active (self, branch, message);

@@ -26,6 +26,7 @@ const txc_transitions_t *txc_gtx_transitions (void)
                                  [TXC_GTX_ABORT_LOGGING] = true, /* roll back, an old inquiry, settle */
                                  [TXC_GTX_COMMITTING] = true},   /* found on record at start */
                 [TXC_GTX_PREPARING] = {[TXC_GTX_COMMIT_LOGGING] = true,
+                                       [TXC_GTX_COMMITTING] = true,    /* Paxos Commit: the votes decide */
                                        [TXC_GTX_ABORT_LOGGING] = true, /* time-out, a no that is not final */
                                        [TXC_GTX_ABORTING] = true,      /* a final no, the session's end */
                                        [TXC_GTX_TOLD] = true},         /* all read-only */
@@ -87,10 +88,13 @@ static void s_check (const txc_gtx_t *self)
         break;
     case TXC_GTX_COMMIT_LOGGING:
         TXC_INVARIANT (self->answer == TXC_PENDING && txc_gtx_is_agreed (self) &&
-                       !txc_gtx_is_read_only (self));
+                       (!txc_gtx_is_read_only (self) || self->gtrid.mode == TXC_MODE_PAXOS));
+        break;
+    case TXC_GTX_COMMITTING:
+        TXC_INVARIANT (txc_gtx_is_agreed (self));
         break;
     case TXC_GTX_ENDING:
-        TXC_INVARIANT (txc_gtx_is_acknowledged (self));
+        TXC_INVARIANT (txc_gtx_is_acknowledged (self) && self->recorded);
         break;
     case TXC_GTX_TOLD:
         TXC_INVARIANT (self->answer != TXC_PENDING);

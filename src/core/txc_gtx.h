@@ -1,7 +1,7 @@
 /*
  * txc_gtx.h - a global transaction on the coordinator's side.
  *
- * Two-phase commit with presumed abort.  The states, and who may follow whom,
+ * Two-phase commit with presumed abort, and Paxos Commit.  The states, and who may follow whom,
  * are a table; every change goes through txc_gtx_move.
  */
 #ifndef TXC_GTX_H
@@ -31,11 +31,12 @@ typedef enum txc_gtx_state { TXC_GTX_MAP (TXC_GTX_ENUM) TXC_GTX_STATES } txc_gtx
 
 typedef struct txc_gtx_branch {
     txc_branch_ref_t ref;
-    uint8_t vote;    /* txc_vote_t, cast in the leader's own epoch */
-    uint8_t heur;    /* reported; counts as the acknowledgement once it is on record */
-    bool done;       /* acknowledged phase 2 */
-    uint32_t tries;  /* of the message that is out */
-    uint64_t due_ms; /* when it is repeated */
+    uint8_t vote;     /* txc_vote_t, cast in the leader's own epoch */
+    uint8_t heur;     /* reported; counts as the acknowledgement once it is on record */
+    bool done;        /* acknowledged phase 2 */
+    uint32_t holders; /* Paxos Commit: acceptors that hold its vote under the leader's epoch, a bit each */
+    uint32_t tries;   /* of the message that is out */
+    uint64_t due_ms;  /* when it is repeated */
 } txc_gtx_branch_t;
 
 typedef struct txc_gtx {
@@ -46,6 +47,8 @@ typedef struct txc_gtx {
     txc_heap_node_t timer;
     txc_gtrid_t gtrid;
     uint32_t flags; /* of the commit request */
+    bool recovered; /* Paxos Commit: a new leader knows it by its votes; only a record decides */
+    bool recorded;  /* its Commit is applied */
     bool several;   /* it is known to have two or more branches: a rollback may be told to the application */
     uint64_t route; /* the client that waits, 0: none */
     uint64_t began_ms, deadline_ms;

@@ -60,9 +60,10 @@
     X (AGENT_HELLO, 17)                                                                                             \
     /* L -> A  epoch cluster guards[2] high_slot code members   guards: the pairs on record for this agent */        \
     X (AGENT_WELCOME, 18)                                                                                           \
-    /* L -> A  epoch gtrid rm token count timeout_ms                                                      */        \
+    /* L -> A  epoch gtrid rm token count timeout_ms branches(of Paxos Commit: all participants)           */       \
     X (PREPARE, 19)                                                                                                 \
-    /* A -> L  epoch gtrid rm token vote error evidence                                                   */        \
+    /* A -> L  epoch gtrid rm token vote error evidence branches(of Paxos Commit: as the prepare had them; */       \
+    /*                                              votes that are no no go to every replica)               */      \
     X (VOTE, 20)                                                                                                    \
     /* L -> A  epoch gtrid rm token evidence high_slot flags(READ_ONLY, RECORD_ONLY: as the question had it)  */    \
     /*                                              phase 2; the answer to INQUIRY                         */       \
@@ -117,7 +118,9 @@
     /* L -> R  epoch                                lead now: I have given up my lease                     */       \
     X (PAXOS_TRANSFER, 43)                                                                                          \
     /* R -> L  members[0](itself) slot              a replica that wants to be a member, or has a new address */    \
-    X (PAXOS_JOIN, 44)
+    X (PAXOS_JOIN, 44)                                                                                              \
+    /* R -> L  epoch gtrid rm token vote evidence   Paxos Commit: this vote is held here, durably           */      \
+    X (PAXOS_VOTED, 45)
 /* clang-format on */
 
 #define TXC_MESSAGE_ENUM(name, value) TXC_MSG_##name = (value),

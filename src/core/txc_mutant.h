@@ -87,6 +87,19 @@
     X (AMNESIA_VOTES, "a member whose disk is a new one votes")                                                      \
     X (OLD_ORIGIN_VALID, "a value of an earlier leadership behind a barrier is valid")                               \
     X (SERVES_BEFORE_BARRIER, "a new leader serves before its barrier is applied")                                   \
+    X (VOTE_BELOW_PROMISE, "an acceptor takes votes below its promise, of instances that it had not heard of")       \
+    X (VOTE_TOLD_EARLY, "a vote is told to be held before it is durable")                                            \
+    X (VOTES_NOT_PROMISED, "a promise does not carry the votes that are held")                                       \
+    X (VOTES_OF_ANY_BALLOT, "votes that are held under other ballots count")                                         \
+    X (ONE_ACCEPTOR_IS_ENOUGH, "a vote that one acceptor holds counts")                                              \
+    X (READ_ONLY_NOT_HELD, "a read-only vote counts before a majority holds it")                                     \
+    X (VOTES_OVERRULE_ABORT, "votes decide although Abort is proposed")                                              \
+    X (CLOSE_NOT_AWAITED, "SessionClose is proposed while votes are open, and they decide nevertheless")             \
+    X (FOUND_VOTES_DECIDE, "votes that a new leader found decide, before Commit is applied")                         \
+    X (FOUND_VOTES_IGNORED, "a new leader does not look at votes that were cast")                                    \
+    X (SNAPSHOT_DROPS_VOTES, "installing a snapshot forgets the votes that are held")                                \
+    X (MEMBERS_CHANGE_OPEN_VOTES, "members change while votes are open")                                             \
+    X (CLOSED_VOTES_TAKEN, "votes for decided or closed transactions are taken")                                     \
     X (SYNC_SKIPPED, "shell: what was only written is reported durable")                                             \
     X (DURABLE_TOLD_EARLY, "shell: entries are reported durable when they are written")                              \
     X (WORK_BEFORE_JOURNAL, "shell: work begins before entries are written to the journal")                          \

@@ -23,6 +23,8 @@ txc_paxos_t *txc_paxos_new (const txc_paxos_config_t *config, const txc_paxos_ho
     self->election_due_ms = self->heartbeat_due_ms = TXC_NEVER_MS;
     self->fetch_due_ms = self->join_due_ms = self->transfer_due_ms = TXC_NEVER_MS;
     txc_list_init (&self->held);
+    txc_votes_init (&self->votes);
+    txc_votes_init (&self->found_votes);
     txc_paxos_peer_add (self, config->id);
     return self;
 }
@@ -36,6 +38,8 @@ void txc_paxos_destroy (txc_paxos_t **self_p)
     TXC_CHECK (self, PAXOS_MAGIC);
     txc_paxos_forget_found (self);
     txc_paxos_forget_held (self);
+    txc_votes_fini (&self->votes);
+    txc_votes_fini (&self->found_votes);
     txc_paxos_slots_drop (self, self->last | (TXC_PAXOS_BLOCK - 1));
     free (self->blocks);
     free (self->pending);
@@ -221,6 +225,11 @@ bool txc_paxos_is_quorum (const txc_paxos_t *self, uint32_t bits)
     return count > self->n_members / 2;
 }
 
+bool txc_paxos_is_majority (const txc_paxos_t *self, uint32_t bits)
+{
+    return txc_paxos_is_quorum (self, bits);
+}
+
 bool txc_paxos_is_alone (const txc_paxos_t *self)
 {
     return self->n_members == 1 && self->voter;
@@ -293,7 +302,7 @@ uint64_t txc_paxos_next_ms (const txc_paxos_t *self)
 
 bool txc_paxos_is_message (unsigned type)
 {
-    return type >= TXC_MSG_PAXOS_PREVOTE && type <= TXC_MSG_PAXOS_JOIN;
+    return (type >= TXC_MSG_PAXOS_PREVOTE && type <= TXC_MSG_PAXOS_JOIN) || type == TXC_MSG_PAXOS_VOTED;
 }
 
 /* Whose messages count: those of members, and of replicas that want to join. */
@@ -355,6 +364,8 @@ int txc_paxos_message (txc_paxos_t *self, const txc_msg_t *message)
         return txc_paxos_on_transfer (self, from, message);
     case TXC_MSG_PAXOS_JOIN:
         return txc_paxos_on_join (self, from, message);
+    case TXC_MSG_PAXOS_VOTED:
+        return txc_paxos_on_voted (self, from, message);
     default:
         return TXC_EPROTO;
     }
@@ -417,6 +428,17 @@ bool txc_paxos_accepted (const txc_paxos_t *self, txc_entry_t *entry)
     entry->size = at->size;
     entry->bytes = at->bytes;
     return true;
+}
+
+bool txc_paxos_expects (const txc_paxos_t *self, uint64_t slot, uint8_t kind)
+{
+    const txc_paxos_slot_t *at = slot > self->chosen ? txc_paxos_slot (self, slot) : NULL;
+    return at && at->kind == kind;
+}
+
+bool txc_paxos_is_changing (const txc_paxos_t *self)
+{
+    return self->members_open || !txc_list_is_empty (&self->held);
 }
 
 const txc_member_t *txc_paxos_members (const txc_paxos_t *self, uint32_t *n)

@@ -43,6 +43,9 @@ typedef struct txc_paxos_hooks {
     void (*elected) (void *arg, txc_epoch_t ballot);
     /* It does not lead any more. */
     void (*deposed) (void *arg);
+    /* A vote of Paxos Commit is durable at the acceptor that bit stands for (txc_paxos_is_majority): epoch,
+     * the ballot under which it was taken, gtrid, rm, token, vote, evidence. */
+    void (*voted) (void *arg, uint32_t bit, const txc_msg_t *vote);
     /* Others are members from here on: a change was chosen, and is in force. */
     void (*members) (void *arg);
     /* The applied state as bytes (the caller frees them), and the other way round. */
@@ -75,6 +78,32 @@ void txc_paxos_checkpointed (txc_paxos_t *self, uint64_t slot);
 /* A message of another replica.  TXC_OK, or why it was dropped. */
 int txc_paxos_message (txc_paxos_t *self, const txc_msg_t *message);
 bool txc_paxos_is_message (unsigned type);
+
+/* --- votes of Paxos Commit (txc_paxos_votes.c) */
+
+/* A vote, prepared or read-only, of a participant that its list names.  TXC_OK: it is taken, and told to the
+ * leader of its epoch as soon as it is durable; TXC_ESTALE: the promise is above its epoch, or another one
+ * was cast; TXC_EOVERLOAD: too many are held. */
+int txc_paxos_vote (txc_paxos_t *self, const txc_msg_t *message);
+bool txc_paxos_votes_are_full (const txc_paxos_t *self);
+uint32_t txc_paxos_votes_count (const txc_paxos_t *self);
+bool txc_paxos_vote_held (const txc_paxos_t *self, const txc_gtrid_t *gtrid, const char *rm,
+                          txc_epoch_t *ballot);
+/* The transaction is decided, by what is applied. */
+void txc_paxos_votes_close (txc_paxos_t *self, const txc_gtrid_t *gtrid);
+/* Likewise for all that is_closed says so of. */
+void txc_paxos_votes_sweep (txc_paxos_t *self, bool (*is_closed) (void *arg, const txc_gtrid_t *gtrid),
+                            void *arg);
+/* A new leader: visits (with the owner) every vote that it holds or that phase 1 found; the latter are
+ * forgotten then.  One vote may be visited more than once. */
+typedef void txc_paxos_vote_visit_t (void *arg, const txc_rec_t *record);
+void txc_paxos_votes_found (txc_paxos_t *self, txc_paxos_vote_visit_t *visit);
+/* A majority of the members? */
+bool txc_paxos_is_majority (const txc_paxos_t *self, uint32_t bits);
+/* A membership was proposed and is not in force yet. */
+bool txc_paxos_is_changing (const txc_paxos_t *self);
+/* A value of that kind was accepted in the slot, which is not applied yet. */
+bool txc_paxos_expects (const txc_paxos_t *self, uint64_t slot, uint8_t kind);
 
 /* --- the leader */
 

@@ -16,7 +16,7 @@
 
 /* --- entries ---------------------------------------------------------------------- */
 
-static void s_expect (txc_paxos_t *self, const txc_paxos_pending_t *pending)
+void txc_paxos_expect (txc_paxos_t *self, const txc_paxos_pending_t *pending)
 {
     if (self->n_pending == self->pending_room) {
         size_t room = self->pending_room ? self->pending_room * 2 : 64;
@@ -53,7 +53,7 @@ void txc_paxos_accept (txc_paxos_t *self, uint64_t slot, txc_epoch_t ballot, uin
     at->number = entry->number;
     at->acks = 0;
     at->forced = forced;
-    s_expect (self, &(txc_paxos_pending_t){entry->number, slot, ballot, TXC_ENTRY_ACCEPTED});
+    txc_paxos_expect (self, &(txc_paxos_pending_t){entry->number, slot, ballot, TXC_ENTRY_ACCEPTED});
     if (ballot.replica == self->config.id && !txc_paxos_is_alone (self))
         self->unsent++;
     if (TXC_MUTANT (LEADER_COUNTS_EARLY))
@@ -68,7 +68,7 @@ void txc_paxos_promise (txc_paxos_t *self, txc_epoch_t ballot)
     entry->epoch = ballot;
     self->promised = ballot;
     self->promised_number = entry->number;
-    s_expect (self, &(txc_paxos_pending_t){entry->number, 0, ballot, TXC_ENTRY_PROMISED});
+    txc_paxos_expect (self, &(txc_paxos_pending_t){entry->number, 0, ballot, TXC_ENTRY_PROMISED});
 }
 
 static void s_reject (txc_paxos_t *self, const txc_paxos_peer_t *to)
@@ -84,6 +84,8 @@ static void s_send_promise (txc_paxos_t *self, txc_paxos_peer_t *to)
     if (from < self->first)
         from = self->first;
     txc_blob_t *body = txc_paxos_pack (self, from, self->last, true, &high);
+    if (high >= self->last) /* the promise's last part */
+        body = txc_paxos_votes_append (self, body);
     txc_msg_t *message = txc_paxos_send (self, to, TXC_MSG_PAXOS_PROMISE);
     message->epoch = self->promised;
     message->slot = from;
@@ -223,6 +225,10 @@ void txc_paxos_durable (txc_paxos_t *self, uint64_t number)
         self->n_pending--;
         if (done.form == TXC_ENTRY_PROMISED) {
             s_promise_durable (self, done.ballot);
+            continue;
+        }
+        if (done.form == TXC_ENTRY_VOTED) {
+            txc_paxos_vote_durable (self, done.number);
             continue;
         }
         const txc_paxos_slot_t *at = txc_paxos_slot (self, done.slot);

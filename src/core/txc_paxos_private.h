@@ -4,6 +4,7 @@
  *   txc_paxos.c            life, dispatch, the slots
  *   txc_paxos_acceptor.c   promises and acceptances: what is durable
  *   txc_paxos_proposer.c   phase 1, what it found, phase 2
+ *   txc_paxos_votes.c      votes of Paxos Commit: instances of their own
  *   txc_paxos_learner.c    what is chosen, and when it is applied
  *   txc_paxos_election.c   who stands for election, heartbeats, the lease
  *   txc_paxos_catchup.c    chosen values and snapshots for whoever is behind
@@ -18,6 +19,7 @@
 #include "core/txc_mutant.h"
 #include "core/txc_paxos.h"
 #include "core/txc_paxos_values.h"
+#include "core/txc_votes.h"
 
 enum {
     TXC_PAXOS_PEERS_MAX = 32,
@@ -121,6 +123,7 @@ struct txc_paxos {
     size_t pending_head, n_pending, pending_room;
     uint64_t promised_number; /* of the entry that made the promise durable */
     uint64_t promise_from;    /* the slot that the promised candidate asked about */
+    txc_votes_t votes;        /* of Paxos Commit, that are held here */
 
     /* the learner */
     uint64_t chosen;          /* every slot up to it is chosen and applied */
@@ -149,6 +152,7 @@ struct txc_paxos {
     uint64_t members_open; /* the slot of a membership that is proposed and not chosen yet; 0: none */
     txc_paxos_found_t *found;
     uint64_t found_first, n_found, found_room;
+    txc_votes_t found_votes;
     txc_list_t held;
     uint64_t next_slot; /* for the next value */
     txc_epoch_t prior;  /* of the leader that handed over to us; none */
@@ -200,12 +204,23 @@ bool txc_paxos_is_alone (const txc_paxos_t *self); /* a group of one, and it is 
 /* --- acceptor */
 txc_entry_t *txc_paxos_log (txc_paxos_t *self, txc_entry_form_t form, bool forced, uint8_t kind,
                             const void *bytes, size_t size);
+void txc_paxos_expect (txc_paxos_t *self, const txc_paxos_pending_t *pending); /* its completion */
 /* Accepts a value, here: entry and slot. */
 void txc_paxos_accept (txc_paxos_t *self, uint64_t slot, txc_epoch_t ballot, uint8_t kind,
                        const uint8_t *bytes, uint32_t size, bool forced);
 void txc_paxos_promise (txc_paxos_t *self, txc_epoch_t ballot);
 int txc_paxos_on_prepare (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message);
 int txc_paxos_on_accept (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message);
+
+/* --- votes */
+void txc_paxos_vote_durable (txc_paxos_t *self, uint64_t number); /* of the entry */
+int txc_paxos_on_voted (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message);
+/* All that are held, behind the values of a body, which is given up; in votes.bytes bytes. */
+txc_blob_t *txc_paxos_votes_append (const txc_paxos_t *self, txc_blob_t *body);
+uint8_t *txc_paxos_votes_pack (const txc_paxos_t *self, uint8_t *bytes);
+/* TXC_ECORRUPT: it is none. */
+int txc_paxos_vote_replay (txc_paxos_t *self, txc_epoch_t ballot, const uint8_t *bytes, uint32_t size);
+void txc_paxos_vote_found (txc_paxos_t *self, const txc_paxos_value_t *value);
 
 /* --- proposer */
 void txc_paxos_prepare (txc_paxos_t *self); /* its own promise is durable: phase 1a */

@@ -80,6 +80,7 @@ void txc_paxos_campaign (txc_paxos_t *self, uint64_t round)
     self->ballot = (txc_epoch_t){round, self->config.id};
     self->role = TXC_PAXOS_PREPARING;
     self->found_first = self->chosen + 1;
+    txc_votes_fini (&self->found_votes);
     for (uint32_t i = 0; i < self->n_peers; i++) {
         self->peers[i].promised = false;
         self->peers[i].promise_next = self->found_first;
@@ -133,7 +134,7 @@ int txc_paxos_on_promise (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_m
     txc_paxos_value_t value;
     size_t at = 0;
     while (message->body && txc_paxos_value_next (message->body, &at, &value))
-        s_found_add (self, &value);
+        (value.kind == TXC_REC_VOTE ? txc_paxos_vote_found : s_found_add) (self, &value);
     if (message->high_slot >= message->stamp) {
         from->promised = true;
         txc_paxos_recover (self);

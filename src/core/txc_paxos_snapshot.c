@@ -1,8 +1,8 @@
 /*
  * The state of acceptor and learner as bytes, and back; replaying the log.
  *
- * A snapshot of this replica's own holds its promise, whose disk it is, and
- * what it accepted behind the applied state.  What may go to another replica
+ * A snapshot of this replica's own holds its promise, whose disk it is, what
+ * it accepted behind the applied state, and the votes that it holds.  What may go to another replica
  * is only the inner part: members and the applied state.
  */
 #include "core/txc_paxos_private.h"
@@ -79,6 +79,8 @@ int txc_paxos_state_load (txc_paxos_t *self, const void *data, size_t size)
     int rc = self->hooks.load (self->hooks.arg, members + header.members_size, (size_t) header.app_size);
     if (rc == TXC_OK) {
         self->chosen = self->hinted = self->installed = header.slot;
+        if (TXC_MUTANT (SNAPSHOT_DROPS_VOTES))
+            txc_votes_fini (&self->votes);
         txc_paxos_slots_drop (self, header.slot);
         if (self->next_slot <= header.slot)
             self->next_slot = header.slot + 1;
@@ -111,7 +113,7 @@ void *txc_paxos_snapshot (const txc_paxos_t *self, size_t *size)
                            .disk = self->disk,
                            .promised_round = self->promised.round,
                            .state_size = state_size,
-                           .values_size = s_values_size (self),
+                           .values_size = s_values_size (self) + self->votes.bytes,
                            .promised_replica = self->promised.replica,
                            .id = self->config.id};
     *size = sizeof header + state_size + header.values_size;
@@ -130,6 +132,7 @@ void *txc_paxos_snapshot (const txc_paxos_t *self, size_t *size)
                                                             .bytes = value->bytes},
                                        at);
     }
+    txc_paxos_votes_pack (self, at);
     return bytes;
 }
 
@@ -171,7 +174,9 @@ int txc_paxos_restore (txc_paxos_t *self, const void *data, size_t size)
     txc_paxos_value_t value;
     size_t at = 0;
     while (rc == TXC_OK && txc_paxos_value_next (body, &at, &value))
-        if (value.slot > self->chosen)
+        if (value.kind == TXC_REC_VOTE)
+            rc = txc_paxos_vote_replay (self, value.ballot, value.bytes, value.size);
+        else if (value.slot > self->chosen)
             s_keep (self, &value);
     txc_blob_destroy (&body);
     txc_paxos_advance (self);
@@ -219,6 +224,8 @@ int txc_paxos_replay (txc_paxos_t *self, const txc_entry_t *entry)
         return s_replay_value (self, entry);
     case TXC_ENTRY_LEARNED:
         return s_replay_value (self, entry);
+    case TXC_ENTRY_VOTED:
+        return txc_paxos_vote_replay (self, entry->epoch, entry->bytes, entry->size);
     case TXC_ENTRY_CHOSEN:
         for (uint64_t slot = self->chosen + 1; slot <= entry->slot && slot <= self->last; slot++) {
             txc_paxos_slot_t *at = txc_paxos_slot (self, slot);

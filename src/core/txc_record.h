@@ -36,7 +36,10 @@
     /* members                      who votes on the slots behind it                                      */        \
     X (MEMBERS, 11)                                                                                                 \
     /* -                            nothing: fills a gap that an earlier leader left                      */        \
-    X (NOOP, 12)
+    X (NOOP, 12)                                                                                                    \
+    /* gtrid rm token branches(all participants; this one's with vote and evidence)   no value of the log: what an */ \
+    /*                              acceptor of Paxos Commit keeps of a vote                                */      \
+    X (VOTE, 13)
 /* clang-format on */
 
 #define TXC_RECORD_ENUM(name, value) TXC_REC_##name = (value),

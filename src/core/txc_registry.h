@@ -45,7 +45,8 @@ typedef struct txc_reg_session {
     uint64_t told_low;     /* the client's latest word on its mark */
     uint64_t proposed_low; /* of the last Mark proposed */
     uint64_t route;
-    bool closing; /* SessionClose is proposed */
+    bool closing;     /* SessionClose is proposed, or will be */
+    bool close_waits; /* for votes of Paxos Commit that are open */
     txc_list_t transactions;
 } txc_reg_session_t;
 

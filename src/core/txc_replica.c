@@ -132,6 +132,7 @@ static void s_lead (txc_replica_t *self)
     txc_replica_agents_welcome (self);
     if (!TXC_MUTANT (NOT_RESUMED))
         txc_replica_resume_all (self);
+    txc_replica_votes_recover (self);
 }
 
 /* What an applied value sets off.  Nothing that rests on a value happens anywhere else. */
@@ -160,6 +161,8 @@ static void s_applied (txc_replica_t *self, uint64_t slot, const txc_rec_t *reco
     case TXC_REC_COMMIT:
     case TXC_REC_ABORT:
         txc_replica_outcome_applied (self, record, outcome);
+        if (session)
+            txc_replica_session_released (self, session);
         break;
     case TXC_REC_END:
         txc_replica_ended (self, &record->gtrid);
@@ -196,6 +199,7 @@ static bool s_on_chosen (void *arg, uint64_t slot, uint8_t kind, const uint8_t *
     txc_outcome_t *outcome;
     bool valid = txc_registry_apply (&self->registry, slot, record, bytes, size, &session, &outcome);
     s_see (self, record->clock);
+    txc_replica_votes_applied (self, record);
     if (valid && self->config.applied)
         self->config.applied (self->config.applied_arg, slot, record);
     if (self->update) /* replaying sets nothing off */
@@ -299,6 +303,7 @@ static txc_paxos_t *s_paxos_new (txc_replica_t *self)
         .chosen = s_on_chosen,
         .elected = s_on_elected,
         .deposed = s_on_deposed,
+        .voted = txc_replica_voted,
         .members = s_on_members,
         .save = s_on_save,
         .load = s_on_load,
@@ -333,6 +338,8 @@ static int s_message (txc_replica_t *self, const txc_msg_t *message)
 {
     if (txc_paxos_is_message (message->type))
         return txc_paxos_message (self->paxos, message);
+    if (txc_replica_is_cast (message))
+        return txc_replica_vote_cast (self, message); /* as an acceptor, whoever leads */
     if (!self->leading && !txc_paxos_leads (self->paxos)) {
         if (message->type == TXC_MSG_AGENT_HELLO)
             txc_replica_agent_noted (self, message);
@@ -425,6 +432,7 @@ int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_
     txc_paxos_begin (self->paxos, update, self->now_ms);
     switch (event->type) {
     case TXC_EVENT_START:
+        txc_replica_votes_sweep (self); /* of what was replayed */
         txc_paxos_start (self->paxos);
         break;
     case TXC_EVENT_MESSAGE:
@@ -453,10 +461,12 @@ int txc_replica_step (txc_replica_t *self, const txc_event_t *event, txc_update_
         rc = txc_paxos_transfer (self->paxos, event->replica);
         break;
     case TXC_EVENT_MEMBER_ADD:
-        rc = txc_paxos_add (self->paxos, event->member);
+        rc =
+            !txc_replica_votes_let_change (self) ? TXC_ENOTREADY : txc_paxos_add (self->paxos, event->member);
         break;
     case TXC_EVENT_MEMBER_REMOVE:
-        rc = txc_paxos_remove (self->paxos, event->replica);
+        rc = !txc_replica_votes_let_change (self) ? TXC_ENOTREADY
+                                                  : txc_paxos_remove (self->paxos, event->replica);
         break;
     case TXC_EVENT_MEMBER_MOVE:
         rc = txc_paxos_move (self->paxos, event->member);

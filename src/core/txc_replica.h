@@ -134,6 +134,7 @@ typedef struct txc_replica_status {
     txc_epoch_t promised;
     uint64_t proposed_slot, applied_slot, digest;
     uint32_t sessions, transactions, outcomes, agents;
+    uint32_t votes;     /* of Paxos Commit, that its acceptor holds */
     uint32_t questions; /* that wait until a majority has confirmed this leader */
     uint64_t commits, aborts, ends, heuristics, voids, dropped, refused;
 } txc_replica_status_t;
@@ -149,6 +150,11 @@ bool txc_replica_serves (const txc_replica_t *self, uint64_t now_ms, txc_epoch_t
 
 /* For tests: what its acceptor holds of entry->slot; fills in epoch, kind, size and bytes (borrowed). */
 bool txc_replica_accepted (const txc_replica_t *self, txc_entry_t *entry);
+
+/* Likewise, whether its acceptor holds this resource manager's vote of Paxos Commit, and under which ballot.
+ */
+bool txc_replica_vote_held (const txc_replica_t *self, const txc_gtrid_t *gtrid, const char *rm,
+                            txc_epoch_t *ballot);
 
 /* A transaction as operators see it. */
 typedef struct txc_tx_view {

@@ -1,4 +1,5 @@
-/* Two-phase commit with presumed abort, the coordinator's side. */
+/* Two-phase commit with presumed abort, the coordinator's side; what Paxos Commit does otherwise is in
+ * txc_replica_votes.c. */
 #include <string.h>
 
 #include "base/txc_assert.h"
@@ -64,6 +65,19 @@ static void s_answer (txc_replica_t *self, txc_gtx_t *gtx, int code)
 
 /* --- what is sent, and sent again ------------------------------------------------ */
 
+/* Whose votes a vote is one of. */
+static void s_list (txc_replica_t *self, const txc_gtx_t *gtx, txc_msg_t *message)
+{
+    txc_branch_ref_t *branches = txc_update_alloc (self->update, gtx->n_branches * sizeof *branches);
+    for (uint32_t i = 0; i < gtx->n_branches; i++) {
+        memcpy (branches[i].rm, gtx->branches[i].ref.rm, sizeof branches[i].rm);
+        branches[i].token = gtx->branches[i].ref.token;
+        branches[i].count = gtx->branches[i].ref.count;
+    }
+    message->branches = branches;
+    message->n_branches = gtx->n_branches;
+}
+
 static void s_send (txc_replica_t *self, txc_gtx_t *gtx, txc_gtx_branch_t *branch, txc_msg_type_t type)
 {
     const txc_replica_agent_t *agent = txc_replica_agent_of (self, branch->ref.rm);
@@ -82,6 +96,8 @@ static void s_send (txc_replica_t *self, txc_gtx_t *gtx, txc_gtx_branch_t *branc
     message->high_slot = self->registry.applied_slot;
     if (branch->vote == TXC_VOTE_READ_ONLY)
         message->flags = TXC_FLAG_READ_ONLY;
+    if (type == TXC_MSG_PREPARE && gtx->gtrid.mode == TXC_MODE_PAXOS)
+        s_list (self, gtx, message);
     if (gtx->deadline_ms != TXC_NEVER_MS && gtx->deadline_ms > self->now_ms)
         message->timeout_ms = (uint32_t) (gtx->deadline_ms - self->now_ms);
 }
@@ -184,28 +200,39 @@ void txc_replica_abort (txc_replica_t *self, txc_gtx_t *gtx)
         txc_replica_propose (self, record, true);
 }
 
-static void s_propose_commit (txc_replica_t *self, txc_gtx_t *gtx)
+static void s_record_commit (txc_replica_t *self, const txc_gtx_t *gtx, bool forced)
 {
-    txc_gtx_move (gtx, TXC_GTX_COMMIT_LOGGING);
-    txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
     txc_rec_t *record = txc_replica_record (self, TXC_REC_COMMIT);
     record->gtrid = gtx->gtrid;
     record->count = gtx->n_branches;
     for (uint32_t i = 0; i < gtx->n_branches; i++)
         if (gtx->branches[i].vote == TXC_VOTE_YES)
             record->branches[record->n_branches++] = gtx->branches[i].ref;
-    txc_replica_propose (self, record, true);
+    txc_replica_propose (self, record, forced);
+}
+
+void txc_replica_propose_commit (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    txc_gtx_move (gtx, TXC_GTX_COMMIT_LOGGING);
+    txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
+    s_record_commit (self, gtx, true);
     if (TXC_MUTANT (DECISION_TOLD_EARLY) && gtx->flags & TXC_FLAG_DECISION_LOGGED)
         s_answer (self, gtx, TXC_OK);
     if (TXC_MUTANT (COMMIT_BEFORE_DURABLE))
         txc_replica_committed (self, gtx);
 }
 
+void txc_replica_commit_lazily (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    s_record_commit (self, gtx, false);
+    txc_replica_committed (self, gtx);
+}
+
 /* All votes are in. */
 static void s_agreed (txc_replica_t *self, txc_gtx_t *gtx)
 {
     if (!txc_gtx_is_read_only (gtx)) {
-        s_propose_commit (self, gtx);
+        txc_replica_propose_commit (self, gtx);
         return;
     }
     s_answer (self, gtx, TXC_OK);
@@ -213,10 +240,13 @@ static void s_agreed (txc_replica_t *self, txc_gtx_t *gtx)
     s_pump (self, gtx);
 }
 
+/* Every branch is done.  End follows the record that it ends. */
 static void s_propose_end (txc_replica_t *self, txc_gtx_t *gtx)
 {
     if (gtx->answer == TXC_PENDING)
         s_answer (self, gtx, txc_replica_result (self, gtx, true));
+    if (!gtx->recorded)
+        return;
     txc_gtx_move (gtx, TXC_GTX_ENDING);
     txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
     txc_rec_t *record = txc_replica_record (self, TXC_REC_END);
@@ -241,9 +271,17 @@ void txc_replica_committed (txc_replica_t *self, txc_gtx_t *gtx)
 void txc_replica_outcome_applied (txc_replica_t *self, const txc_rec_t *record, txc_outcome_t *outcome)
 {
     txc_gtx_t *gtx = txc_replica_transaction (self, &record->gtrid);
+    if (gtx && gtx->state == TXC_GTX_COMMITTING && !gtx->recorded) { /* the votes decided */
+        TXC_INVARIANT (outcome && outcome->commit);
+        gtx->recorded = true;
+        if (txc_gtx_is_acknowledged (gtx))
+            s_propose_end (self, gtx);
+        return;
+    }
     if (!gtx || (gtx->state != TXC_GTX_COMMIT_LOGGING && gtx->state != TXC_GTX_ABORT_LOGGING))
         return;
     if (outcome && outcome->commit) {
+        gtx->recorded = true;
         txc_replica_committed (self, gtx);
         return;
     }
@@ -265,6 +303,7 @@ static void s_resume (txc_replica_t *self, txc_outcome_t *outcome)
         gtx->branches[i].heur = outcome->heur[i];
         gtx->branches[i].done = outcome->heur[i] != TXC_HEUR_NONE;
     }
+    gtx->recorded = true;
     txc_replica_transaction_add (self, session, gtx);
     txc_replica_committed (self, gtx);
 }
@@ -367,6 +406,8 @@ static txc_reg_session_t *s_admit (txc_replica_t *self, const txc_msg_t *message
         s_refuse (self, message, TXC_ENOSPACE, "the coordinator's log is full: free space on its disk");
     else if (self->draining)
         s_refuse (self, message, TXC_EOVERLOAD, "the coordinator is stopping");
+    else if (gtrid->mode == TXC_MODE_PAXOS && txc_paxos_votes_are_full (self->paxos))
+        s_refuse (self, message, TXC_EOVERLOAD, "the coordinator holds as many votes as it may");
     else if (self->transactions.count >= self->config.max_transactions ||
              self->registry.outcomes.count >= self->config.max_outcomes)
         s_refuse (self, message, TXC_EOVERLOAD, "the coordinator holds as many transactions as it may");
@@ -395,6 +436,11 @@ void txc_replica_commit (txc_replica_t *self, const txc_msg_t *message)
         s_refuse (self, message, TXC_EINVAL, "a commit names each resource manager once");
         return;
     }
+    bool paxos = message->gtrid.mode == TXC_MODE_PAXOS;
+    if (paxos && txc_replica_votes_are_held_back (self, session)) {
+        self->dropped++; /* the application asks again */
+        return;
+    }
     session->lease_ms = self->now_ms + self->config.lease_ms;
     txc_replica_session_low (self, session, message->low, false);
     txc_gtx_t *gtx = txc_gtx_new (&message->gtrid, message->n_branches, message->branches, self->now_ms);
@@ -403,10 +449,11 @@ void txc_replica_commit (txc_replica_t *self, const txc_msg_t *message)
     gtx->flags = message->flags & TXC_FLAG_DECISION_LOGGED;
     gtx->deadline_ms = self->now_ms + (message->timeout_ms ? message->timeout_ms : self->config.timeout_ms);
     for (uint32_t i = 0; i < gtx->n_branches; i++) {
-        /* A vote that travelled with the last statement counts if it was cast in this very epoch. */
+        /* A vote that travelled with the last statement counts if it was cast in this very epoch; in Paxos
+         * Commit only what the acceptors hold does. */
         const txc_branch_ref_t *ref = &gtx->branches[i].ref;
         if ((ref->vote == TXC_VOTE_YES || ref->vote == TXC_VOTE_READ_ONLY) &&
-            txc_epoch_compare (ref->vote_epoch, self->epoch) == 0)
+            txc_epoch_compare (ref->vote_epoch, self->epoch) == 0 && !paxos)
             gtx->branches[i].vote = ref->vote;
     }
     txc_gtx_move (gtx, TXC_GTX_PREPARING);
@@ -417,6 +464,21 @@ void txc_replica_commit (txc_replica_t *self, const txc_msg_t *message)
 }
 
 /* --- votes and acknowledgements ---------------------------------------------------------- */
+
+/* In Paxos Commit the others' votes may be held by acceptors: a record closes them, later. */
+static void s_final_no (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    txc_reg_session_t *session = txc_registry_session (&self->registry, gtx->gtrid.session);
+    if (gtx->gtrid.mode == TXC_MODE_PAXOS) {
+        txc_rec_t *record = txc_replica_record (self, TXC_REC_ABORT);
+        record->gtrid = gtx->gtrid;
+        record->count = gtx->several ? 2 : 1;
+        txc_replica_propose (self, record, false);
+    }
+    txc_replica_rolled_back (self, gtx);
+    if (session)
+        txc_replica_session_released (self, session);
+}
 
 void txc_replica_vote (txc_replica_t *self, const txc_msg_t *message)
 {
@@ -438,7 +500,7 @@ void txc_replica_vote (txc_replica_t *self, const txc_msg_t *message)
         break;
     case TXC_VOTE_NO: /* it can never be prepared: nothing needs to be logged */
         txc_gtx_blame (gtx, message->error);
-        txc_replica_rolled_back (self, gtx);
+        s_final_no (self, gtx);
         break;
     case TXC_VOTE_NO_NOT_FINAL: /* it may still appear: first make it irrevocable */
         txc_gtx_blame (gtx, message->error);
@@ -476,7 +538,7 @@ void txc_replica_phase2_done (txc_replica_t *self, const txc_msg_t *message)
         /* It counts as the acknowledgement once it is on record; a presumed abort needs an outcome to hang it
          * on. */
         branch->heur = message->heur;
-        if (!txc_registry_outcome (&self->registry, &gtx->gtrid)) {
+        if (gtx->state == TXC_GTX_ABORTING && !txc_registry_outcome (&self->registry, &gtx->gtrid)) {
             txc_rec_t *record = txc_replica_record (self, TXC_REC_ABORT);
             record->gtrid = gtx->gtrid;
             record->count = gtx->several ? 2 : 1;

@@ -68,6 +68,13 @@ static void s_decide_abort (txc_replica_t *self, txc_reg_session_t *session, con
     txc_replica_abort (self, gtx);
 }
 
+/* An earlier leader may have told what these votes say: "pending" would be news from yesterday.  They ask
+ * again, and find the record. */
+static bool s_is_about_to_be_known (const txc_gtx_t *gtx)
+{
+    return gtx->recovered && gtx->state == TXC_GTX_COMMIT_LOGGING;
+}
+
 void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
 {
     const txc_gtrid_t *gtrid = &message->gtrid;
@@ -82,6 +89,8 @@ void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
         return;
     }
     const txc_gtx_t *gtx = txc_replica_transaction (self, gtrid);
+    if (gtx && s_is_about_to_be_known (gtx))
+        return;
     if (gtx) {
         s_inquiry_in_flight (self, message, gtx);
         return;
@@ -149,6 +158,8 @@ void txc_replica_outcome_query (txc_replica_t *self, const txc_msg_t *message)
     txc_gtx_t *gtx = txc_replica_transaction (self, &message->gtrid);
     const txc_outcome_t *outcome = txc_registry_outcome (&self->registry, &message->gtrid);
     int code;
+    if (!outcome && gtx && s_is_about_to_be_known (gtx))
+        return;
     if (outcome) {
         code = txc_outcome_code (outcome);
         if (code == TXC_ROLLED_BACK && !outcome->several && message->n_branches < 2)
@@ -156,7 +167,7 @@ void txc_replica_outcome_query (txc_replica_t *self, const txc_msg_t *message)
     } else if (gtx && gtx->answer != TXC_PENDING)
         code = gtx->answer;
     else if (gtx)
-        code = TXC_PENDING;
+        code = gtx->state == TXC_GTX_COMMITTING ? TXC_OK : TXC_PENDING;
     else
         code = s_unrecorded (self, message);
     txc_msg_t *reply = txc_replica_answer (self, message->route, &message->gtrid, code,

@@ -7,6 +7,7 @@
  *   txc_replica_inquiry.c   what became of it: agents, applications, operators
  *   txc_replica_agent.c     registration, directory, log-loss guard
  *   txc_replica_read.c      questions to a leader that has no lease
+ *   txc_replica_votes.c     Paxos Commit: what is held of votes, and what they decide
  *   txc_replica_view.c      what operators see
  */
 #ifndef TXC_REPLICA_PRIVATE_H
@@ -18,6 +19,7 @@
 #include "core/txc_paxos.h"
 #include "core/txc_registry.h"
 #include "core/txc_replica.h"
+#include "core/txc_votes.h"
 
 /* A SessionOpen that was proposed and is not applied yet. */
 typedef struct txc_opening {
@@ -56,6 +58,8 @@ struct txc_replica {
     txc_heap_t timers;
     txc_list_t agents;
     uint64_t lease_due_ms; /* when leases are looked at next */
+    uint64_t
+        votes_held_ms; /* until then no new transaction of Paxos Commit begins: the members are to change */
     uint64_t dropped, refused;
     txc_rec_t scratch;    /* a record being built or read */
     txc_update_t *update; /* of the step under way */
@@ -121,6 +125,32 @@ txc_msg_t *txc_replica_answer (txc_replica_t *self, uint64_t route, const txc_gt
                                const txc_error_t *error);
 /* What the whole of a gtx comes to, heuristics included. */
 int txc_replica_result (const txc_replica_t *self, const txc_gtx_t *gtx, bool commit);
+
+/* --- Paxos Commit */
+/* A vote that goes to every acceptor. */
+bool txc_replica_is_cast (const txc_msg_t *message);
+int txc_replica_vote_cast (txc_replica_t *self, const txc_msg_t *message);
+/* A record is applied: the votes that it decides go. */
+void txc_replica_votes_applied (txc_replica_t *self, const txc_rec_t *record);
+void txc_replica_votes_sweep (txc_replica_t *self); /* those of anything that is decided */
+/* An acceptor holds a vote; the log's hook. */
+void txc_replica_voted (void *arg, uint32_t bit, const txc_msg_t *message);
+/* Every vote is in. */
+void txc_replica_votes_agreed (txc_replica_t *self, txc_gtx_t *gtx);
+/* A new leader: goes on with what the votes found say. */
+void txc_replica_votes_recover (txc_replica_t *self);
+/* Votes may decide a transaction of this session, of which no record speaks yet: its end has to wait. */
+bool txc_replica_votes_are_open (const txc_replica_t *self, const txc_reg_session_t *session);
+/* The end of the session, or a change of members, waits: nothing new is prepared. */
+bool txc_replica_votes_are_held_back (const txc_replica_t *self, const txc_reg_session_t *session);
+/* No votes are open: the members may change.  Else no new ones are asked for, for a while. */
+bool txc_replica_votes_let_change (txc_replica_t *self);
+/* The votes decide by themselves; the record follows. */
+void txc_replica_commit_lazily (txc_replica_t *self, txc_gtx_t *gtx);
+/* Its record decides. */
+void txc_replica_propose_commit (txc_replica_t *self, txc_gtx_t *gtx);
+/* What the session's end waited for may be over. */
+void txc_replica_session_released (txc_replica_t *self, txc_reg_session_t *session);
 
 /* --- inquiries */
 void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message);

@@ -111,12 +111,21 @@ void txc_replica_session_keepalive (txc_replica_t *self, const txc_msg_t *messag
 
 static void s_close (txc_replica_t *self, txc_reg_session_t *session)
 {
-    if (session->closing)
+    if (session->closing && !session->close_waits)
         return;
     session->closing = true;
+    session->close_waits = txc_replica_votes_are_open (self, session) && !TXC_MUTANT (CLOSE_NOT_AWAITED);
+    if (session->close_waits)
+        return;
     txc_rec_t *record = txc_replica_record (self, TXC_REC_SESSION_CLOSE);
     record->session = session->number;
     txc_replica_propose (self, record, true);
+}
+
+void txc_replica_session_released (txc_replica_t *self, txc_reg_session_t *session)
+{
+    if (self->leading && session->close_waits)
+        s_close (self, session);
 }
 
 void txc_replica_session_close (txc_replica_t *self, const txc_msg_t *message)
@@ -198,7 +207,7 @@ void txc_replica_session_reset_all (txc_replica_t *self)
     for (txc_hash_node_t *node = txc_hash_begin (&self->registry.sessions, &cursor); node;
          node = txc_hash_step (&self->registry.sessions, &cursor)) {
         txc_reg_session_t *session = TXC_CONTAINER (node, txc_reg_session_t, node);
-        session->closing = false;
+        session->closing = session->close_waits = false;
         session->told_low = session->low;
         session->proposed_low = 0;
         session->route = 0;

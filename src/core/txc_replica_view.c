@@ -31,6 +31,7 @@ void txc_replica_status (const txc_replica_t *self, txc_replica_status_t *status
         .dropped = self->dropped,
         .refused = self->refused,
         .questions = self->n_questions,
+        .votes = txc_paxos_votes_count (self->paxos),
     };
     const txc_member_t *members = txc_paxos_members (self->paxos, &status->n_members);
     memcpy (status->members, members, status->n_members * sizeof *members);
@@ -62,6 +63,12 @@ bool txc_replica_serves (const txc_replica_t *self, uint64_t now_ms, txc_epoch_t
 bool txc_replica_accepted (const txc_replica_t *self, txc_entry_t *entry)
 {
     return txc_paxos_accepted (self->paxos, entry);
+}
+
+bool txc_replica_vote_held (const txc_replica_t *self, const txc_gtrid_t *gtrid, const char *rm,
+                            txc_epoch_t *ballot)
+{
+    return txc_paxos_vote_held (self->paxos, gtrid, rm, ballot);
 }
 
 static const char *s_branch_state (const txc_gtx_t *gtx, const txc_gtx_branch_t *branch)
@@ -107,6 +114,8 @@ static const char *s_branch_waits (const txc_replica_t *self, const txc_gtx_t *g
         return "";
     if (!agent)
         return "its agent to register";
+    if (votes && branch->holders)
+        return "a majority of acceptors to hold its vote";
     return votes ? "its vote" : "its acknowledgement";
 }
 

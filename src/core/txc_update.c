@@ -17,8 +17,8 @@ enum { ARENA_BLOCK = 16384 };
 
 const char *txc_entry_form_name (txc_entry_form_t form)
 {
-    static const char *const names[TXC_ENTRY_FORMS] = {"?",       "accepted", "promised",
-                                                       "learned", "chosen",   "disk"};
+    static const char *const names[TXC_ENTRY_FORMS] = {"?",      "accepted", "promised", "learned",
+                                                       "chosen", "disk",     "voted"};
     return form < TXC_ENTRY_FORMS ? names[form] : "?";
 }
 

@@ -27,6 +27,7 @@ typedef enum txc_entry_form {
     TXC_ENTRY_LEARNED,      /* slot, bytes: the value, chosen elsewhere */
     TXC_ENTRY_CHOSEN,       /* slot: what was accepted or learned up to it is chosen (a hint, never forced) */
     TXC_ENTRY_DISK,         /* bytes: whose disk this is, and the first members; the first entry of a log */
+    TXC_ENTRY_VOTED,        /* epoch: the ballot, bytes: the vote (TXC_REC_VOTE), taken here */
     TXC_ENTRY_FORMS
 } txc_entry_form_t;
 

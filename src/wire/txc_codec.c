@@ -54,6 +54,8 @@ static bool s_record_is_whole (const txc_rec_t *record)
         return !txc_gtrid_is_none (&record->gtrid);
     case TXC_REC_HEURISTIC:
         return !txc_gtrid_is_none (&record->gtrid) && record->rm[0];
+    case TXC_REC_VOTE:
+        return !txc_gtrid_is_none (&record->gtrid) && record->rm[0] && record->n_branches > 0;
     case TXC_REC_GUARD:
         return record->agent[0];
     case TXC_REC_MEMBERS:

@@ -180,10 +180,10 @@ SHAPE (s_agent_welcome, agent_welcome, EPOCH, I32 (code), U64 (cluster),
        U64 (high_slot), MEMBERS)
 #undef WIRE
 #define WIRE Txcoord__Prepare
-SHAPE (s_prepare, prepare, EPOCH, BRANCH, U32 (count), U32 (timeout_ms))
+SHAPE (s_prepare, prepare, EPOCH, BRANCH, U32 (count), U32 (timeout_ms), BRANCHES)
 #undef WIRE
 #define WIRE Txcoord__VoteCast
-SHAPE (s_vote, vote_cast, EPOCH, BRANCH, VOTE (vote), ERROR, EVIDENCE)
+SHAPE (s_vote, vote_cast, EPOCH, BRANCH, VOTE (vote), ERROR, EVIDENCE, BRANCHES)
 #undef WIRE
 #define WIRE Txcoord__Phase2
 SHAPE (s_phase2_commit, phase2, EPOCH, BRANCH, EVIDENCE, U32 (flags), U64 (high_slot))
@@ -216,6 +216,10 @@ SHAPE (s_not_leader, not_leader, U32 (replica), MEMBERS)
 SHAPE (s_paxos, paxos, REPLICA, EPOCH, I32 (code), U64 (cluster), U64 (settings), U64 (disk), U64 (low),
        U32 (flags), BODY (TXC_BODY_MAX), U64 (age_ms), U64 (high_slot), U64 (slot), U64 (chosen_slot),
        U64 (stamp), SUB (prior, prior, txc_epoch_t, false))
+#undef WIRE
+#define WIRE Txcoord__PaxosVoted
+SHAPE (s_paxos_voted, paxos_voted, EPOCH, BRANCH, VOTE (vote), EVIDENCE, REPLICA, U64 (cluster),
+       U64 (settings), U64 (disk), U64 (chosen_slot))
 #undef WIRE
 #define WIRE Txcoord__Join
 SHAPE (s_paxos_join, join, REPLICA, U64 (cluster), U64 (settings), U64 (disk), U64 (slot), MEMBERS)
@@ -267,6 +271,7 @@ static const txc_shape_t *const s_messages[] = {
     [TXC_MSG_PAXOS_SNAPSHOT] = &s_paxos,
     [TXC_MSG_PAXOS_TRANSFER] = &s_paxos,
     [TXC_MSG_PAXOS_JOIN] = &s_paxos_join,
+    [TXC_MSG_PAXOS_VOTED] = &s_paxos_voted,
 };
 _Static_assert(sizeof s_messages / sizeof *s_messages == TXC_MSG_TYPES,
                "every message of the map has its shape");
