@@ -91,7 +91,7 @@ static void s_check (const txc_gtx_t *self)
                        (!txc_gtx_is_read_only (self) || self->gtrid.mode == TXC_MODE_PAXOS));
         break;
     case TXC_GTX_COMMITTING:
-        TXC_INVARIANT (txc_gtx_is_agreed (self));
+        TXC_INVARIANT (self->recorded || txc_gtx_is_agreed (self));
         break;
     case TXC_GTX_ENDING:
         TXC_INVARIANT (txc_gtx_is_acknowledged (self) && self->recorded);

@@ -12,6 +12,7 @@ SIM_SOURCES = \
 	tests/sim/sim_main.c tests/sim/sim_members.c tests/sim/sim_members.h tests/sim/sim_net.c tests/sim/sim_net.h tests/sim/sim_reflog.c tests/sim/sim_reflog.h \
 	tests/sim/sim_rm.c tests/sim/sim_rm.h tests/sim/sim_rm_run.c tests/sim/sim_run.c \
 	tests/sim/sim_trace.c tests/sim/sim_trace.h tests/sim/sim_truth.c tests/sim/sim_truth.h \
+	tests/sim/sim_votes.c tests/sim/sim_votes.h \
 	tests/sim/sim_worker.c tests/sim/sim_worker.h tests/sim/sim_workload.c \
 	tests/sim/sim_world.c tests/sim/sim_world.h
 

@@ -9,6 +9,7 @@
 #include "sim_coordinator.h"
 #include "sim_reflog.h"
 #include "sim_rm.h"
+#include "sim_votes.h"
 
 static const char *s_gtrid (const txc_gtrid_t *gtrid)
 {
@@ -20,6 +21,9 @@ bool sim_check_is_listed (const sim_tx_t *tx, uint64_t token)
 {
     for (uint32_t i = 0; i < tx->n_listed; i++)
         if (tx->listed[i] == token)
+            return true;
+    for (uint32_t i = 0; i < tx->n_votes && tx->chosen && tx->logged == SIM_OUTCOME_NONE; i++)
+        if (tx->votes[i].token == token && tx->votes[i].vote == TXC_VOTE_YES)
             return true;
     return false;
 }
@@ -34,6 +38,14 @@ static bool s_is_irrevocably_rolled_back (const sim_t *sim, const sim_tx_t *tx)
            sim_reflog_passed (sim->reflog, &tx->gtrid);
 }
 
+/* By a record, or by votes; somebody is told so now. */
+static bool s_is_committed (const sim_t *sim, sim_tx_t *tx)
+{
+    bool is = sim_votes_is_committed (sim, tx);
+    tx->decided = tx->decided || (is && tx->logged == SIM_OUTCOME_NONE);
+    return is;
+}
+
 /* --- the coordinator ----------------------------------------------------------- */
 
 static void s_phase2_commit (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
@@ -41,9 +53,10 @@ static void s_phase2_commit (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
     sim_branch_t *branch = sim_branch_find (sim, &message->gtrid, message->rm, message->token);
     uint32_t wrote, committed, rolled_back;
     sim_tx_count (tx, &wrote, &committed, &rolled_back);
-    if (branch && branch->voted_read_only && (wrote == 0 || tx->logged == SIM_OUTCOME_COMMIT))
+    bool is_committed = s_is_committed (sim, tx);
+    if (branch && branch->voted_read_only && (wrote == 0 || is_committed))
         return; /* its locks may go */
-    if (tx->logged != SIM_OUTCOME_COMMIT)
+    if (!is_committed)
         sim_violation (sim, "commit-sent-not-durable",
                        "PHASE2_COMMIT of %s leaves, no valid Commit is durable", s_gtrid (&message->gtrid));
     else if (!sim_check_is_listed (tx, message->token))
@@ -62,7 +75,7 @@ static void s_phase2_rollback (sim_t *sim, const txc_msg_t *message, sim_tx_t *t
         branch->told_rollback = true;
     if (branch && branch->voted_read_only && wrote == 0 && !sim_check_is_listed (tx, message->token))
         return; /* a stray branch of a transaction that only reads */
-    if (tx->logged == SIM_OUTCOME_COMMIT) {
+    if (tx->logged == SIM_OUTCOME_COMMIT || tx->decided) {
         /* Once it has ended and is off the record an old question may be answered so: nothing is left to roll
          * back.  (Or again what an operator had rolled back, and what a crash of its RM brought back.) */
         bool over = tx->logged_end && branch && (branch->state != SIM_BRANCH_PREPARED || branch->operated);
@@ -85,12 +98,12 @@ static void s_outcome (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
 {
     uint32_t wrote, committed, rolled_back;
     sim_tx_count (tx, &wrote, &committed, &rolled_back);
-    if (message->code == TXC_OK && tx->logged != SIM_OUTCOME_COMMIT && wrote > 0 && sim_tx_is_global (tx))
+    if (message->code == TXC_OK && wrote > 0 && sim_tx_is_global (tx) && !s_is_committed (sim, tx))
         sim_violation (sim, "committed-told-not-durable", "%s is told committed, no valid Commit is durable",
                        s_gtrid (&message->gtrid));
     if (message->code != TXC_ROLLED_BACK)
         return;
-    if (tx->logged == SIM_OUTCOME_COMMIT)
+    if (tx->logged == SIM_OUTCOME_COMMIT || tx->decided)
         sim_violation (sim, "rolled-back-told-of-committed", "%s is told rolled back, a Commit is durable",
                        s_gtrid (&message->gtrid));
     else if (!s_is_irrevocably_rolled_back (sim, tx))
@@ -120,7 +133,7 @@ static void s_note_told (sim_t *sim, const sim_coordinator_t *replica, const txc
     bool tells =
         message->type == TXC_MSG_PHASE2_COMMIT || message->type == TXC_MSG_PHASE2_ROLLBACK ||
         (message->type == TXC_MSG_OUTCOME && (message->code == TXC_OK || message->code == TXC_ROLLED_BACK));
-    if (!tells || tx->logged == SIM_OUTCOME_NONE || tx->told_at)
+    if (!tells || (tx->logged == SIM_OUTCOME_NONE && !tx->decided) || tx->told_at)
         return;
     tx->told_at = sim->now;
     sim_coordinator_ask_others (sim, replica, &tx->gtrid);
@@ -248,7 +261,7 @@ static void s_phase2_done (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
     }
     if (message->code != TXC_OK || !branch || sim->restored)
         return;
-    bool commit = tx->logged == SIM_OUTCOME_COMMIT && sim_check_is_listed (tx, message->token);
+    bool commit = sim_votes_is_committed (sim, tx) && sim_check_is_listed (tx, message->token);
     /* Where only the journal can tell, a commit that was tried before counts. */
     bool tried = branch->rm->kind == SIM_RM_MYSQL && branch->operated &&
                  (branch->commits_lost > 0 || branch->session_life != agent->proc.life);
@@ -347,7 +360,7 @@ void sim_check_told (sim_t *sim, const char *who, sim_tx_t *tx, int code, bool c
         if (tx->told_rolled_back && wrote > 0)
             sim_violation (sim, "told-twice", "%s is told committed to %s, it was told rolled back before",
                            gtrid, who);
-        if (wrote > 0 && tx->logged != SIM_OUTCOME_COMMIT && committed == 0)
+        if (wrote > 0 && !sim_votes_is_committed (sim, tx) && committed == 0)
             sim_violation (sim, "committed-told-not-durable", "%s is told committed to %s, nothing says so",
                            gtrid, who);
         if (completed && !tx->operated && !tx->hazard && tx->logged == SIM_OUTCOME_COMMIT)

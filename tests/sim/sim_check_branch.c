@@ -42,7 +42,7 @@ void sim_check_statement (sim_t *sim, const sim_branch_t *branch, const sim_stat
         sim_violation (sim, "statement-twice", "%s runs statement %" PRIu64 " again", s_name (branch),
                        statement->id);
     /* Behind the decision a copy that was long on its way may open a branch of its own, which rolls back. */
-    if (branch->tx->logged != SIM_OUTCOME_COMMIT)
+    if (branch->tx->logged != SIM_OUTCOME_COMMIT && !branch->tx->decided)
         issued->branch_token = branch->token;
     if (branch->voted_no || branch->voted_yes || branch->voted_read_only)
         sim_violation (sim, "statement-after-vote", "%s runs a statement after its vote", s_name (branch));
@@ -136,10 +136,10 @@ void sim_check_rolled_back (sim_t *sim, sim_branch_t *branch, bool by_op)
     const sim_tx_t *tx = branch->tx;
     if (branch->operated || !branch->wrote)
         return;
-    if (tx->logged == SIM_OUTCOME_COMMIT && sim_check_is_listed (tx, branch->token))
+    bool decided = tx->logged == SIM_OUTCOME_COMMIT || tx->decided;
+    if (decided && sim_check_is_listed (tx, branch->token))
         sim_violation (sim, "torn", "%s rolls back, its transaction is committed", s_name (branch));
-    bool stray =
-        tx->logged == SIM_OUTCOME_COMMIT ? !sim_check_is_listed (tx, branch->token) : !branch->ap_commit;
+    bool stray = decided ? !sim_check_is_listed (tx, branch->token) : !branch->ap_commit;
     if (tx->told_committed && !stray)
         sim_violation (sim, "rollback-after-committed", "%s rolls back, it was told committed",
                        s_name (branch));

@@ -8,6 +8,7 @@
 #include "core/txc_paxos_values.h"
 #include "sim_reflog.h"
 #include "sim_trace.h"
+#include "sim_votes.h"
 #include "wire/txc_codec.h"
 
 /* What was accepted in a slot under one ballot, by whom. */
@@ -239,6 +240,9 @@ void sim_group_durable (sim_t *sim, const sim_coordinator_t *replica, const txc_
                            entry->slot);
         return;
     }
+    case TXC_ENTRY_VOTED:
+        sim_votes_durable (sim, replica, entry, *promised);
+        return;
     case TXC_ENTRY_PROMISED:
         if (order < 0 && !replica->opening)
             sim_violation (sim, "promise-lowered", "%s promises round %" PRIu64 " after %" PRIu64,
@@ -285,6 +289,7 @@ void sim_group_opened (sim_t *sim, const sim_coordinator_t *replica)
         sim_violation (sim, "group-unknown", "%s has a vote and starts without knowing in which group",
                        replica->proc.name);
     s_check_remembered (sim, replica, status.applied_slot);
+    sim_votes_check_remembered (sim, replica);
     txc_entry_t entry = {.form = TXC_ENTRY_ACCEPTED};
     for (entry.slot = status.applied_slot + 1; entry.slot <= status.proposed_slot; entry.slot++)
         if (txc_replica_accepted (replica->core, &entry))
@@ -330,8 +335,9 @@ static void s_check_proposed (sim_t *sim, const sim_coordinator_t *replica, cons
 
 void sim_group_sent (sim_t *sim, const sim_coordinator_t *replica, const txc_msg_t *message)
 {
-    bool votes = message->type == TXC_MSG_PAXOS_ACCEPTED || message->type == TXC_MSG_PAXOS_PROMISE ||
-                 message->type == TXC_MSG_PAXOS_GRANT || message->type == TXC_MSG_PAXOS_PREPARE;
+    bool votes = message->type == TXC_MSG_PAXOS_ACCEPTED || message->type == TXC_MSG_PAXOS_VOTED ||
+                 message->type == TXC_MSG_PAXOS_PROMISE || message->type == TXC_MSG_PAXOS_GRANT ||
+                 message->type == TXC_MSG_PAXOS_PREPARE;
     if (votes && replica->disk_lost && !replica->formatted_again)
         sim_violation (sim, "amnesia-votes", "%s has lost its disk and sends %s", replica->proc.name,
                        txc_msg_name (message->type));
@@ -342,6 +348,10 @@ void sim_group_sent (sim_t *sim, const sim_coordinator_t *replica, const txc_msg
         s_check_proposed (sim, replica, message);
     if (message->type == TXC_MSG_PAXOS_ACCEPTED && !replica->disk_lost)
         s_check_accepted (sim, replica, message);
+    if (message->type == TXC_MSG_PAXOS_VOTED)
+        sim_votes_check_told (sim, replica, message);
+    if (message->type == TXC_MSG_PAXOS_PROMISE)
+        sim_votes_check_remembered (sim, replica);
     if (message->type == TXC_MSG_PAXOS_PROMISE &&
         txc_epoch_compare (message->epoch, sim->group->promised[replica->proc.index]) > 0)
         sim_violation (sim, "promise-not-durable", "%s sends a promise that its disk does not hold",
@@ -423,4 +433,5 @@ void sim_group_restored (sim_t *sim, uint64_t slot)
 void sim_group_disk_lost (sim_t *sim, const sim_coordinator_t *replica)
 {
     sim->group->promised[replica->proc.index] = (txc_epoch_t){0, 0};
+    sim_votes_disk_lost (sim, replica);
 }

@@ -5,6 +5,7 @@
 
 #include "sim_trace.h"
 #include "sim_truth.h"
+#include "sim_votes.h"
 
 void sim_reflog_init (sim_reflog_t *self)
 {
@@ -57,8 +58,25 @@ static void s_mark (sim_reflog_t *self, sim_t *sim, const txc_rec_t *record)
             !tx->logged_end)
             low = tx->gtrid.n;
     }
+    TXC_LIST_EACH (&sim->tx_list, node)
+    {
+        const sim_tx_t *tx = TXC_CONTAINER (node, sim_tx_t, list_node);
+        if (tx->gtrid.session == record->session && tx->gtrid.n < low)
+            sim_votes_check_kept (sim, tx, "a mark passes it");
+    }
     if (low > self->sessions[i].low)
         self->sessions[i].low = low;
+}
+
+static void s_close (sim_reflog_t *self, sim_t *sim, int session)
+{
+    TXC_LIST_EACH (&sim->tx_list, link)
+    {
+        const sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
+        if (tx->gtrid.session == self->sessions[session].number)
+            sim_votes_check_kept (sim, tx, "its session is closed");
+    }
+    self->sessions[session].closed = true;
 }
 
 /* Stamps are in causal order: behind those of the slots before, and of the commit request. */
@@ -102,12 +120,13 @@ void sim_reflog_add (sim_reflog_t *self, sim_t *sim, uint64_t slot, const txc_re
     case TXC_REC_SESSION_CLOSE:
         session = s_find (self, record->session);
         if (session >= 0)
-            self->sessions[session].closed = true;
+            s_close (self, sim, session);
         break;
     case TXC_REC_COMMIT:
         s_commit (self, tx, record);
         break;
     case TXC_REC_ABORT:
+        sim_votes_check_kept (sim, tx, "Abort is on record");
         if (tx->logged == SIM_OUTCOME_NONE)
             tx->logged = SIM_OUTCOME_ABORT;
         break;

@@ -10,7 +10,7 @@
 
 #include "sim.h"
 
-enum { SIM_STATEMENTS_MAX = 16, SIM_ACCOUNTS = 4 };
+enum { SIM_STATEMENTS_MAX = 16, SIM_ACCOUNTS = 4, SIM_BALLOTS_MAX = 16 };
 
 /* What a statement of the workload does; its encoded form is these bytes. */
 typedef struct sim_statement {
@@ -71,6 +71,18 @@ typedef struct sim_issued {
     uint64_t branch_token; /* where it ran; 0: nowhere yet */
 } sim_issued_t;
 
+/* A participant's vote of Paxos Commit, as the disks of acceptors hold it (sim_votes.h). */
+typedef struct sim_vote {
+    char rm[TXC_RM_NAME_MAX + 1];
+    uint64_t token;
+    uint8_t vote; /* txc_vote_t; NONE: nobody holds it yet */
+    uint32_t n_held;
+    struct {
+        txc_epoch_t ballot;
+        uint32_t replicas; /* a bit each */
+    } held[SIM_BALLOTS_MAX];
+} sim_vote_t;
+
 struct sim_tx {
     txc_hash_node_t hash_node;
     txc_list_t list_node;
@@ -94,6 +106,11 @@ struct sim_tx {
     bool logged_end, logged_heuristic;
     uint32_t n_listed; /* branches of the Commit record */
     uint64_t listed[TXC_BRANCHES_MAX];
+    /* Paxos Commit: */
+    uint32_t n_votes; /* participants */
+    sim_vote_t votes[SIM_RMS_MAX];
+    bool chosen;  /* a majority came to hold every vote under one ballot before any record decided */
+    bool decided; /* and somebody was told that it is committed */
 };
 
 /* The book's page of a gtrid; made if it is new. */
