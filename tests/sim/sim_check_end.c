@@ -4,6 +4,7 @@
 
 #include "sim_check.h"
 #include "sim_check_private.h"
+#include "sim_coordinator.h"
 #include "sim_rm.h"
 
 static void s_transaction (sim_t *sim, const sim_tx_t *tx, int64_t *excused)
@@ -57,6 +58,13 @@ void sim_check_end (sim_t *sim)
     for (uint32_t i = 0; i < sim->n_rms; i++)
         for (uint32_t k = 0; k < SIM_ACCOUNTS; k++)
             total += sim->rms[i]->accounts[k];
+    const sim_coordinator_t *leader = sim_coordinator_leader (sim);
+    txc_replica_status_t status = {0};
+    if (leader)
+        txc_replica_status (leader->core, &status);
+    if (status.votes)
+        sim_violation (sim, "votes-left", "%s holds %u votes, everything has ended", leader->proc.name,
+                       status.votes);
     int64_t expected = (int64_t) sim->n_rms * SIM_ACCOUNTS * SIM_BALANCE + excused;
     if (total != expected)
         sim_violation (sim, "money", "%" PRId64 " in all accounts, %" PRId64 " expected", total, expected);

@@ -433,5 +433,4 @@ void sim_group_restored (sim_t *sim, uint64_t slot)
 void sim_group_disk_lost (sim_t *sim, const sim_coordinator_t *replica)
 {
     sim->group->promised[replica->proc.index] = (txc_epoch_t){0, 0};
-    sim_votes_disk_lost (sim, replica);
 }

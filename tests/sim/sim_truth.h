@@ -79,7 +79,7 @@ typedef struct sim_vote {
     uint32_t n_held;
     struct {
         txc_epoch_t ballot;
-        uint32_t replicas; /* a bit each */
+        uint32_t replicas; /* ever, a bit each: whoever loses its disk never promises anybody again */
     } held[SIM_BALLOTS_MAX];
 } sim_vote_t;
 

@@ -132,17 +132,6 @@ void sim_votes_check_told (sim_t *sim, const sim_coordinator_t *replica, const t
                        replica->proc.name, message->rm);
 }
 
-void sim_votes_disk_lost (sim_t *sim, const sim_coordinator_t *replica)
-{
-    TXC_LIST_EACH (&sim->tx_list, link)
-    {
-        sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
-        for (uint32_t i = 0; i < tx->n_votes; i++)
-            for (uint32_t k = 0; k < tx->votes[i].n_held; k++)
-                tx->votes[i].held[k].replicas &= ~(1u << replica->proc.index);
-    }
-}
-
 bool sim_votes_is_committed (const sim_t *sim, const sim_tx_t *tx)
 {
     return tx->logged == SIM_OUTCOME_COMMIT || (tx->chosen && s_is_open (sim, tx));

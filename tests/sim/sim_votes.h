@@ -22,8 +22,6 @@ void sim_votes_check_remembered (sim_t *sim, const sim_coordinator_t *replica);
 /* It says that it holds this vote. */
 void sim_votes_check_told (sim_t *sim, const sim_coordinator_t *replica, const txc_msg_t *message);
 
-void sim_votes_disk_lost (sim_t *sim, const sim_coordinator_t *replica);
-
 /* Whether the transaction is committed, as far as anybody may say so: by a record, or by its votes. */
 bool sim_votes_is_committed (const sim_t *sim, const sim_tx_t *tx);
 
