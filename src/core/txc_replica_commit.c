@@ -189,7 +189,10 @@ void txc_replica_rolled_back (txc_replica_t *self, txc_gtx_t *gtx)
 
 void txc_replica_abort (txc_replica_t *self, txc_gtx_t *gtx)
 {
-    txc_gtx_move (gtx, TXC_GTX_ABORT_LOGGING);
+    if (TXC_MUTANT (VOTES_OVERRULE_ABORT) && gtx->state == TXC_GTX_PREPARING)
+        gtx->deadline_ms = TXC_NEVER_MS;
+    else
+        txc_gtx_move (gtx, TXC_GTX_ABORT_LOGGING);
     txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
     txc_rec_t *record = txc_replica_record (self, TXC_REC_ABORT);
     record->gtrid = gtx->gtrid;
@@ -278,7 +281,8 @@ void txc_replica_outcome_applied (txc_replica_t *self, const txc_rec_t *record, 
             s_propose_end (self, gtx);
         return;
     }
-    if (!gtx || (gtx->state != TXC_GTX_COMMIT_LOGGING && gtx->state != TXC_GTX_ABORT_LOGGING))
+    bool overruled = gtx && gtx->state == TXC_GTX_PREPARING && TXC_MUTANT (VOTES_OVERRULE_ABORT);
+    if (!gtx || (gtx->state != TXC_GTX_COMMIT_LOGGING && gtx->state != TXC_GTX_ABORT_LOGGING && !overruled))
         return;
     if (outcome && outcome->commit) {
         gtx->recorded = true;

@@ -154,8 +154,7 @@ void txc_replica_voted (void *arg, uint32_t bit, const txc_msg_t *message)
     txc_gtx_t *gtx = self->leading ? txc_replica_transaction (self, &message->gtrid) : NULL;
     int place = gtx ? txc_gtx_find (gtx, message->rm, message->token) : -1;
     bool mine = txc_epoch_compare (message->epoch, self->epoch) == 0 || TXC_MUTANT (VOTES_OF_ANY_BALLOT);
-    bool late = place >= 0 && gtx->state == TXC_GTX_ABORT_LOGGING && TXC_MUTANT (VOTES_OVERRULE_ABORT);
-    if (place < 0 || !mine || (gtx->state != TXC_GTX_PREPARING && !late)) {
+    if (place < 0 || !mine || gtx->state != TXC_GTX_PREPARING) {
         self->dropped += place < 0; /* others are late: a majority was enough */
         return;
     }

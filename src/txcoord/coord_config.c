@@ -231,14 +231,35 @@ uint64_t coord_config_settings (const txc_replica_config_t *replica)
 /* Values of the log, and what else an acceptor keeps. */
 static const char *const s_entries[] = {TXC_RECORD_MAP (RECORD_NAME) "PROMISED", "LEARNED", "CHOSEN", NULL};
 
-static const char *const s_messages[] = {
-    "SESSION_OPENED",  "SESSION_ALIVE",  "DIRECTORY_REPLY", "OUTCOME",
-    "AGENT_WELCOME",   "PREPARE",        "PHASE2_COMMIT",   "PHASE2_ROLLBACK",
-    "INQUIRY_PENDING", "ENDED",          "ADMIN_REPLY",     "NOT_LEADER",
-    "PAXOS_PREVOTE",   "PAXOS_PREVOTED", "PAXOS_PREPARE",   "PAXOS_PROMISE",
-    "PAXOS_ACCEPT",    "PAXOS_ACCEPTED", "PAXOS_REJECT",    "PAXOS_HEARTBEAT",
-    "PAXOS_GRANT",     "PAXOS_FETCH",    "PAXOS_CHOSEN",    "PAXOS_SNAPSHOT_FETCH",
-    "PAXOS_SNAPSHOT",  "PAXOS_TRANSFER", "PAXOS_JOIN",      NULL};
+static const char *const s_messages[] = {"SESSION_OPENED",
+                                         "SESSION_ALIVE",
+                                         "DIRECTORY_REPLY",
+                                         "OUTCOME",
+                                         "AGENT_WELCOME",
+                                         "PREPARE",
+                                         "PHASE2_COMMIT",
+                                         "PHASE2_ROLLBACK",
+                                         "INQUIRY_PENDING",
+                                         "ENDED",
+                                         "ADMIN_REPLY",
+                                         "NOT_LEADER",
+                                         "PAXOS_PREVOTE",
+                                         "PAXOS_PREVOTED",
+                                         "PAXOS_PREPARE",
+                                         "PAXOS_PROMISE",
+                                         "PAXOS_ACCEPT",
+                                         "PAXOS_ACCEPTED",
+                                         "PAXOS_REJECT",
+                                         "PAXOS_HEARTBEAT",
+                                         "PAXOS_GRANT",
+                                         "PAXOS_FETCH",
+                                         "PAXOS_CHOSEN",
+                                         "PAXOS_SNAPSHOT_FETCH",
+                                         "PAXOS_SNAPSHOT",
+                                         "PAXOS_TRANSFER",
+                                         "PAXOS_JOIN",
+                                         "PAXOS_VOTED",
+                                         NULL};
 
 static const char *const s_snapshot[] = {"SNAPSHOT", NULL};
 

@@ -28,6 +28,7 @@ enum { THREADS_MAX = 256, UNKNOWN_TRIES = 60, ASKERS = 2, FIRST_ASKER = 1000 };
 
 static atomic_bool s_stop;
 static unsigned s_accounts;
+static const char *s_mode; /* of every transaction; NULL: the default */
 
 typedef struct worker {
     pthread_t thread;
@@ -192,6 +193,7 @@ static void s_one (worker_t *self)
     order_t order = {s_draw (self, s_accounts), s_draw (self, s_accounts), 1 + s_draw (self, 9)};
     bool completed = drawn != 1, logged = false;
     txc_tx_options_t options = {.timeout_ms = 20000,
+                                .mode = s_mode,
                                 .commit_return = completed ? TXC_COMPLETED : TXC_DECISION_LOGGED};
     txc_tx_t *tx = txc_begin (self->client, &options);
     if (!tx)
@@ -221,7 +223,7 @@ static void s_on_term (int unused)
 
 static int s_usage (void)
 {
-    fprintf (stderr, "usage: bank_load ENDPOINT HISTORY THREADS ACCOUNTS SEED\n"
+    fprintf (stderr, "usage: bank_load ENDPOINT HISTORY THREADS ACCOUNTS SEED [MODE]\n"
                      "       bank_load ENDPOINT HISTORY ask\n");
     return 2;
 }
@@ -242,6 +244,7 @@ int main (int argc, char **argv)
     if (threads < 1 || threads > THREADS_MAX || !s_accounts)
         return s_usage();
     uint64_t seed = strtoull (argv[5], NULL, 10);
+    s_mode = argc > 6 ? argv[6] : NULL;
     struct sigaction action = {.sa_handler = s_on_term};
     sigaction (SIGTERM, &action, NULL);
     txc_client_options_t options = {.connect_timeout_ms = 30000};

@@ -15,8 +15,9 @@ ASKED_AT_THE_END = 8  # transactions, and those whose clients died
 class Bank:
     """What bank_load does to the two banks of a cluster, and what must be true of them afterwards."""
 
-    def __init__(self, cluster, threads):
+    def __init__(self, cluster, threads, mode="2pc"):
         self.cluster = cluster
+        self.mode = mode
         self.threads = threads
         self.load = None
         self.history = History()
@@ -36,7 +37,7 @@ class Bank:
 
     def start_load(self):
         self.runs += 1
-        self.load = Process(self._arguments(str(self.threads), str(ACCOUNTS), str(self.runs)),
+        self.load = Process(self._arguments(str(self.threads), str(ACCOUNTS), str(self.runs), self.mode),
                             self.cluster.path("load.log"), env=self.cluster.environment())
         self.cluster.others = [self.load]
 

@@ -165,7 +165,7 @@ bool sim_log_open (sim_log_t *self, sim_log_replay_t *replay, void *arg)
     for (size_t i = 0; i < self->n_places; i++)
         if (self->places[i].entry.slot > last)
             last = self->places[i].entry.slot;
-    if (self->n_places && last < expected && !self->write_through && self->sim->n_replicas == 1)
+    if (last && last < expected && !self->write_through && self->sim->n_replicas == 1)
         sim_violation (self->sim, "durable-record-lost", "%s finds slot %u, slot %u was durable",
                        self->owner->name, (unsigned) last, (unsigned) expected);
     return true;

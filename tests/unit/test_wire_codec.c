@@ -24,7 +24,8 @@ static void s_record (txc_rec_t *record, txc_rec_type_t type)
     wire_sample_name (record->rm);
     wire_sample_name (record->agent);
     wire_sample_text (record->text, TXC_TEXT_MAX);
-    record->n_branches = txc_test_below (TXC_BRANCHES_MAX + 1);
+    record->n_branches =
+        type == TXC_REC_VOTE ? 1 + txc_test_below (TXC_BRANCHES_MAX) : txc_test_below (TXC_BRANCHES_MAX + 1);
     for (uint32_t i = 0; i < record->n_branches; i++)
         wire_sample_branch (&record->branches[i]);
     record->n_members = 1 + txc_test_below (TXC_REPLICAS_MAX);

@@ -23,8 +23,8 @@ static const char *const s_fields[TXC_MSG_TYPES] = {
     [TXC_MSG_BRANCH_ENDED] = "gtrid rm token code error",
     [TXC_MSG_AGENT_HELLO] = "agent incarnation entries epoch guard0 high_slot code",
     [TXC_MSG_AGENT_WELCOME] = "epoch code cluster guard0 guard1 high_slot members",
-    [TXC_MSG_PREPARE] = "epoch gtrid rm token count timeout_ms",
-    [TXC_MSG_VOTE] = "epoch gtrid rm token vote error evidence",
+    [TXC_MSG_PREPARE] = "epoch gtrid rm token count timeout_ms branches",
+    [TXC_MSG_VOTE] = "epoch gtrid rm token vote error evidence branches",
     [TXC_MSG_PHASE2_COMMIT] = "epoch gtrid rm token evidence high_slot",
     [TXC_MSG_PHASE2_ROLLBACK] = "epoch gtrid rm token evidence high_slot",
     [TXC_MSG_PHASE2_DONE] = "epoch gtrid rm token code heur error",
@@ -49,6 +49,7 @@ static const char *const s_fields[TXC_MSG_TYPES] = {
     [TXC_MSG_PAXOS_SNAPSHOT] = "replica disk cluster settings slot age_ms high_slot stamp body",
     [TXC_MSG_PAXOS_TRANSFER] = "replica disk cluster settings epoch",
     [TXC_MSG_PAXOS_JOIN] = "replica disk cluster settings members slot",
+    [TXC_MSG_PAXOS_VOTED] = "replica disk cluster settings epoch gtrid rm token vote evidence chosen_slot",
 };
 
 /* --- values ------------------------------------------------------------------ */
