@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/txc_transitions.h"
+#include "sim_count.h"
 #include "sim.h"
 
 enum { SEEDS_FOR_COVERAGE = 200, SHOWN_MAX = 10 };
@@ -45,7 +46,8 @@ static int s_usage (void)
 {
     fputs ("usage: txsim --seeds FIRST-LAST [--replicas 1|3|5|mixed] [--mode 2pc|3pc|paxos|mixed] [--mutant "
            "NAME] [--trace] [--verbose]\n"
-           "       txsim --list-mutants\n",
+           "       txsim --list-mutants\n"
+           "       txsim --count\n",
            stderr);
     return 2;
 }
@@ -146,7 +148,17 @@ static void s_failed (const s_options_t *options, uint64_t seed, const char *tex
 
 int main (int argc, char **argv)
 {
-    enum { OPT_SEEDS = 256, OPT_MUTANT, OPT_LIST, OPT_TRACE, OPT_VERBOSE, OPT_QUIET, OPT_REPLICAS, OPT_MODE };
+    enum {
+        OPT_SEEDS = 256,
+        OPT_MUTANT,
+        OPT_LIST,
+        OPT_TRACE,
+        OPT_VERBOSE,
+        OPT_QUIET,
+        OPT_REPLICAS,
+        OPT_MODE,
+        OPT_COUNT
+    };
     static const struct option names[] = {{"seeds", required_argument, NULL, OPT_SEEDS},
                                           {"mutant", required_argument, NULL, OPT_MUTANT},
                                           {"list-mutants", no_argument, NULL, OPT_LIST},
@@ -155,6 +167,7 @@ int main (int argc, char **argv)
                                           {"quiet", no_argument, NULL, OPT_QUIET},
                                           {"replicas", required_argument, NULL, OPT_REPLICAS},
                                           {"mode", required_argument, NULL, OPT_MODE},
+                                          {"count", no_argument, NULL, OPT_COUNT},
                                           {NULL, 0, NULL, 0}};
     s_options_t options = {0};
     sim_stats_t stats;
@@ -182,6 +195,8 @@ int main (int argc, char **argv)
             if (!s_parse_replicas (optarg))
                 return s_usage();
             break;
+        case OPT_COUNT:
+            return sim_count_print();
         case OPT_MODE:
             if (!s_parse_mode (optarg))
                 return s_usage();
