@@ -90,7 +90,6 @@
     X (VOTE_BELOW_PROMISE, "an acceptor takes votes below its promise, of instances that it had not heard of")       \
     X (VOTE_TOLD_EARLY, "a vote is told to be held before it is durable")                                            \
     X (VOTES_NOT_PROMISED, "a promise does not carry the votes that are held")                                       \
-    X (VOTES_OF_ANY_BALLOT, "votes that are held under other ballots count")                                         \
     X (ONE_ACCEPTOR_IS_ENOUGH, "a vote that one acceptor holds counts")                                              \
     X (READ_ONLY_NOT_HELD, "a read-only vote counts before a majority holds it")                                     \
     X (VOTES_OVERRULE_ABORT, "votes decide although Abort is proposed")                                              \

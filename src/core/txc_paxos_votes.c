@@ -8,8 +8,8 @@
  *   - a vote is told to whoever leads under its ballot once it is durable here;
  *   - a promise carries every vote that is held;
  *   - a vote goes when its transaction is decided, closed or forgotten by what
- *     is applied, and for no other reason: installing a snapshot adds none and
- *     removes none.
+ *     is applied, and for no other reason: installing a snapshot adds none, and
+ *     removes none but those that the state in it decides.
  *
  * A vote raises no promise.  It need not: whoever leads under a lower ballot
  * has nothing chosen any more once a majority has promised this one.

@@ -274,6 +274,7 @@ static int s_on_load (void *arg, const void *bytes, size_t size)
     txc_registry_init (&self->registry, self->config.codec, self->config.horizon_ms);
     rc = txc_registry_restore (&self->registry, bytes, size);
     s_see (self, self->registry.clock);
+    txc_replica_votes_sweep (self); /* of what it decides; all others stay */
     return rc;
 }
 

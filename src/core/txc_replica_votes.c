@@ -153,7 +153,7 @@ void txc_replica_voted (void *arg, uint32_t bit, const txc_msg_t *message)
     txc_replica_t *self = arg;
     txc_gtx_t *gtx = self->leading ? txc_replica_transaction (self, &message->gtrid) : NULL;
     int place = gtx ? txc_gtx_find (gtx, message->rm, message->token) : -1;
-    bool mine = txc_epoch_compare (message->epoch, self->epoch) == 0 || TXC_MUTANT (VOTES_OF_ANY_BALLOT);
+    bool mine = txc_epoch_compare (message->epoch, self->epoch) == 0;
     if (place < 0 || !mine || gtx->state != TXC_GTX_PREPARING) {
         self->dropped += place < 0; /* others are late: a majority was enough */
         return;

@@ -1,6 +1,6 @@
 # Unit tests of src/core: single flows through its machines, then what each machine refuses.
 if HAVE_CMOCKA
-core_tests = tests/unit/test_core tests/unit/test_core_session tests/unit/test_core_ticket \
+core_tests = tests/unit/test_core tests/unit/test_core_session tests/unit/test_core_ticket tests/unit/test_core_votes \
 	tests/unit/test_core_replica tests/unit/test_core_agent tests/unit/test_core_group tests/unit/test_core_leader
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
@@ -12,6 +12,9 @@ tests_unit_test_core_LDADD = $(core_ldadd)
 tests_unit_test_core_session_SOURCES = tests/unit/test_core_session.c $(core_world)
 tests_unit_test_core_session_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_core_session_LDADD = $(core_ldadd)
+tests_unit_test_core_votes_SOURCES = tests/unit/test_core_votes.c $(core_world)
+tests_unit_test_core_votes_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_core_votes_LDADD = $(core_ldadd)
 tests_unit_test_core_ticket_SOURCES = tests/unit/test_core_ticket.c $(core_world)
 tests_unit_test_core_ticket_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_core_ticket_LDADD = $(core_ldadd)
