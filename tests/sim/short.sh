@@ -1,3 +1,5 @@
 #!/bin/sh
 # make check: the simulator over a short range of seeds.
-exec ./tests/sim/txsim --seeds 1-1000
+./tests/sim/txsim --seeds 1-1000 &&
+    ./tests/sim/txsim --count &&
+    exec ./tests/sim/txsim --seeds 1-300 --mode paxos
