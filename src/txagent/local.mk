@@ -2,7 +2,7 @@
 noinst_LTLIBRARIES += src/txagent/libtxagent.la
 src_txagent_libtxagent_la_SOURCES = \
 	src/txagent/txc_agentd.c src/txagent/txc_agentd.h \
-	src/txagent/txc_agentd_admin.c src/txagent/txc_agentd_carry.c \
+	src/txagent/txc_agentd_admin.c src/txagent/txc_agentd_carry.c src/txagent/txc_agentd_turn.c \
 	src/txagent/txc_canceler.c src/txagent/txc_canceler.h \
 	src/txagent/txc_item.c src/txagent/txc_item.h \
 	src/txagent/txc_jfile.c src/txagent/txc_jfile.h \

@@ -17,9 +17,8 @@
 
 enum {
     EXIT_CONFIG = 78, /* EX_CONFIG of sysexits.h */
-    FRAMES_A_ROUND = 256,
-    JOIN_MS = 5000, /* how long workers may take to end */
-    LINGER_MS = 500 /* and the last messages to leave */
+    JOIN_MS = 5000,   /* how long workers may take to end */
+    LINGER_MS = 500   /* and the last messages to leave */
 };
 
 #define DEFAULT_BIND "tcp://127.0.0.1:7410"
@@ -121,6 +120,8 @@ static int s_start_pools (txc_agentd_t *self, txc_error_t *error)
 {
     if (!txc_done_queue_init (&self->queue))
         return txc_error_set (error, TXC_EIO, "no eventfd: raise the limit of open files");
+    self->queue.take_in = txc_agentd_take_in;
+    self->queue.arg = self;
     for (uint32_t i = 0; i < self->served.n; i++) {
         txc_served_t *rm = &self->served.items[i];
         rm->pool = txc_pool_new (&rm->target, &rm->options, &self->queue);
@@ -139,6 +140,7 @@ txc_agentd_t *txc_agentd_new (txc_config_t *config, txc_served_list_t *served, i
     served->n = 0;
     self->signals = signals;
     self->queue.fd = -1;
+    txc_agentd_init_turns (self);
     txc_update_init (&self->update);
     int rc = s_open_journal (self, error); /* first: its lock keeps a second agent away */
     rc = rc ? rc : s_listen (self, error);
@@ -174,6 +176,7 @@ bool txc_agentd_destroy (txc_agentd_t **self_p)
     txc_agent_destroy (&self->agent);
     txc_update_fini (&self->update);
     txc_config_destroy (&self->config);
+    txc_agentd_fini_turns (self);
     TXC_UNMAGIC (self, AGENTD_MAGIC);
     free (self);
     return true;
@@ -250,35 +253,7 @@ static bool s_is_drained (txc_agentd_t *self)
     return true;
 }
 
-/* --- results of work --------------------------------------------------------------------------- */
-
-/* What an RM's scan told about the RM itself. */
-static void s_scanned (txc_agentd_t *self, const txc_work_done_t *done)
-{
-    char *last = self->last_errors[done->rm];
-    bool good = done->status == TXC_WORK_OK;
-    txc_copy_text (last, TXC_TEXT_MAX + 1, good ? "" : done->error.text);
-    bool refused = done->status == TXC_WORK_ERROR || (!good && done->error.code == TXC_ECONFIG);
-    if (refused && done->op == TXC_WORK_RECOVER && txc_config_bool (self->config, "agent/strict")) {
-        txc_report (TXC_REPORT_ERROR, NULL, "rm %s is refused and strict = 1: %s",
-                    self->served.items[done->rm].name, last);
-        self->stop = self->refused = true;
-    }
-}
-
-static void s_results (txc_agentd_t *self)
-{
-    for (txc_item_t *item = txc_done_queue_take (&self->queue), *next; item; item = next) {
-        next = item->next;
-        if (txc_pool_finished (item->pool, item)) {
-            if (item->done.op == TXC_WORK_RECOVER || item->done.op == TXC_WORK_SCAN)
-                s_scanned (self, &item->done);
-            txc_agent_event_t event = {.type = TXC_AGENT_WORK_DONE, .done = &item->done};
-            txc_agentd_step (self, &event);
-        }
-        txc_item_destroy (&item);
-    }
-}
+/* --- the loop -------------------------------------------------------------------------------------- */
 
 static void s_durable (txc_agentd_t *self)
 {
@@ -286,29 +261,6 @@ static void s_durable (txc_agentd_t *self)
     txc_agent_event_t event = {.type = TXC_AGENT_JOURNALED, .slot = slot};
     if (slot)
         txc_agentd_step (self, &event);
-}
-
-/* --- the loop -------------------------------------------------------------------------------------- */
-
-static void s_sooner (uint64_t *next, uint64_t due)
-{
-    if (due < *next)
-        *next = due;
-}
-
-/* How long the loop may sleep, in ms. */
-static int s_wait_ms (const txc_agentd_t *self)
-{
-    uint64_t next = txc_agent_next_ms (self->agent), now = txc_clock_ms();
-    for (uint32_t i = 0; i < self->served.n; i++)
-        s_sooner (&next, txc_pool_next_ms (self->served.items[i].pool));
-    if (self->watchdog_ms)
-        s_sooner (&next, self->watchdog_due_ms);
-    if (self->drain_until_ms)
-        s_sooner (&next, self->drain_until_ms);
-    if (next <= now)
-        return 0;
-    return next - now < 60000 ? (int) (next - now) : 60000;
 }
 
 static void s_ticks (txc_agentd_t *self)
@@ -326,59 +278,20 @@ static void s_ticks (txc_agentd_t *self)
     }
 }
 
-/* Only an operator ends this. */
-static void s_tell_latch (const txc_agentd_t *self)
-{
-    if (self->latched)
-        txc_report (
-            TXC_REPORT_ERROR, NULL,
-            "the coordinator's log is older than what this agent has seen of it, as after a restore from "
-            "a backup: refused.  Compare the databases, resolve what is in doubt, then: txctl --agent %s "
-            "accept-log",
-            txc_net_endpoint (self->net, 0));
-    else
-        txc_report (TXC_REPORT_NOTICE, NULL, "the coordinator's log is accepted");
-}
-
-static void s_tell_manager (txc_agentd_t *self)
-{
-    bool latched = txc_agent_is_latched (self->agent);
-    uint32_t up = 0;
-    for (uint32_t i = 0; i < self->served.n; i++)
-        up += txc_agent_rm_is_up (self->agent, i);
-    if (up == self->n_up && latched == self->latched)
-        return;
-    if (latched != self->latched) {
-        self->latched = latched;
-        s_tell_latch (self);
-    }
-    self->n_up = up;
-    txc_report (TXC_REPORT_INFO, NULL, "serves %u of %u resource managers", up, self->served.n);
-    txc_notify ("STATUS=%sserves %u of %u resource managers",
-                latched ? "refuses the coordinator's log (see accept-log in txctl(8)); " : "", up,
-                self->served.n);
-}
-
 static void s_round (txc_agentd_t *self)
 {
-    enum { SIGNALS, RESULTS, JOURNAL, FDS };
-    int fds[FDS] = {self->signals, self->queue.fd, txc_jfile_fd (self->journal)};
-    bool readable[FDS] = {false};
-    txc_net_poll (self->net, fds, readable, FDS, s_wait_ms (self));
-    self->now_ms = txc_clock_ms();
+    enum { SIGNALS, JOURNAL, FDS };
+    int fds[FDS] = {self->signals, txc_jfile_fd (self->journal)};
+    bool readable[FDS];
+    txc_agentd_poll (self, fds, readable, FDS);
     if (readable[SIGNALS])
         s_signals (self);
     if (readable[JOURNAL])
         s_durable (self);
-    if (readable[RESULTS])
-        s_results (self);
-    txc_net_receive (self->net, txc_agentd_take, self, FRAMES_A_ROUND);
-    s_ticks (self);
+    txc_agentd_turn (self);
+    s_ticks (self); /* behind what has come: it may be what was waited for */
     txc_jfile_tidy (self->journal, self->agent, &self->update);
-    txc_jfile_flush (self->journal);
-    txc_net_flush (self->net);
-    txc_crash_sent();
-    s_tell_manager (self);
+    txc_agentd_turn (self);
 }
 
 int txc_agentd_run (txc_agentd_t *self)
@@ -389,8 +302,7 @@ int txc_agentd_run (txc_agentd_t *self)
     self->watchdog_due_ms = self->now_ms;
     txc_agent_event_t event = {.type = TXC_AGENT_START};
     txc_agentd_step (self, &event);
-    txc_jfile_flush (self->journal);
-    txc_net_flush (self->net);
+    txc_agentd_turn (self);
     txc_report (TXC_REPORT_NOTICE, NULL, "agent %s listens on %s", self->name,
                 txc_net_endpoint (self->net, 0));
     txc_notify ("READY=1");

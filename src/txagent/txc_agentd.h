@@ -1,17 +1,21 @@
 /*
  * txc_agentd.h - the agent daemon: a thin shell around core's txc_agent.
  *
- * One thread, the loop, feeds core with messages, results of work, durable
- * journal entries and ticks, and carries out what each step asks for, in the
- * order that core/txc_update.h demands.  It never calls a database: that is for
- * the pools' workers.
+ * One thread at a time, under the lock, feeds core with messages, results of
+ * work, durable journal entries and ticks, and carries out what each step asks
+ * for, in the order that core/txc_update.h demands: the loop, or a worker that
+ * has just finished an item.  Nobody calls a database meanwhile: that is for
+ * the pools' workers, without the lock.
  *
  *   txc_agentd.c        life and loop
+ *   txc_agentd_turn.c   who works with the agent
  *   txc_agentd_carry.c  carrying out updates, the coordinators
  *   txc_agentd_admin.c  what operators ask
  */
 #ifndef TXC_AGENTD_H
 #define TXC_AGENTD_H
+
+#include <pthread.h>
 
 #include "core/txc_agent.h"
 #include "daemon/txc_crash.h"
@@ -21,6 +25,7 @@
 
 typedef struct txc_agentd {
     uint32_t magic;
+    pthread_mutex_t lock; /* of all this; the loop gives it up only to poll */
     txc_config_t *config;
     const char *name; /* the agent's */
     txc_served_list_t served;
@@ -31,7 +36,12 @@ typedef struct txc_agentd {
     txc_update_t update;
     txc_done_queue_t queue;
     int signals;
-    uint64_t now_ms; /* of this round */
+    uint64_t now_ms; /* of this turn */
+    bool unfinished; /* the loop's last turn: it is to go on at once */
+
+    /* What the loop polls for, so that a worker can tell when it is to be woken. */
+    uint64_t poll_until_ms;
+    unsigned poll_version; /* of coordinators */
 
     uint64_t drain_until_ms; /* 0: it serves */
     bool stop;
@@ -60,6 +70,20 @@ bool txc_agentd_destroy (txc_agentd_t **self_p);
 
 /* One step of core, carried out.  type and what it needs are set in event. */
 int txc_agentd_step (txc_agentd_t *self, txc_agent_event_t *event);
+
+/* The lock is the caller's. */
+void txc_agentd_init_turns (txc_agentd_t *self);
+void txc_agentd_fini_turns (txc_agentd_t *self);
+
+/* The loop: lets everything leave, takes in results and messages. */
+void txc_agentd_turn (txc_agentd_t *self);
+
+/* The loop: waits, without the lock, for something to come, a timer, or one of the n descriptors; readable
+ * says which. */
+void txc_agentd_poll (txc_agentd_t *self, const int *fds, bool *readable, size_t n);
+
+/* A worker: a turn, if nobody else has one (of txc_done_queue_t). */
+bool txc_agentd_take_in (void *self);
 
 /* A message came in. */
 void txc_agentd_take (void *arg, const txc_msg_t *message);

@@ -40,6 +40,7 @@ void txc_item_destroy (txc_item_t **self_p)
 bool txc_done_queue_init (txc_done_queue_t *self)
 {
     atomic_init (&self->top, NULL);
+    self->take_in = NULL;
     self->fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
     return self->fd >= 0;
 }
@@ -51,26 +52,41 @@ void txc_done_queue_fini (txc_done_queue_t *self)
     self->fd = -1;
 }
 
-void txc_done_queue_push (txc_done_queue_t *self, txc_item_t *item)
+/* True if the queue was empty. */
+static bool s_push (txc_done_queue_t *self, txc_item_t *item)
 {
     txc_item_t *top = atomic_load_explicit (&self->top, memory_order_relaxed);
     do
         item->next = top;
     while (!atomic_compare_exchange_weak_explicit (&self->top, &top, item, memory_order_release,
                                                    memory_order_relaxed));
-    /* Whoever found the queue empty wakes the loop; the others know that it was woken. */
+    return !top;
+}
+
+void txc_done_queue_wake (const txc_done_queue_t *self)
+{
     uint64_t one = 1;
-    if (!top)
-        while (write (self->fd, &one, sizeof one) < 0 && errno == EINTR)
-            ;
+    while (write (self->fd, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+/* Whoever found the queue empty sees that it is taken; the others know that somebody does. */
+void txc_done_queue_push (txc_done_queue_t *self, txc_item_t *item)
+{
+    if (s_push (self, item))
+        txc_done_queue_wake (self);
+}
+
+void txc_done_queue_hand_in (txc_done_queue_t *self, txc_item_t *item)
+{
+    bool first = s_push (self, item);
+    bool taken = self->take_in && self->take_in (self->arg);
+    if (first && !taken)
+        txc_done_queue_wake (self);
 }
 
 txc_item_t *txc_done_queue_take (txc_done_queue_t *self)
 {
-    /* The descriptor is cleared before the queue is: a push after that writes to it again. */
-    uint64_t count;
-    while (read (self->fd, &count, sizeof count) < 0 && errno == EINTR)
-        ;
     txc_item_t *item = atomic_exchange_explicit (&self->top, NULL, memory_order_acquire), *ordered = NULL;
     while (item) {
         txc_item_t *next = item->next;
@@ -79,4 +95,11 @@ txc_item_t *txc_done_queue_take (txc_done_queue_t *self)
         item = next;
     }
     return ordered;
+}
+
+void txc_done_queue_clear (txc_done_queue_t *self)
+{
+    uint64_t count;
+    while (read (self->fd, &count, sizeof count) < 0 && errno == EINTR)
+        ;
 }

@@ -1,8 +1,8 @@
 /*
  * txc_item.h - a work item on its way to a worker thread and back.
  *
- * Whoever has the item has all of it: the loop makes it, a worker fills in
- * `done`, the queue brings it back, the loop frees it.
+ * Whoever has the item has all of it: whoever works with the agent makes it,
+ * a worker fills in `done`, the queue brings it back, whoever takes it frees it.
  */
 #ifndef TXC_ITEM_H
 #define TXC_ITEM_H
@@ -43,17 +43,32 @@ void txc_item_destroy (txc_item_t **self_p);
 
 typedef struct txc_done_queue {
     _Atomic (txc_item_t *) top; /* last pushed first */
-    int fd;                     /* an eventfd: readable while something is there */
+    int fd;                     /* an eventfd: readable when the loop is to take */
+    /* Takes in the queue on the thread that pushed, and sees to what follows from it.  False if it cannot
+     * now: then the loop is woken.  NULL: it always is. */
+    bool (*take_in) (void *arg);
+    void *arg;
 } txc_done_queue_t;
 
 /* False if there is no descriptor for it. */
 bool txc_done_queue_init (txc_done_queue_t *self);
 void txc_done_queue_fini (txc_done_queue_t *self);
 
-/* Any thread. */
+/* For the loop.  Any thread. */
 void txc_done_queue_push (txc_done_queue_t *self, txc_item_t *item);
 
-/* Takes all, in the order in which they were pushed, linked through next.  The loop only. */
+/* Likewise, but the thread takes it in itself if it can, so that nobody has to be woken.  It holds no lock.
+ */
+void txc_done_queue_hand_in (txc_done_queue_t *self, txc_item_t *item);
+
+/* Takes all, in the order in which they were pushed, linked through next.  One thread at a time. */
 txc_item_t *txc_done_queue_take (txc_done_queue_t *self);
+
+/* Wakes the loop.  Any thread. */
+void txc_done_queue_wake (const txc_done_queue_t *self);
+
+/* Takes back the sign that something is there.  Before the queue is taken: a push after that gives it anew.
+ */
+void txc_done_queue_clear (txc_done_queue_t *self);
 
 #endif

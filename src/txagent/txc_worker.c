@@ -216,7 +216,7 @@ static void *s_thread (void *arg)
         self->item = NULL; /* from here on nothing can be cancelled */
         self->canceled = false;
         pthread_mutex_unlock (&self->mutex);
-        txc_done_queue_push (self->crew->queue, item);
+        txc_done_queue_hand_in (self->crew->queue, item);
     }
     s_drop_connection (self);
     return NULL;

@@ -114,6 +114,7 @@ static const txc_work_done_t *s_next (fixture_t *f)
             assert_true (poll (&fd, 1, wait) >= 0);
             if (next == UINT64_MAX && !(fd.revents & POLLIN))
                 fail_msg ("nothing came back in a minute");
+            txc_done_queue_clear (&f->queue);
             s_pending = txc_done_queue_take (&f->queue);
         }
         s_last = s_pending;
