@@ -18,10 +18,15 @@
 
 static char *s_hex (char *at, const char *text)
 {
-    at += sprintf (at, "X'");
-    for (; *text; text++)
-        at += sprintf (at, "%02x", (unsigned char) *text);
-    return at + sprintf (at, "'");
+    static const char digits[] = "0123456789abcdef";
+    *at++ = 'X';
+    *at++ = '\'';
+    for (; *text; text++) {
+        *at++ = digits[(unsigned char) *text >> 4];
+        *at++ = digits[*text & 15];
+    }
+    *at++ = '\'';
+    return at;
 }
 
 void txc_my_xid_format (const txc_rm_xid_t *xid, char *text)

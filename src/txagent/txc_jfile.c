@@ -127,7 +127,8 @@ void txc_jfile_put (txc_jfile_t *self, const txc_entry_t *entry)
     TXC_CHECK (self, JFILE_MAGIC);
     const char *name = txc_journal_name ((txc_journal_kind_t) entry->kind);
     txc_crash_point ("journal.before", name);
-    uint64_t lsn = s_append (self, entry, !entry->forced);
+    /* Nothing rests on a FORGET: it travels with the next entry that is written. */
+    uint64_t lsn = s_append (self, entry, !entry->forced && entry->kind != TXC_JOURNAL_FORGET);
     if (entry->forced)
         s_remember (self, lsn, entry);
     else

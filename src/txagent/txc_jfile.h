@@ -2,11 +2,12 @@
  * txc_jfile.h - an agent's journal in its folder.
  *
  * Entries that core does not force are in the file before txc_jfile_put
- * returns (they survive the process); forced ones are durable when
- * txc_jfile_durable says so.  A journal that cannot be written ends the
- * process at once: nothing that rests on it may happen.
+ * returns (they survive the process), but for FORGET, on which nothing rests;
+ * forced ones are durable when txc_jfile_durable says so.  A journal that
+ * cannot be written ends the process at once: nothing that rests on it may
+ * happen.
  *
- * Threads: one, the loop's.
+ * Threads: one at a time, whoever works with the agent.
  */
 #ifndef TXC_JFILE_H
 #define TXC_JFILE_H

@@ -5,9 +5,9 @@
  * a new branch gets a worker of its own until it is unpinned or its connection
  * is lost; what needs no particular connection goes to any idle worker, some of
  * which are never given new branches.  Finished items come back through the
- * queue; the loop hands each to txc_pool_finished before it tells core.
+ * queue; whoever takes it hands each to txc_pool_finished before it tells core.
  *
- * Threads: one, the loop's.
+ * Threads: one at a time, whoever works with the agent.
  */
 #ifndef TXC_POOL_H
 #define TXC_POOL_H
