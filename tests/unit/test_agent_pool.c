@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -439,6 +440,115 @@ static int s_teardown (void **state)
     return 0;
 }
 
+/* --- the queue back -------------------------------------------------------------------- */
+
+enum { HANDS = 3, ITEMS_A_HAND = 5, RACES = 500 };
+
+/* Who works with the agent holds the lock: a hand that finds it free, or the loop. */
+typedef struct turns {
+    txc_done_queue_t queue;
+    pthread_mutex_t lock;
+    uint32_t taken, by_hands; /* under the lock */
+    atomic_int running;       /* hands */
+} turns_t;
+
+static uint32_t s_take_all (turns_t *turns)
+{
+    uint32_t n = 0;
+    for (txc_item_t *item = txc_done_queue_take (&turns->queue), *next; item; item = next, n++) {
+        next = item->next;
+        txc_item_destroy (&item);
+    }
+    turns->taken += n;
+    return n;
+}
+
+static bool s_take_in (void *arg)
+{
+    turns_t *turns = arg;
+    if (pthread_mutex_trylock (&turns->lock) != 0)
+        return false;
+    turns->by_hands += s_take_all (turns);
+    pthread_mutex_unlock (&turns->lock);
+    return true;
+}
+
+static void *s_hand (void *arg)
+{
+    turns_t *turns = arg;
+    for (int i = 0; i < ITEMS_A_HAND; i++)
+        txc_done_queue_hand_in (&turns->queue, txc_item_new (NULL, NULL));
+    atomic_fetch_sub (&turns->running, 1);
+    return NULL;
+}
+
+static bool s_is_readable (const txc_done_queue_t *queue, int timeout_ms)
+{
+    struct pollfd fd = {.fd = queue->fd, .events = POLLIN};
+    return poll (&fd, 1, timeout_ms) > 0;
+}
+
+static void test_handing_in_wakes_the_loop_only_if_nobody_takes (void **state)
+{
+    (void) state;
+    turns_t turns = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    assert_true (txc_done_queue_init (&turns.queue));
+    txc_done_queue_hand_in (&turns.queue, txc_item_new (NULL, NULL)); /* nobody can take it in */
+    assert_true (s_is_readable (&turns.queue, 0));
+    txc_done_queue_clear (&turns.queue);
+    assert_int_equal (s_take_all (&turns), 1);
+    turns.queue.take_in = s_take_in;
+    turns.queue.arg = &turns;
+    txc_done_queue_hand_in (&turns.queue, txc_item_new (NULL, NULL));
+    assert_int_equal (turns.by_hands, 1);
+    assert_false (s_is_readable (&turns.queue, 0));
+    pthread_mutex_lock (&turns.lock); /* somebody is at it */
+    txc_done_queue_hand_in (&turns.queue, txc_item_new (NULL, NULL));
+    assert_true (s_is_readable (&turns.queue, 0));
+    assert_int_equal (s_take_all (&turns), 1);
+    pthread_mutex_unlock (&turns.lock);
+    pthread_mutex_destroy (&turns.lock);
+    txc_done_queue_fini (&turns.queue);
+}
+
+/* Three threads hand in, this one takes when it is woken, and is in their way in between.  When all is over
+ * nothing is left, or the loop has been woken for it. */
+static void s_race (turns_t *turns)
+{
+    pthread_t hands[HANDS];
+    atomic_store (&turns->running, HANDS);
+    for (int i = 0; i < HANDS; i++)
+        assert_int_equal (pthread_create (&hands[i], NULL, s_hand, turns), 0);
+    for (bool more = true; more;) {
+        more = atomic_load (&turns->running) > 0; /* and once more behind the last */
+        bool readable = s_is_readable (&turns->queue, 0);
+        pthread_mutex_lock (&turns->lock);
+        if (readable) {
+            txc_done_queue_clear (&turns->queue);
+            s_take_all (turns);
+        }
+        pthread_mutex_unlock (&turns->lock);
+    }
+    for (int i = 0; i < HANDS; i++)
+        pthread_join (hands[i], NULL);
+}
+
+static void test_no_item_that_is_handed_in_is_overlooked (void **state)
+{
+    (void) state;
+    turns_t turns = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    assert_true (txc_done_queue_init (&turns.queue));
+    turns.queue.take_in = s_take_in;
+    turns.queue.arg = &turns;
+    for (uint32_t race = 1; race <= RACES; race++) {
+        s_race (&turns);
+        assert_int_equal (turns.taken, race * HANDS * ITEMS_A_HAND);
+    }
+    assert_true (turns.by_hands > 0);
+    pthread_mutex_destroy (&turns.lock);
+    txc_done_queue_fini (&turns.queue);
+}
+
 int main (void)
 {
     txc_error_t error;
@@ -462,6 +572,8 @@ int main (void)
         cmocka_unit_test_teardown (test_oversized_statement_and_result, s_teardown),
         cmocka_unit_test_teardown (test_many_branches, s_teardown),
         cmocka_unit_test_teardown (test_destroy_in_the_middle, s_teardown),
+        cmocka_unit_test (test_handing_in_wakes_the_loop_only_if_nobody_takes),
+        cmocka_unit_test (test_no_item_that_is_handed_in_is_overlooked),
     };
     int failed = cmocka_run_group_tests (tests, NULL, NULL);
     txc_module_unload (&module);
