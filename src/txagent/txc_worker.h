@@ -1,9 +1,10 @@
 /*
  * txc_worker.h - a thread with one connection to a resource manager.
  *
- * The loop gives a worker one item at a time and gets it back through the
- * queue; a worker that is not pinned to a branch may get any item.  It
- * connects when it first has to.
+ * Whoever works with the agent (txc_agentd.h; "the loop" below) gives a worker
+ * one item at a time and gets it back through the queue, unless the worker can
+ * take it in itself; a worker that is not pinned to a branch may get any item.
+ * It connects when it first has to.
  */
 #ifndef TXC_WORKER_H
 #define TXC_WORKER_H
