@@ -80,7 +80,7 @@ void txc_paxos_campaign (txc_paxos_t *self, uint64_t round)
     self->ballot = (txc_epoch_t){round, self->config.id};
     self->role = TXC_PAXOS_PREPARING;
     self->found_first = self->chosen + 1;
-    txc_votes_fini (&self->found_votes);
+    txc_votes_clear (&self->found_votes);
     for (uint32_t i = 0; i < self->n_peers; i++) {
         self->peers[i].promised = false;
         self->peers[i].promise_next = self->found_first;

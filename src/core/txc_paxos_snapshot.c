@@ -80,7 +80,7 @@ int txc_paxos_state_load (txc_paxos_t *self, const void *data, size_t size)
     if (rc == TXC_OK) {
         self->chosen = self->hinted = self->installed = header.slot;
         if (TXC_MUTANT (SNAPSHOT_DROPS_VOTES))
-            txc_votes_fini (&self->votes);
+            txc_votes_clear (&self->votes);
         txc_paxos_slots_drop (self, header.slot);
         if (self->next_slot <= header.slot)
             self->next_slot = header.slot + 1;

@@ -239,5 +239,5 @@ void txc_paxos_votes_found (txc_paxos_t *self, txc_paxos_vote_visit_t *visit)
 {
     s_visit (self, &self->votes, visit);
     s_visit (self, &self->found_votes, visit);
-    txc_votes_fini (&self->found_votes);
+    txc_votes_clear (&self->found_votes);
 }

@@ -15,13 +15,17 @@ void txc_votes_init (txc_votes_t *self)
     txc_list_init (&self->list);
 }
 
-void txc_votes_fini (txc_votes_t *self)
+void txc_votes_clear (txc_votes_t *self)
 {
     TXC_LIST_EACH (&self->list, link)
     txc_votes_remove (self, TXC_CONTAINER (link, txc_held_vote_t, link));
+}
+
+void txc_votes_fini (txc_votes_t *self)
+{
+    txc_votes_clear (self);
     txc_hash_fini (&self->by_gtrid);
     txc_hash_fini (&self->by_number);
-    txc_votes_init (self);
 }
 
 txc_held_vote_t *txc_votes_find (const txc_votes_t *self, const txc_gtrid_t *gtrid, const char *rm)

@@ -41,7 +41,8 @@ typedef struct txc_votes {
 } txc_votes_t;
 
 void txc_votes_init (txc_votes_t *self);
-void txc_votes_fini (txc_votes_t *self); /* leaves an empty table */
+void txc_votes_fini (txc_votes_t *self);
+void txc_votes_clear (txc_votes_t *self);
 
 /* The vote of this resource manager; NULL: none is held. */
 txc_held_vote_t *txc_votes_find (const txc_votes_t *self, const txc_gtrid_t *gtrid, const char *rm);
