@@ -135,6 +135,10 @@ static void s_note_told (sim_t *sim, const sim_coordinator_t *replica, const txc
         (message->type == TXC_MSG_OUTCOME && (message->code == TXC_OK || message->code == TXC_ROLLED_BACK));
     if (!tells || (tx->logged == SIM_OUTCOME_NONE && !tx->decided) || tx->told_at)
         return;
+    /* After a final no "rolled back" rests on no record: the Abort that follows in Paxos Commit is for the
+     * votes. */
+    if (tx->final_no && tx->gtrid.mode == TXC_MODE_PAXOS)
+        return;
     tx->told_at = sim->now;
     sim_coordinator_ask_others (sim, replica, &tx->gtrid);
 }
