@@ -172,10 +172,6 @@ void txc_agent_branch_timer (txc_agent_t *self, txc_branch_t *branch)
         due = branch->inquire_ms;
     if (branch->retry_ms < due)
         due = branch->retry_ms;
-    if (branch->owner_op != TXC_WORK_NONE && branch->owner_ask_ms < due)
-        due = branch->owner_ask_ms;
-    if (branch->owner_op != TXC_WORK_NONE && branch->owner_due_ms < due)
-        due = branch->owner_due_ms;
     txc_heap_set (&self->timers, &branch->timer, due);
 }
 
@@ -192,7 +188,7 @@ static void s_forget_oldest (txc_agent_t *self)
 
 void txc_agent_branch_unpin (txc_agent_t *self, txc_branch_t *branch)
 {
-    if (branch->owner && !branch->enlisted)
+    if (branch->owner)
         txc_agent_branch_work (self, branch, TXC_WORK_UNPIN);
     branch->owner = false;
 }
@@ -238,7 +234,6 @@ void txc_agent_branch_remove (txc_agent_t *self, txc_branch_t *branch)
     TXC_LIST_EACH (&branch->statements, link)
     txc_agent_statement_destroy (TXC_CONTAINER (link, txc_statement_t, link));
     TXC_UNMAGIC (branch, BRANCH_MAGIC);
-    free (branch->word_error);
     free (branch->error);
     free (branch->participants);
     free (branch);
@@ -254,12 +249,6 @@ void txc_agent_branch_blame (txc_branch_t *branch, const txc_error_t *error)
 
 txc_work_t *txc_agent_branch_work (txc_agent_t *self, txc_branch_t *branch, txc_work_op_t op)
 {
-    if (txc_agent_owner_does (branch, op)) {
-        TXC_INVARIANT (!branch->busy);
-        branch->busy = true;
-        txc_agent_owner_ask (self, branch, op);
-        return &self->asked;
-    }
     txc_work_t *work = txc_update_work (self->update, op);
     if (op != TXC_WORK_UNPIN && op != TXC_WORK_CANCEL) {
         TXC_INVARIANT (!branch->busy);

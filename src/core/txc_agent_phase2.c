@@ -46,8 +46,7 @@ void txc_agent_phase2_try (txc_agent_t *self, txc_branch_t *branch)
     bool commit = branch->state == TXC_BRANCH_COMMITTING;
     TXC_ASSERT (commit || branch->state == TXC_BRANCH_ROLLING_BACK);
     txc_work_t *work = txc_agent_branch_work (self, branch, commit ? TXC_WORK_COMMIT : TXC_WORK_ROLLBACK);
-    /* One whose owner is gone may be prepared in spite of everything. */
-    work->read_only = branch->vote != TXC_VOTE_YES && !branch->enlisted;
+    work->read_only = branch->vote != TXC_VOTE_YES;
 }
 
 void txc_agent_prove (txc_agent_t *self, txc_branch_t *branch)
@@ -92,7 +91,8 @@ static void s_commit (txc_agent_t *self, txc_branch_t *branch)
 {
     if (self->config.rms[branch->rm].journal_committing && branch->vote == TXC_VOTE_YES &&
         !TXC_MUTANT (COMMITTING_NOT_JOURNALED))
-        txc_agent_proof_committing (self, branch);
+        txc_agent_proof_add (self, TXC_JOURNAL_COMMITTING, &branch->gtrid, branch->rm, branch->token,
+                             TXC_HEUR_NONE, true);
     txc_agent_branch_move (self, branch, TXC_BRANCH_COMMITTING);
     txc_agent_phase2_try (self, branch);
 }
@@ -142,10 +142,8 @@ static void s_phase2_known (txc_agent_t *self, txc_branch_t *branch, bool commit
         break;
     case TXC_BRANCH_PREPARING:
     case TXC_BRANCH_LOOKING:
-        if (!commit) {
+        if (!commit)
             branch->want_rollback = true;
-            txc_agent_owner_hurry (self, branch);
-        }
         break;
     default:
         if (txc_branch_is_ended (branch))
@@ -241,9 +239,7 @@ void txc_agent_rollback_done (txc_agent_t *self, txc_branch_t *branch, const txc
 {
     if (done->connection_lost)
         branch->owner = false;
-    bool never_prepared =
-        branch->vote == TXC_VOTE_READ_ONLY ||
-        (branch->vote != TXC_VOTE_YES && (!branch->enlisted || TXC_MUTANT (SILENT_OWNER_IS_NO)));
+    bool never_prepared = branch->vote != TXC_VOTE_YES;
     switch (done->status) {
     case TXC_WORK_LOST:
         if (!never_prepared && !TXC_MUTANT (LOST_ROLLBACK_IS_DONE)) {

@@ -34,7 +34,6 @@ static void s_fill (const txc_agent_t *self, const txc_proof_t *proof, txc_jrec_
     record->token = proof->token;
     record->heur = proof->heur;
     record->guard.slot = self->high_slot;
-    memcpy (record->text, proof->evidence, sizeof record->text);
     memcpy (record->rm, self->config.rms[proof->rm].name, sizeof record->rm);
 }
 
@@ -69,18 +68,6 @@ void txc_agent_proof_add (txc_agent_t *self, txc_journal_kind_t kind, const txc_
         s_fill (self, proof, &record);
         txc_agent_journal (self, &record, false);
     }
-}
-
-void txc_agent_proof_committing (txc_agent_t *self, txc_branch_t *branch)
-{
-    txc_agent_proof_add (self, TXC_JOURNAL_COMMITTING, &branch->gtrid, branch->rm, branch->token,
-                         TXC_HEUR_NONE, false);
-    txc_proof_t *proof = txc_agent_proof (self, &branch->gtrid, branch->rm, branch->token);
-    if (branch->enlisted)
-        memcpy (proof->evidence, branch->evidence, sizeof proof->evidence);
-    txc_jrec_t record;
-    s_fill (self, proof, &record);
-    txc_agent_journal (self, &record, false);
 }
 
 void txc_agent_proof_forget (txc_agent_t *self, txc_proof_t *proof, bool write)
@@ -128,10 +115,6 @@ static int s_replay_proof (txc_agent_t *self, const txc_jrec_t *record)
                              record->token, (txc_heur_t) record->heur, false);
     else if (proof)
         txc_agent_proof_forget (self, proof, false);
-    if (record->kind == TXC_JOURNAL_COMMITTING) {
-        txc_proof_t *kept = txc_agent_proof (self, &record->gtrid, (uint8_t) rm, record->token);
-        memcpy (kept->evidence, record->text, sizeof kept->evidence);
-    }
     return TXC_OK;
 }
 

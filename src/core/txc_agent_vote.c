@@ -79,12 +79,11 @@ void txc_agent_roll_back (txc_agent_t *self, txc_branch_t *branch)
             txc_agent_branch_work (self, branch, TXC_WORK_CANCEL);
         return;
     }
-    /* The owner of an enlisted branch may have prepared it without being asked. */
-    if ((branch->state == TXC_BRANCH_ACTIVE || branch->state == TXC_BRANCH_PREPARING) && !branch->enlisted)
+    if (branch->state == TXC_BRANCH_ACTIVE || branch->state == TXC_BRANCH_PREPARING)
         branch->final_no = true;
     branch->want_rollback = false;
-    bool lost = !branch->owner && ((branch->state == TXC_BRANCH_ACTIVE && !branch->enlisted) ||
-                                   branch->state == TXC_BRANCH_READ_ONLY);
+    bool lost =
+        !branch->owner && (branch->state == TXC_BRANCH_ACTIVE || branch->state == TXC_BRANCH_READ_ONLY);
     if (lost) { /* its session is gone, and the work with it */
         txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
         return;
@@ -165,7 +164,7 @@ static void s_prepared (txc_agent_t *self, txc_branch_t *branch)
     branch->vote = TXC_VOTE_YES;
     branch->inquire_ms = self->now_ms + self->config.inquiry_ms;
     txc_agent_branch_move (self, branch, TXC_BRANCH_PREPARED);
-    if (self->config.rms[branch->rm].detaches && !branch->enlisted)
+    if (self->config.rms[branch->rm].detaches)
         txc_agent_branch_unpin (self, branch);
     /* Its last statement's answer was lost with the connection, so that no vote ever left: it may still be
      * undone. */
@@ -227,9 +226,6 @@ void txc_agent_look_done (txc_agent_t *self, txc_branch_t *branch, const txc_wor
 {
     switch (done->status) {
     case TXC_WORK_OK:
-        /* Of an enlisted branch nothing more than its session was known before. */
-        if (branch->enlisted && done->evidence[0])
-            memcpy (branch->evidence, done->evidence, sizeof branch->evidence);
         s_prepared (self, branch);
         break;
     case TXC_WORK_ABSENT:

@@ -16,8 +16,7 @@
     X (LATCH, 3)                                                                                                    \
     /* rm text            forced: the RM's identity (system, timeline)                                    */        \
     X (IDENTITY, 4)                                                                                                 \
-    /* gtrid rm token guard.slot text   written, not forced, before phase 2 of an RM that cannot prove a commit; */ \
-    /*                    text names the session that holds it, if it is the application's        */        \
+    /* gtrid rm token guard.slot   written, not forced, before phase 2 of an RM that cannot prove a commit  */      \
     X (COMMITTING, 5)                                                                                               \
     /* gtrid rm token     written: a one-phase commit succeeded                                           */        \
     X (ONE_PHASE, 6)                                                                                                \

@@ -8,4 +8,3 @@ include tests/integration/operators.mk
 include tests/integration/upgrade.mk
 include tests/integration/python.mk
 include tests/integration/tx.mk
-include tests/integration/enlist.mk
