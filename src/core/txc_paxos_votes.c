@@ -93,6 +93,7 @@ static void s_take (txc_paxos_t *self, const txc_msg_t *message)
 {
     uint8_t bytes[TXC_RECORD_MAX];
     s_record (&self->scratch, message);
+    self->scratch.clock = self->update->clock; /* above what the vote was caused by */
     uint32_t size = (uint32_t) self->config.codec->encode (&self->scratch, bytes);
     txc_entry_t *entry = txc_paxos_log (self, TXC_ENTRY_VOTED, true, TXC_REC_VOTE, bytes, size);
     entry->epoch = message->epoch;

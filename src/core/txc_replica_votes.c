@@ -178,6 +178,8 @@ static void s_found (void *arg, const txc_rec_t *record)
     txc_replica_t *self = arg;
     txc_reg_session_t *session = txc_registry_session (&self->registry, record->gtrid.session);
     txc_gtx_t *gtx = txc_replica_transaction (self, &record->gtrid);
+    if (record->clock > self->update->clock)
+        self->update->clock = record->clock; /* what is decided because of it comes behind it */
     if (!session || record->gtrid.cluster != self->registry.cluster || s_is_closed (self, &record->gtrid))
         return;
     if (!gtx) {
