@@ -88,6 +88,8 @@ class MariaDb:
         self.options = list(options)
         self.process = None
         self.user = as_user("mysql")
+        # A server that starts removes what looks like a temporary table of its own: never in a folder of others.
+        self.environment = dict(os.environ, TMPDIR=folder)
         os.makedirs(self.data)
         if self.user:
             os.chown(folder, self.user["user"], self.user["group"])
@@ -96,7 +98,7 @@ class MariaDb:
         name = ["--user=mysql"] if self.user else []
         done = subprocess.run(["mariadb-install-db", "--no-defaults", *name, f"--datadir={self.data}",
                                "--auth-root-authentication-method=normal", "--skip-test-db"],
-                              capture_output=True, text=True, check=False)
+                              capture_output=True, text=True, check=False, env=self.environment)
         if done.returncode:
             raise Failure(f"mariadb-install-db: {done.stderr} {done.stdout}")
 
@@ -105,7 +107,8 @@ class MariaDb:
         self.process = Process([program, "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}",
                                 "--skip-networking", "--skip-log-bin", "--max-connections=400",
                                 "--innodb-buffer-pool-size=256M", "--innodb-log-file-size=128M", *self.options],
-                               os.path.join(os.path.dirname(self.folder), "mariadb.log"), **self.user)
+                               os.path.join(os.path.dirname(self.folder), "mariadb.log"), env=self.environment,
+                               **self.user)
         poll(self._ready, 60, "MariaDB answers")
 
     def _ready(self):

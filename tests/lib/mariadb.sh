@@ -21,7 +21,8 @@ mariadb_new ()
     mkdir -p "$1/data" || return 1
     if [ "$(id -u)" = 0 ]; then chown mysql "$1" "$1/data" || return 1; fi
     chmod 755 "$1"
-    mariadb-install-db --no-defaults --user="$(mariadb_user)" --datadir="$1/data" --skip-test-db \
+    # A server that starts removes what looks like a temporary table of its own: never in a folder of others.
+    TMPDIR="$1" mariadb-install-db --no-defaults --user="$(mariadb_user)" --datadir="$1/data" --skip-test-db \
         --auth-root-authentication-method=normal >"$1/install.log" 2>&1 || {
         echo "mariadb_new: mariadb-install-db failed:" >&2
         tail -n 20 "$1/install.log" >&2
@@ -42,7 +43,7 @@ mariadb_start ()
         if [ -n "$mariadb_option" ]; then set -- "$@" "$mariadb_option"; fi
     done <"$mariadb_dir/options"
     # Small, so that a start is quick; fsync stays on: what is tested are promises about durability.
-    "$(command -v mariadbd || echo /usr/sbin/mariadbd)" --no-defaults --user="$(mariadb_user)" \
+    TMPDIR="$mariadb_dir" "$(command -v mariadbd || echo /usr/sbin/mariadbd)" --no-defaults --user="$(mariadb_user)" \
         --datadir="$mariadb_dir/data" --socket="$mariadb_dir/sock" --skip-networking \
         --pid-file="$mariadb_dir/data/server.pid" --innodb-buffer-pool-size=64M --innodb-log-file-size=32M \
         "$@" >>"$mariadb_dir/log" 2>&1 </dev/null &
