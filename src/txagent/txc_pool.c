@@ -14,6 +14,7 @@
 
 enum {
     CANCEL_AGAIN_MS = 1000, /* a cancel may come before its statement does: it is repeated */
+    CANCEL_LAST_MS = 100,   /* the same while the pool is destroyed */
     FENCE_AFTER_MS = 200,   /* core usually asks for it first */
     FENCE_AGAIN_MS = 2000
 };
@@ -462,13 +463,8 @@ static void s_discard_pins (txc_pool_t *self)
     }
 }
 
-bool txc_pool_destroy (txc_pool_t **self_p, uint32_t timeout_ms)
+static void s_cancel_all (txc_pool_t *self)
 {
-    txc_pool_t *self = *self_p;
-    TXC_CHECK (self, POOL_MAGIC);
-    uint64_t deadline = txc_clock_ms() + timeout_ms;
-    for (uint32_t i = 0; i < self->n_workers; i++)
-        txc_worker_stop (self->workers[i]);
     txc_hash_cursor_t cursor;
     for (txc_hash_node_t *node = txc_hash_begin (&self->pins, &cursor); node;
          node = txc_hash_step (&self->pins, &cursor)) {
@@ -478,12 +474,42 @@ bool txc_pool_destroy (txc_pool_t **self_p, uint32_t timeout_ms)
     }
     if (self->keeper_busy)
         txc_canceler_order (self->canceler, self->keeper, 0);
-    txc_canceler_destroy (&self->canceler);
+}
+
+static bool s_join_all (txc_pool_t *self, uint64_t until_ms)
+{
+    bool all = true;
     for (uint32_t i = 0; i < self->n_workers; i++) {
         uint64_t now = txc_clock_ms();
-        if (!txc_worker_join (&self->workers[i], now < deadline ? (uint32_t) (deadline - now) : 0))
+        all = txc_worker_join (self->workers[i], now < until_ms ? (uint32_t) (until_ms - now) : 0) && all;
+    }
+    return all;
+}
+
+/* True once all have ended. */
+static bool s_stop_workers (txc_pool_t *self, uint64_t deadline_ms)
+{
+    for (uint32_t i = 0; i < self->n_workers; i++)
+        txc_worker_stop (self->workers[i]);
+    for (;;) {
+        uint64_t now = txc_clock_ms();
+        s_cancel_all (self);
+        if (s_join_all (self, now + CANCEL_LAST_MS < deadline_ms ? now + CANCEL_LAST_MS : deadline_ms))
+            return true;
+        if (txc_clock_ms() >= deadline_ms)
             return false;
     }
+}
+
+bool txc_pool_destroy (txc_pool_t **self_p, uint32_t timeout_ms)
+{
+    txc_pool_t *self = *self_p;
+    TXC_CHECK (self, POOL_MAGIC);
+    if (!s_stop_workers (self, txc_clock_ms() + timeout_ms))
+        return false;
+    txc_canceler_destroy (&self->canceler);
+    for (uint32_t i = 0; i < self->n_workers; i++)
+        txc_worker_destroy (&self->workers[i]);
     *self_p = NULL;
     s_discard_all (self, &self->urgent);
     s_discard_all (self, &self->fresh);

@@ -280,9 +280,8 @@ void txc_worker_stop (txc_worker_t *self)
     sem_post (&self->wake);
 }
 
-bool txc_worker_join (txc_worker_t **self_p, uint32_t timeout_ms)
+bool txc_worker_join (txc_worker_t *self, uint32_t timeout_ms)
 {
-    txc_worker_t *self = *self_p;
     TXC_CHECK (self, WORKER_MAGIC);
     struct timespec until;
     clock_gettime (CLOCK_REALTIME, &until);
@@ -292,12 +291,19 @@ bool txc_worker_join (txc_worker_t **self_p, uint32_t timeout_ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    if (pthread_timedjoin_np (self->thread, NULL, &until) != 0)
-        return false;
+    if (!self->joined)
+        self->joined = pthread_timedjoin_np (self->thread, NULL, &until) == 0;
+    return self->joined;
+}
+
+void txc_worker_destroy (txc_worker_t **self_p)
+{
+    txc_worker_t *self = *self_p;
     *self_p = NULL;
+    TXC_CHECK (self, WORKER_MAGIC);
+    TXC_ASSERT (self->joined);
     sem_destroy (&self->wake);
     pthread_mutex_destroy (&self->mutex);
     TXC_UNMAGIC (self, WORKER_MAGIC);
     free (self);
-    return true;
 }

@@ -41,6 +41,7 @@ typedef struct txc_worker {
 
     /* The loop's. */
     txc_list_t node; /* in the pool's list of idle ones */
+    bool joined;
 
     /* Under the mutex. */
     pthread_mutex_t mutex;
@@ -74,8 +75,11 @@ void txc_worker_cancel (txc_worker_t *self, uint64_t branch);
 /* Tells it to end after its item.  The loop. */
 void txc_worker_stop (txc_worker_t *self);
 
-/* Waits up to timeout_ms for its thread, then frees it with its connection.  False, and nothing freed, if it
- * did not end in time. */
-bool txc_worker_join (txc_worker_t **self_p, uint32_t timeout_ms);
+/* Waits up to timeout_ms for its thread to end, which closes its connection; false if it did not in time.
+ * The worker can still be cancelled (in vain).  The loop. */
+bool txc_worker_join (txc_worker_t *self, uint32_t timeout_ms);
+
+/* Frees it; its thread was joined. */
+void txc_worker_destroy (txc_worker_t **self_p);
 
 #endif
