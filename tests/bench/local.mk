@@ -5,6 +5,9 @@ tests_bench_transfers_LDADD = src/libtxcoord/libtxcoord.la
 EXTRA_PROGRAMS += tests/bench/held
 tests_bench_held_SOURCES = tests/bench/held.c
 tests_bench_held_LDADD = src/libtxcoord/libtxcoord.la
+EXTRA_PROGRAMS += tests/bench/latency
+tests_bench_latency_SOURCES = tests/bench/latency.c
+tests_bench_latency_LDADD = src/libtxcoord/libtxcoord.la
 EXTRA_PROGRAMS += tests/bench/decisions
 tests_bench_decisions_SOURCES = tests/bench/decisions.c
 tests_bench_decisions_CFLAGS = $(AM_CFLAGS) $(ZMQ_CFLAGS)
@@ -21,7 +24,8 @@ tests_bench_naive_2pc_CFLAGS = $(AM_CFLAGS) $(LIBPQ_CFLAGS) $(MYSQL_CFLAGS) -Wno
 tests_bench_naive_2pc_LDADD = $(LIBPQ_LIBS) $(MYSQL_LIBS)
 endif
 endif
-EXTRA_DIST += tests/bench/run tests/bench/bench.py tests/bench/groups.py tests/bench/run_etcd tests/bench/etcd_puts.go
+EXTRA_DIST += tests/bench/run tests/bench/bench.py tests/bench/groups.py tests/bench/modes.py \
+	tests/bench/run_etcd tests/bench/etcd_puts.go
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 # Of the packages that "contrib/packages etcd" installs; no other program needs them.
@@ -32,5 +36,6 @@ CLEANFILES += tests/bench/etcd_puts
 clean-local:
 	-rm -rf tests/bench/go-cache
 
+# The simulator counts what `latency` is set against.
 .PHONY: bench
-bench: all $(EXTRA_PROGRAMS)
+bench: all $(EXTRA_PROGRAMS) tests/sim/txsim

@@ -146,7 +146,7 @@ class Cluster:
         plugins = ":".join(os.path.join(self.build, "plugins", name, ".libs") for name in ("pgsql", "mysql", "mem"))
         return f"""agent
     name = agent_{kind}
-    bind = "{self.agent_endpoint(kind)}"
+{self.agent_binds(kind)}
 {self.group.coordinator_lines()}
     plugins = "{plugins}"
     inquiry = 500ms
@@ -189,7 +189,15 @@ rm
             self.start_agent(name.removeprefix("agent_"), *options)
 
     def agent_endpoint(self, kind):
+        """Where the test itself reaches the agent; and everybody else, unless the network has addresses for agents."""
         return f"ipc://{self.path(f'agent_{kind}.sock')}"
+
+    def agent_binds(self, kind):
+        """The lines of an agent's configuration that say where it is reached."""
+        lines = [f'bind = "{self.agent_endpoint(kind)}"']
+        if hasattr(self.network, "agent_endpoint"):
+            lines += [f'bind = "{self.network.listens(kind)}"', f'advertise = "{self.network.agent_endpoint(kind)}"']
+        return "\n".join(f"    {line}" for line in lines)
 
     def ask_agent(self, kind, *words):
         """An answer of an agent to txctl, parsed; {} if it gives none."""

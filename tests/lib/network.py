@@ -142,6 +142,31 @@ class Network:
         self.spaces = []
 
 
+class Relay:
+    """The process that delivers late (relay.py): {where it listens: where it passes on}, each HOST:PORT."""
+
+    def __init__(self, routes, inside=()):
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
+        self.process = subprocess.Popen([*inside, sys.executable, program,
+                                         *(f"{listens}={target}" for listens, target in routes.items())],
+                                        text=True, bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._await_ok()
+
+    def _await_ok(self):
+        if self.process.stdout.readline() != "ok\n":
+            self.end()
+            raise Failure("the relay does not run")
+
+    def delay(self, source, target, milliseconds):
+        """Between connections from a host and a target, from now on, one way each."""
+        self.process.stdin.write(f"{source} {target} {milliseconds}\n")
+        self._await_ok()
+
+    def end(self):
+        self.process.kill()
+        self.process.communicate()
+
+
 class SlowNetwork(Network):
     """Everybody reaches a replica through a relay in the hub, which can deliver later what comes from another replica."""
 
@@ -150,11 +175,12 @@ class SlowNetwork(Network):
     def __init__(self, replicas):
         super().__init__(replicas)
         self.numbers = range(1, replicas + 1)
-        routes = [f"{self.address(HUB)}:{7400 + number}={self._target(number)}" for number in self.numbers]
-        relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
-        self.relay = subprocess.Popen([*self.inside(HUB), sys.executable, relay, *routes], text=True, bufsize=1,
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._await_ok()
+        try:
+            self.relay = Relay({f"{self.address(HUB)}:{7400 + number}": self._target(number) for number in self.numbers},
+                               self.inside(HUB))
+        except Failure:
+            self.remove()
+            raise
 
     def _target(self, number):
         return f"{self.address(number)}:7400"
@@ -162,21 +188,48 @@ class SlowNetwork(Network):
     def endpoint(self, number):
         return f"tcp://{self.address(HUB)}:{7400 + number}"
 
-    def _await_ok(self):
-        if self.relay.stdout.readline() != "ok\n":
-            self.remove()
-            raise Failure("the relay does not run")
-
     def slow_down(self, milliseconds, one=None, other=None):
         """One way, between the two replicas; without them, between all."""
         pairs = [(one, other), (other, one)] if one else itertools.permutations(self.numbers, 2)
         for source, target in pairs:
-            self.relay.stdin.write(f"{self.address(source)} {self._target(target)} {milliseconds}\n")
-            self._await_ok()
+            self.relay.delay(self.address(source), self._target(target), milliseconds)
 
     def remove(self):
         if self.relay:
-            self.relay.kill()
-            self.relay.communicate()
+            self.relay.end()
             self.relay = None
         super().remove()
+
+
+class SlowLoopback:
+    """No network either: everybody reaches a replica, and an agent, through a relay on the loopback interface."""
+    insecure = False
+
+    def __init__(self, replicas, agents):
+        everybody = [*range(1, replicas + 1), *agents]
+        ports = iter(Loopback(2 * len(everybody)).ports.values())
+        self.own = {one: f"127.0.0.1:{next(ports)}" for one in everybody}
+        self.relayed = {one: f"127.0.0.1:{next(ports)}" for one in everybody}
+        self.relay = Relay({self.relayed[one]: self.own[one] for one in everybody})
+
+    def endpoint(self, one):
+        """Where everybody reaches a replica (a number) or an agent (its kind)."""
+        return f"tcp://{self.relayed[one]}"
+
+    agent_endpoint = endpoint
+
+    def listens(self, one):
+        """Where it listens itself."""
+        return f"tcp://{self.own[one]}"
+
+    @staticmethod
+    def inside(_):
+        return []
+
+    def slow_down(self, milliseconds):
+        """One way, between any two processes."""
+        for target in self.own.values():
+            self.relay.delay("127.0.0.1", target, milliseconds)
+
+    def remove(self):
+        self.relay.end()

@@ -9,6 +9,7 @@ end of the relay.  What is under way is bounded: who sends more has to wait.
 """
 import asyncio
 import contextlib
+import selectors
 import sys
 
 CHUNK, CHUNKS = 64 << 10, 256  # under way in one direction of a connection, at most
@@ -77,4 +78,6 @@ class Relay:
 
 
 if __name__ == "__main__":
-    asyncio.run(Relay().run([route.split("=") for route in sys.argv[1:]]))
+    # With select, since epoll waits whole milliseconds only.
+    asyncio.SelectorEventLoop(selectors.SelectSelector()).run_until_complete(
+        Relay().run([route.split("=") for route in sys.argv[1:]]))
