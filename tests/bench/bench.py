@@ -50,35 +50,43 @@ class Bench:
 
     def alternate(self, name, clients, candidates, ours):
         """candidates: {label: function}; ours: the label that is set against the best of the others (none: no ratio)."""
+        return self.alternate_several(clients, candidates, {ours: name})[0]
+
+    def alternate_several(self, clients, candidates, ours):
+        """The same; ours: {label: name of its row}, each of them against the best of those that are not in it."""
         results = {label: [] for label in candidates}
-        forced = commits = 0
+        forced = dict.fromkeys(ours, 0)
         for _ in range(self.options.rounds):
             for label, function in candidates.items():
                 before = self.forced_writes()
-                result = function()
-                if label == ours:
-                    forced += self.forced_writes() - before
-                    commits += result["commits"]
-                results[label].append(result)
+                results[label].append(function())
+                if label in ours:
+                    forced[label] += self.forced_writes() - before
                 time.sleep(1)  # what this one still flushes is not the next one's
-        median = {label: statistics.median(one["tps"] for one in runs) for label, runs in results.items()}
-        others = [value for label, value in median.items() if label != ours]
-        baseline = max(others) if others else None
-        row = {"name": name, "clients": clients, "ours": round(median[ours], 1),
+        others = [median_tps(runs) for label, runs in results.items() if label not in ours]
+        return [self.row(name, clients, results[label], forced[label], max(others, default=None))
+                for label, name in ours.items()]
+
+    def row(self, name, clients, runs, forced, baseline):
+        tps, commits = median_tps(runs), sum(one["commits"] for one in runs)
+        row = {"name": name, "clients": clients, "ours": round(tps, 1),
                "baseline": round(baseline, 1) if baseline else None,
-               "ratio": round(median[ours] / baseline, 3) if baseline else None,
-               "p50_ms": round(statistics.median(one["p50"] for one in results[ours]), 3),
-               "p99_ms": round(statistics.median(one["p99"] for one in results[ours]), 3),
-               "aborts": sum(one["aborts"] for one in results[ours]),
+               "ratio": round(tps / baseline, 3) if baseline else None,
+               "p50_ms": round(statistics.median(one["p50"] for one in runs), 3),
+               "p99_ms": round(statistics.median(one["p99"] for one in runs), 3),
+               "aborts": sum(one["aborts"] for one in runs),
                "forced_writes_per_commit": round(forced / commits, 3) if commits else None,
-               "range": [round(min(one["tps"] for one in results[ours]), 1),
-                         round(max(one["tps"] for one in results[ours]), 1)]}
+               "range": [round(min(one["tps"] for one in runs), 1), round(max(one["tps"] for one in runs), 1)]}
         self.rows.append(row)
         baseline_text = f"{row['baseline']:9.1f}" if baseline else "        -"
         ratio_text = f"{row['ratio']:6.3f}" if baseline else "     -"
         print(f"{name:24} {clients:4} {row['ours']:9.1f} {baseline_text} {ratio_text} {row['p50_ms']:8.3f} "
               f"{row['p99_ms']:8.3f}  {row['forced_writes_per_commit']}", flush=True)
         return row
+
+
+def median_tps(runs):
+    return statistics.median(one["tps"] for one in runs)
 
 
 def filesystem(folder):

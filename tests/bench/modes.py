@@ -2,7 +2,6 @@
 import os
 import statistics
 import subprocess
-import time
 
 from bench import Bench, bench_tables, check_total, filesystem, header
 from cluster import Cluster, Failure
@@ -54,15 +53,16 @@ def latency_row(mode, runs, expected):
            "a_ms": round(a, 3), "k": round(k, 3), "delays": expected, "off": round(k / expected - 1, 3),
            "within": abs(k / expected - 1) <= TOLERANCE}
     print(f"{mode:6} " + " ".join(f"{median[delay]:9.3f}" for delay in median) +
-          f" {row['a_ms']:8.3f} {row['k']:6.3f} {expected:6} {row['off']:+7.1%}{'' if row['within'] else '  NOT WITHIN 10 %'}",
-          flush=True)
+          f" {row['a_ms']:8.3f} {row['k']:6.3f} {expected:6} {row['off']:+7.1%}" +
+          ("" if row["within"] else "  not within 10 %"), flush=True)
     return row
 
 
 def latency(options):
     """a delay between all processes: what a commit takes, against the message delays of each mode"""
     network = SlowLoopback(REPLICAS, AGENTS)
-    with Cluster(build=options.build, agents=AGENTS, replicas=REPLICAS, network=network, settings={"scan": "10s"}) as cluster:
+    with Cluster(build=options.build, agents=AGENTS, replicas=REPLICAS, network=network,
+                 settings={"scan": "10s"}) as cluster:
         cluster.start_daemons()
         bench = Bench(cluster, options)
         expected = counted_delays(cluster)
@@ -70,14 +70,47 @@ def latency(options):
         runs = {mode: {delay: [] for delay in DELAYS_MS} for mode in modes}
         print(f"file system: {filesystem(cluster.folder)}; cores: {os.cpu_count()}; rounds: {options.rounds} of "
               f"{options.seconds} s; ms, medians")
-        print("mode   " + " ".join(f"{f'd = {delay}':>9}" for delay in DELAYS_MS) + f" {'a':>8} {'k':>6} {'delays':>6} {'off':>7}")
         for _ in range(options.rounds):
             for delay in DELAYS_MS:
                 network.slow_down(delay)
                 for mode in modes:
                     runs[mode][delay].append(commit_latency(cluster, bench, mode, options.seconds))
         network.slow_down(0)
+        print("mode   " + " ".join(f"{f'd = {delay}':>9}" for delay in DELAYS_MS) +
+              f" {'a':>8} {'k':>6} {'delays':>6} {'off':>7}")
         return [latency_row(mode, runs[mode], expected[mode]) for mode in modes]
 
 
 # --- modes -------------------------------------------------------------------------------------------------------------
+
+AIMS = {"3pc": 0.70, "paxos": 0.75}
+
+
+def is_served(cluster, mode):
+    code, out, err = cluster.txsql(f"\\begin {mode}", "\\rollback")
+    if code and "TXC_EMODE" not in out + err:
+        raise Failure(f"txsql: {out}{err}")
+    if code:
+        print(f"{mode}: not supported: {(out + err).strip()}")
+    return code == 0
+
+
+def modes(options):
+    """transfers through three replicas in each mode, against the same without any coordinator (the better of two)"""
+    with Cluster(build=options.build, settings={"database": "bench", "scan": "10s"}, replicas=REPLICAS,
+                 network=Loopback(REPLICAS)) as cluster:
+        cluster.start_databases(rows=10)
+        bench_tables(cluster)
+        cluster.start_daemons()
+        bench = Bench(cluster, options)
+        served = [mode for mode in MODES if is_served(cluster, mode)]
+        header(bench)
+        for clients in options.clients or (16, 64):
+            candidates = {mode: lambda mode=mode: bench.ours(f"threads:{mode}", clients) for mode in served}
+            candidates |= {f"without/{how}": lambda how=how: bench.naive(how, clients) for how in ("seq", "par")}
+            rows = bench.alternate_several(clients, candidates, {mode: f"modes/{mode}" for mode in served})
+            for mode, row in zip(served, rows):
+                row["aim"] = AIMS.get(mode)
+        print("aims: " + ", ".join(f"{mode} {aim:.2f}" for mode, aim in AIMS.items()))
+        check_total(cluster)
+        return bench.rows

@@ -1,11 +1,12 @@
 /*
  * transfers - the benchmark's transfers through txcoord: one UPDATE on each side.
  *
- * usage: transfers CLIENTS SECONDS ENDPOINT KIND [ROWS [TIMES]]
+ * usage: transfers CLIENTS SECONDS ENDPOINT KIND[:MODE] [ROWS [TIMES]]
  *   KIND: threads    a thread for each client, all on one txc_client_t
  *         processes  a process for each client
  *         hint       as threads, with the last-statement hint
  *         mem        as threads, over two in-memory resource managers
+ *   MODE: how transactions are ended: 2pc (without it), 3pc or paxos
  *   TIMES: a file to be written: when each commit was answered, in µs of CLOCK_MONOTONIC
  * SIGTERM ends it early.
  * output: one CSV line, kind,clients,seconds,commits,aborts,tps,p50_ms,p99_ms,max_ms
@@ -42,6 +43,7 @@ typedef struct options {
     const char *endpoint;
     bool processes, hint, mem;
     unsigned rows;
+    const char *mode;  /* NULL: the library's default */
     const char *times; /* NULL: none */
 } options_t;
 
@@ -112,7 +114,7 @@ static bool s_transfer (worker_t *self, txc_tx_t *tx)
 
 static bool s_once (worker_t *self)
 {
-    txc_tx_t *tx = txc_begin (self->client, NULL);
+    txc_tx_t *tx = txc_begin (self->client, &(txc_tx_options_t){.mode = self->options->mode});
     if (!tx)
         return false;
     bool done = self->options->mem ? s_transfer_mem (self, tx) : s_transfer (self, tx);
@@ -246,16 +248,19 @@ static bool s_write_times (const options_t *options, const result_t *results)
 int main (int argc, char **argv)
 {
     if (argc < 5) {
-        fprintf (stderr,
-                 "usage: transfers CLIENTS SECONDS ENDPOINT threads|processes|hint|mem [ROWS [TIMES]]\n");
+        fprintf (
+            stderr,
+            "usage: transfers CLIENTS SECONDS ENDPOINT threads|processes|hint|mem[:MODE] [ROWS [TIMES]]\n");
         return 2;
     }
+    char *mode = argv[4], *kind = strsep (&mode, ":");
     options_t options = {.clients = atoi (argv[1]),
                          .seconds = atof (argv[2]),
                          .endpoint = argv[3],
-                         .processes = strcmp (argv[4], "processes") == 0,
-                         .hint = strcmp (argv[4], "hint") == 0,
-                         .mem = strcmp (argv[4], "mem") == 0,
+                         .processes = strcmp (kind, "processes") == 0,
+                         .hint = strcmp (kind, "hint") == 0,
+                         .mem = strcmp (kind, "mem") == 0,
+                         .mode = mode,
                          .rows = argc > 5 ? (unsigned) atoi (argv[5]) : 10000,
                          .times = argc > 6 ? argv[6] : NULL};
     struct sigaction action = {.sa_handler = s_on_term};
@@ -276,6 +281,6 @@ int main (int argc, char **argv)
     bool good = options.processes ? s_run_processes (&options, workers) : s_run_threads (&options, workers);
     if (!good)
         return 1;
-    s_report (&options, argv[4], results);
+    s_report (&options, kind, results);
     return options.times && !s_write_times (&options, results) ? 1 : 0;
 }
