@@ -1,4 +1,5 @@
 """The demonstration itself; contrib/demo installs, builds and calls it with the build folder."""
+import argparse
 import os
 import subprocess
 import sys
@@ -9,14 +10,22 @@ from cluster import Cluster, Failure, poll  # noqa: E402
 
 BEGAN = time.monotonic()
 
+NAMES = {"2pc": "two-phase commit", "3pc": "three-phase commit", "paxos": "Paxos Commit"}
+# What has happened in each mode when the leader is about to write its decision.
+DECIDING = {"2pc": "when both have voted yes, before any replica has its decision",
+            "3pc": "when both have voted yes and been told to pre-commit, before any replica has its decision",
+            "paxos": "when a majority of replicas holds both votes, before anybody has been told"}
+
 
 def say(text):
     print(f"[{time.monotonic() - BEGAN:5.1f} s] {text}", flush=True)
 
 
 class Demo:
-    def __init__(self, cluster):
+    def __init__(self, cluster, mode):
         self.cluster = cluster
+        self.mode = mode
+        self.begin = f"\\begin {mode}"
         self.total = None
 
     def txsql(self, *commands):
@@ -52,26 +61,26 @@ class Demo:
 
     def commit(self, before):
         say("1. Move 100 from PostgreSQL to MariaDB in one global transaction, and commit.")
-        self.show(*self.txsql("\\begin", "@bank_pg UPDATE acct SET bal = bal - 100 WHERE id = 1;",
+        self.show(*self.txsql(self.begin, "@bank_pg UPDATE acct SET bal = bal - 100 WHERE id = 1;",
                               "@bank_my UPDATE acct SET bal = bal + 100 WHERE id = 1;", "\\commit"))
         return self.expect(before, 100)
 
     def rollback(self, before):
         say("2. The same again, but roll back.")
-        self.show(*self.txsql("\\begin", "@bank_pg UPDATE acct SET bal = bal - 100 WHERE id = 1;",
+        self.show(*self.txsql(self.begin, "@bank_pg UPDATE acct SET bal = bal - 100 WHERE id = 1;",
                               "@bank_my UPDATE acct SET bal = bal + 100 WHERE id = 1;", "\\rollback"))
         return self.expect(before, 0)
 
     def constraint(self, before):
         say("3. Take more than there is: PostgreSQL's constraint says no, so MariaDB rolls back as well.")
-        self.show(*self.txsql("\\begin", "@bank_my UPDATE acct SET bal = bal + 999999 WHERE id = 1;",
+        self.show(*self.txsql(self.begin, "@bank_my UPDATE acct SET bal = bal + 999999 WHERE id = 1;",
                               "@bank_pg UPDATE acct SET bal = bal - 999999 WHERE id = 1;", "\\commit"))
         return self.expect(before, 0)
 
     def crash(self, before):
         cluster, group = self.cluster, self.cluster.group
         leader = group.leader()
-        say("4. Move 100 again, and kill -9 the leader when both have voted yes, before any replica has its decision.")
+        say(f"4. Move 100 again, and kill -9 the leader {DECIDING[self.mode]}.")
         group.process(leader).stop()  # it hands its leadership over
         cluster.restart(group.name(leader), "--crash-at", "append.before.COMMIT")
         group.await_caught_up(leader)
@@ -79,7 +88,7 @@ class Demo:
         cluster.wait_ready()
         client = subprocess.Popen([cluster.program("txsql"), "-C", cluster.endpoint], text=True, env=cluster.environment(),
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        client.stdin.write("\\begin\n@bank_pg UPDATE acct SET bal = bal - 100 WHERE id = 1;\n"
+        client.stdin.write(f"{self.begin}\n@bank_pg UPDATE acct SET bal = bal - 100 WHERE id = 1;\n"
                            "@bank_my UPDATE acct SET bal = bal + 100 WHERE id = 1;\n\\commit\n")
         client.stdin.close()
         poll(lambda: not group.process(leader).running(), 30, "the leader is killed")
@@ -101,7 +110,14 @@ class Demo:
             print(f"            {line}")
         return before
 
+    def check_mode(self):
+        status, output = self.txsql(self.begin, "\\rollback")
+        if status:
+            raise Failure(f"no transaction begins in mode {self.mode}: {output}")
+
     def run(self):
+        self.check_mode()
+        say(f"every transaction is ended by {NAMES[self.mode]}")
         before = self.balances()
         for step in (self.commit, self.rollback, self.constraint, self.crash):
             before = step(before)
@@ -125,14 +141,19 @@ To end it:
 
 
 def main():
-    keep = "--keep" in sys.argv[2:]
-    cluster = Cluster(build=sys.argv[1], replicas=3)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("build")
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--mode", choices=sorted(NAMES), default="2pc")
+    options = parser.parse_args()
+    keep = options.keep
+    cluster = Cluster(build=options.build, replicas=3)
     try:
         say("starting a private PostgreSQL and a private MariaDB, each with a bank of 1,000 accounts")
         cluster.start_databases(rows=1000, balance=1000)
         say("starting three replicas of txcoord, and an agent beside each database")
         cluster.start_daemons()
-        Demo(cluster).run()
+        Demo(cluster, options.mode).run()
     except (Failure, subprocess.SubprocessError) as failure:
         print(f"demo: {failure}", file=sys.stderr)
         keep = False
