@@ -1,5 +1,6 @@
 # doc
 include doc/client.mk
+include doc/reference.mk
 include doc/daemons.mk
 include doc/agent.mk
 include doc/tx.mk

@@ -1,5 +1,5 @@
 # make installcheck (part of distcheck): what is installed lies where it is looked for, and works from there.
-EXTRA_DIST += tests/install/check
+EXTRA_DIST += tests/install/check tests/install/manual
 INSTALLED_PLUGINS = mem
 if HAVE_PGSQL
 INSTALLED_PLUGINS += pgsql
