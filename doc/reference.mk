@@ -33,3 +33,24 @@ $(TXC_STRERROR_LINKS): PAGE = txc_strerror
 
 $(MAN_LINKS):
 	$(AM_V_GEN)$(MKDIR_P) doc/man && echo '.so man3/$(PAGE).3' >$@
+
+# The API reference, from the public headers: doc/api/html in the build folder.
+EXTRA_DIST += doc/reference.dox doc/reference.md doc/reference_filter.awk
+.PHONY: doc
+doc:
+	@test -n '$(DOXYGEN)' || { echo 'make doc: doxygen is missing; install it (Debian: doxygen) and configure again' >&2; exit 1; }
+	$(AM_V_at)rm -rf doc/api && $(MKDIR_P) doc/api
+	$(AM_V_GEN){ cat '$(srcdir)/doc/reference.dox' && \
+		echo 'INPUT = "$(srcdir)/doc/reference.md" "$(srcdir)/src/include"' && \
+		echo 'USE_MDFILE_AS_MAINPAGE = "$(srcdir)/doc/reference.md"' && \
+		echo 'STRIP_FROM_PATH = "$(srcdir)/src/include"' && \
+		echo 'FILTER_PATTERNS = "*.h=awk -f $(srcdir)/doc/reference_filter.awk"' && \
+		echo 'PROJECT_NUMBER = $(PACKAGE_VERSION)' && \
+		echo 'OUTPUT_DIRECTORY = doc/api'; } | $(DOXYGEN) -
+
+EXTRA_DIST += tests/unit/test_reference
+TESTS += tests/unit/test_reference
+AM_TESTS_ENVIRONMENT = DOXYGEN='$(DOXYGEN)'; export DOXYGEN;
+
+mostlyclean-local:
+	-rm -rf doc/api

@@ -90,15 +90,15 @@ typedef struct tx_info_t TXINFO;
 
 /* --- functions ---------------------------------------------------------------------- */
 
-extern int tx_begin (void);
-extern int tx_close (void);
-extern int tx_commit (void);
+extern int tx_begin (void);        /* begins a transaction */
+extern int tx_close (void);        /* the end of what tx_open began */
+extern int tx_commit (void);       /* commits the transaction */
 extern int tx_info (TXINFO *info); /* 1: in a transaction, 0: not; info may be NULL */
-extern int tx_open (void);
-extern int tx_rollback (void);
-extern int tx_set_commit_return (COMMIT_RETURN when_return);
-extern int tx_set_transaction_control (TRANSACTION_CONTROL control);
-extern int tx_set_transaction_timeout (TRANSACTION_TIMEOUT timeout);
+extern int tx_open (void);         /* comes before all else, in each thread */
+extern int tx_rollback (void);     /* rolls the transaction back */
+extern int tx_set_commit_return (COMMIT_RETURN when_return);         /* when tx_commit returns */
+extern int tx_set_transaction_control (TRANSACTION_CONTROL control); /* whether an end begins the next */
+extern int tx_set_transaction_timeout (TRANSACTION_TIMEOUT timeout); /* of those that begin from now on */
 
 #if defined __GNUC__
 #pragma GCC visibility pop

@@ -174,6 +174,7 @@ typedef struct txc_rm_switch {
     int (*is_alive) (const txc_rm_conn_t *conn);
 } txc_rm_switch_t;
 
+/* What a plugin exports; static. */
 const txc_rm_switch_t *txc_rm_switch (void);
 
 #ifdef __cplusplus

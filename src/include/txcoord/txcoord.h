@@ -37,9 +37,9 @@ extern "C" {
 #define TXC_VERSION_MAJOR 0
 #define TXC_VERSION_MINOR 1
 
-typedef struct txc_client txc_client_t;
-typedef struct txc_tx txc_tx_t;
-typedef struct txc_result txc_result_t;
+typedef struct txc_client txc_client_t; /* a session with the coordinator */
+typedef struct txc_tx txc_tx_t;         /* a transaction */
+typedef struct txc_result txc_result_t; /* of a statement */
 
 /* Options start zeroed; zero means the default.  They may grow at their end. */
 typedef struct txc_client_options {
@@ -138,9 +138,11 @@ int txc_exec_async (txc_tx_t *tx, const char *rm, const char *sql, int n_params,
 /* Waits for every statement begun with txc_exec_async.  TXC_OK, or the first error. */
 int txc_wait (txc_tx_t *tx);
 
-/* Savepoints, at one resource manager.  name: [A-Za-z_][A-Za-z0-9_]*, at most 63 bytes. */
+/* Sets a savepoint at one resource manager.  name: 1 to 63 of A-Z a-z 0-9 _, no digit first. */
 int txc_savepoint (txc_tx_t *tx, const char *rm, const char *name);
+/* Undoes what was done there since. */
 int txc_rollback_to (txc_tx_t *tx, const char *rm, const char *name);
+/* Forgets a savepoint. */
 int txc_release (txc_tx_t *tx, const char *rm, const char *name);
 
 /* Commits.  TXC_OK, TXC_ROLLED_BACK, TXC_MIXED, TXC_HAZARD; TXC_UNKNOWN when the outcome is not known yet
@@ -152,10 +154,12 @@ int txc_commit (txc_tx_t *tx, int *outcome);
  */
 int txc_rollback (txc_tx_t *tx);
 
-/* Begins to commit.  txc_commit_poll tells TXC_PENDING or what txc_commit would have; txc_tx_fd is a file
- * descriptor, owned by tx, that becomes readable when it would no longer tell TXC_PENDING. */
+/* Begins to commit, and does not wait. */
 int txc_commit_async (txc_tx_t *tx);
+/* TXC_PENDING, or what txc_commit would have told. */
 int txc_commit_poll (txc_tx_t *tx);
+/* A file descriptor, owned by tx, that becomes readable when txc_commit_poll would no longer tell
+ * TXC_PENDING. */
 int txc_tx_fd (txc_tx_t *tx);
 
 /* What became of a transaction: TXC_OK, TXC_ROLLED_BACK, TXC_MIXED, TXC_HAZARD; TXC_UNKNOWN or TXC_PENDING
@@ -170,19 +174,21 @@ int txc_export (txc_tx_t *tx, char **ticket);
 txc_tx_t *txc_join (txc_client_t *client, const char *ticket);
 /* Ends the part of a joined process; *ticket goes back to the owner, who calls txc_reattach before commit. */
 int txc_detach (txc_tx_t *tx, char **ticket);
+/* Takes in what the other process did. */
 int txc_reattach (txc_tx_t *tx, const char *ticket);
 
 /* --- results ------------------------------------------------------------ */
 
+/* Frees it; NULL, or a pointer to NULL, does nothing. */
 void txc_result_destroy (txc_result_t **self_p);
-int txc_result_rows (const txc_result_t *self);
-int txc_result_columns (const txc_result_t *self);
+int txc_result_rows (const txc_result_t *self);                     /* how many */
+int txc_result_columns (const txc_result_t *self);                  /* how many */
 int64_t txc_result_affected (const txc_result_t *self);             /* rows changed, -1: not known */
 const char *txc_result_name (const txc_result_t *self, int column); /* column name, "" if out of range */
 const char *txc_result_type (const txc_result_t *self, int column); /* the RM's type name */
 /* A value as text with a NUL behind it; NULL for SQL's NULL or out of range.  size may be NULL. */
 const char *txc_result_value (const txc_result_t *self, int row, int column, size_t *size);
-int txc_result_is_null (const txc_result_t *self, int row, int column);
+int txc_result_is_null (const txc_result_t *self, int row, int column); /* as txc_result_value gives NULL */
 const char *txc_result_tag (const txc_result_t *self); /* the RM's command tag, "" if it has none */
 
 #if defined __GNUC__
