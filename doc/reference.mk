@@ -4,17 +4,20 @@ dist_man_MANS += doc/man/txc_begin.3 doc/man/txc_client_new.3 doc/man/txc_commit
 	doc/man/txc_export.3 doc/man/txc_outcome.3 doc/man/txc_result.3 doc/man/txc_rollback.3 doc/man/txc_savepoint.3 \
 	doc/man/txc_strerror.3 doc/man/txc_tx_error.3
 
-TXC_CLIENT_NEW_LINKS = doc/man/txc_client_destroy.3
-TXC_BEGIN_LINKS = doc/man/txc_tx_destroy.3 doc/man/txc_tx_gtrid.3 doc/man/txc_tx_set_commit_return.3
-TXC_EXEC_LINKS = doc/man/txc_exec_last.3 doc/man/txc_exec_async.3 doc/man/txc_wait.3
-TXC_SAVEPOINT_LINKS = doc/man/txc_rollback_to.3 doc/man/txc_release.3
-TXC_RESULT_LINKS = doc/man/txc_result_destroy.3 doc/man/txc_result_rows.3 doc/man/txc_result_columns.3 \
-	doc/man/txc_result_affected.3 doc/man/txc_result_name.3 doc/man/txc_result_type.3 doc/man/txc_result_value.3 \
-	doc/man/txc_result_is_null.3 doc/man/txc_result_tag.3
-TXC_COMMIT_LINKS = doc/man/txc_commit_async.3 doc/man/txc_commit_poll.3 doc/man/txc_tx_fd.3
-TXC_EXPORT_LINKS = doc/man/txc_join.3 doc/man/txc_detach.3 doc/man/txc_reattach.3
-TXC_TX_ERROR_LINKS = doc/man/txc_last_error.3 doc/man/txc_tx_is_rollback_only.3 doc/man/txc_error_is_retryable.3
-TXC_STRERROR_LINKS = doc/man/txc_code_name.3
+TXC_CLIENT_NEW_LINKS = doc/man/links/txc_client_destroy.3
+TXC_BEGIN_LINKS = doc/man/links/txc_tx_destroy.3 doc/man/links/txc_tx_gtrid.3 \
+	doc/man/links/txc_tx_set_commit_return.3
+TXC_EXEC_LINKS = doc/man/links/txc_exec_last.3 doc/man/links/txc_exec_async.3 doc/man/links/txc_wait.3
+TXC_SAVEPOINT_LINKS = doc/man/links/txc_rollback_to.3 doc/man/links/txc_release.3
+TXC_RESULT_LINKS = doc/man/links/txc_result_destroy.3 doc/man/links/txc_result_rows.3 \
+	doc/man/links/txc_result_columns.3 doc/man/links/txc_result_affected.3 doc/man/links/txc_result_name.3 \
+	doc/man/links/txc_result_type.3 doc/man/links/txc_result_value.3 doc/man/links/txc_result_is_null.3 \
+	doc/man/links/txc_result_tag.3
+TXC_COMMIT_LINKS = doc/man/links/txc_commit_async.3 doc/man/links/txc_commit_poll.3 doc/man/links/txc_tx_fd.3
+TXC_EXPORT_LINKS = doc/man/links/txc_join.3 doc/man/links/txc_detach.3 doc/man/links/txc_reattach.3
+TXC_TX_ERROR_LINKS = doc/man/links/txc_last_error.3 doc/man/links/txc_tx_is_rollback_only.3 \
+	doc/man/links/txc_error_is_retryable.3
+TXC_STRERROR_LINKS = doc/man/links/txc_code_name.3
 
 MAN_LINKS = $(TXC_CLIENT_NEW_LINKS) $(TXC_BEGIN_LINKS) $(TXC_EXEC_LINKS) $(TXC_SAVEPOINT_LINKS) \
 	$(TXC_RESULT_LINKS) $(TXC_COMMIT_LINKS) $(TXC_EXPORT_LINKS) $(TXC_TX_ERROR_LINKS) $(TXC_STRERROR_LINKS)
@@ -32,7 +35,7 @@ $(TXC_TX_ERROR_LINKS): PAGE = txc_tx_error
 $(TXC_STRERROR_LINKS): PAGE = txc_strerror
 
 $(MAN_LINKS):
-	$(AM_V_GEN)$(MKDIR_P) doc/man && echo '.so man3/$(PAGE).3' >$@
+	$(AM_V_GEN)$(MKDIR_P) doc/man/links && echo '.so man3/$(PAGE).3' >$@
 
 # The API reference, from the public headers: doc/api/html in the build folder.
 EXTRA_DIST += doc/reference.dox doc/reference.md doc/reference_filter.awk
