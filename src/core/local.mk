@@ -2,7 +2,7 @@
 noinst_LTLIBRARIES += src/core/libcore.la
 CORE_SOURCES = \
 	src/core/txc_agent.c src/core/txc_agent.h src/core/txc_agent_private.h \
-	src/core/txc_agent_branch.c src/core/txc_agent_exec.c src/core/txc_agent_leader.c \
+	src/core/txc_agent_branch.c src/core/txc_agent_exec.c src/core/txc_agent_leader.c src/core/txc_agent_owner.c \
 	src/core/txc_agent_phase2.c src/core/txc_agent_proof.c src/core/txc_agent_vote.c \
 	src/core/txc_gtx.c src/core/txc_gtx.h \
 	src/core/txc_hlc.c src/core/txc_hlc.h \
@@ -22,7 +22,8 @@ CORE_SOURCES = \
 	src/core/txc_replica_read.c src/core/txc_replica_session.c src/core/txc_replica_view.c \
 	src/core/txc_replica_votes.c \
 	src/core/txc_session.c src/core/txc_session.h src/core/txc_session_private.h \
-	src/core/txc_session_commit.c src/core/txc_session_join.c src/core/txc_session_tx.c \
+	src/core/txc_session_commit.c src/core/txc_session_join.c src/core/txc_session_owner.c \
+	src/core/txc_session_tx.c \
 	src/core/txc_transitions.c src/core/txc_transitions.h \
 	src/core/txc_update.c src/core/txc_update.h \
 	src/core/txc_votes.c src/core/txc_votes.h \

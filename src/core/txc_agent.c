@@ -27,6 +27,7 @@ txc_agent_t *txc_agent_new (const txc_agent_config_t *config)
     c->scan_ms = s_or (c->scan_ms, 10000);
     c->retry_ms = s_or (c->retry_ms, 50);
     c->timeout_ms = s_or (c->timeout_ms, 60000);
+    c->owner_ms = s_or (c->owner_ms, 3000);
     c->max_queued = s_or (c->max_queued, 64);
     c->max_ended = s_or (c->max_ended, 100000);
     for (uint32_t i = 0; i < c->n_rms; i++)
@@ -112,14 +113,16 @@ static void s_found (txc_agent_t *self, uint8_t rm, uint64_t scan, const txc_fou
     if (proof && proof->kind == TXC_JOURNAL_COMMITTING)
         maybe_committed = true;
     branch = txc_agent_branch_add (self, &found->gtrid, rm, found->token);
+    const char *evidence = proof && proof->evidence[0] ? proof->evidence : found->evidence;
     branch->recovered = true;
     branch->maybe_committed = maybe_committed;
+    branch->owner_kept = proof && proof->kind == TXC_JOURNAL_OWNER;
     branch->record_only = self->rms[rm].record_only;
     branch->vote = TXC_VOTE_YES;
     branch->fence_first = true; /* a session of an earlier life may still hold it */
     branch->began_ms = self->now_ms > found->age_ms ? self->now_ms - found->age_ms : 0;
     branch->inquire_ms = self->now_ms;
-    memcpy (branch->evidence, found->evidence, sizeof branch->evidence);
+    memcpy (branch->evidence, evidence, sizeof branch->evidence);
     txc_agent_branch_move (self, branch, TXC_BRANCH_PREPARED);
 }
 
@@ -196,6 +199,9 @@ static int s_message (txc_agent_t *self, const txc_msg_t *message)
     case TXC_MSG_BRANCH_ROLLBACK:
         txc_agent_branch_rollback (self, message);
         return TXC_OK;
+    case TXC_MSG_OWNER_WORD:
+        txc_agent_owner_word (self, message);
+        return TXC_OK;
     case TXC_MSG_BRANCH_COMMIT:
         txc_agent_branch_commit (self, message);
         return TXC_OK;
@@ -232,7 +238,10 @@ static void s_work_done (txc_agent_t *self, txc_work_done_t *done)
 
 static void s_branch_due (txc_agent_t *self, txc_branch_t *branch)
 {
-    if (branch->state == TXC_BRANCH_ACTIVE && branch->deadline_ms <= self->now_ms) {
+    if (branch->owner_op != TXC_WORK_NONE &&
+        (branch->owner_ask_ms <= self->now_ms || branch->owner_due_ms <= self->now_ms))
+        txc_agent_owner_due (self, branch);
+    else if (branch->state == TXC_BRANCH_ACTIVE && branch->deadline_ms <= self->now_ms) {
         /* PREPARE was never sent: the agent may end it by itself, for good. */
         branch->deadline_ms = TXC_NEVER_MS;
         txc_error_t error;

@@ -38,6 +38,7 @@ typedef struct txc_agent_config {
     uint32_t scan_ms;    /* recovery scan of each RM [10,000] */
     uint32_t retry_ms;   /* first repetition of work that the RM refused for now [50], doubling up to 2,000 */
     uint32_t timeout_ms; /* of a branch that does not say [60,000] */
+    uint32_t owner_ms;   /* how long the owner of an enlisted branch may take to answer [3,000] */
     uint32_t max_queued; /* statements waiting at one branch [64] */
     uint32_t max_ended;  /* finished branches remembered [100,000] */
 } txc_agent_config_t;

@@ -47,7 +47,9 @@ const txc_transitions_t *txc_branch_transitions (void)
                 [TXC_BRANCH_ONE_PHASE] = {[TXC_BRANCH_COMMITTED] = true,
                                           [TXC_BRANCH_ROLLED_BACK] = true,
                                           [TXC_BRANCH_PROVING] = true},
-                [TXC_BRANCH_ROLLING_BACK] = {[TXC_BRANCH_ROLLED_BACK] = true, [TXC_BRANCH_HEURISTIC] = true},
+                [TXC_BRANCH_ROLLING_BACK] = {[TXC_BRANCH_ROLLED_BACK] = true,
+                                             [TXC_BRANCH_HEURISTIC] = true,
+                                             [TXC_BRANCH_PREPARED] = true}, /* as its owner says */
                 [TXC_BRANCH_COMMITTED] = {[TXC_BRANCH_GONE] = true},
                 [TXC_BRANCH_ROLLED_BACK] = {[TXC_BRANCH_GONE] = true},
                 [TXC_BRANCH_HEURISTIC] = {[TXC_BRANCH_GONE] = true},
@@ -172,6 +174,10 @@ void txc_agent_branch_timer (txc_agent_t *self, txc_branch_t *branch)
         due = branch->inquire_ms;
     if (branch->retry_ms < due)
         due = branch->retry_ms;
+    if (branch->owner_op != TXC_WORK_NONE && branch->owner_ask_ms < due)
+        due = branch->owner_ask_ms;
+    if (branch->owner_op != TXC_WORK_NONE && branch->owner_due_ms < due)
+        due = branch->owner_due_ms;
     txc_heap_set (&self->timers, &branch->timer, due);
 }
 
@@ -188,7 +194,7 @@ static void s_forget_oldest (txc_agent_t *self)
 
 void txc_agent_branch_unpin (txc_agent_t *self, txc_branch_t *branch)
 {
-    if (branch->owner)
+    if (branch->owner && !branch->enlisted)
         txc_agent_branch_work (self, branch, TXC_WORK_UNPIN);
     branch->owner = false;
 }
@@ -202,6 +208,7 @@ void txc_agent_branch_end (txc_agent_t *self, txc_branch_t *branch, txc_branch_s
     branch->ended_scan = self->scans;
     txc_agent_statements_fail (self, branch, TXC_EBRANCH);
     txc_agent_branch_unpin (self, branch);
+    txc_agent_proof_owner_gone (self, branch);
     branch->busy = false;
     self->rms[branch->rm].branches--;
     if (branch->client_route) {
@@ -249,6 +256,12 @@ void txc_agent_branch_blame (txc_branch_t *branch, const txc_error_t *error)
 
 txc_work_t *txc_agent_branch_work (txc_agent_t *self, txc_branch_t *branch, txc_work_op_t op)
 {
+    if (txc_agent_owner_does (branch, op)) {
+        TXC_INVARIANT (!branch->busy);
+        branch->busy = true;
+        txc_agent_owner_ask (self, branch, op);
+        return &self->asked;
+    }
     txc_work_t *work = txc_update_work (self->update, op);
     if (op != TXC_WORK_UNPIN && op != TXC_WORK_CANCEL) {
         TXC_INVARIANT (!branch->busy);

@@ -180,7 +180,11 @@ static void s_enqueue (txc_agent_t *self, txc_branch_t *branch, const txc_msg_t 
     statement->isolation = message->isolation;
     statement->body = txc_blob_ref (message->body);
     txc_list_append (&branch->statements, &statement->link);
-    txc_agent_exec_next (self, branch);
+    if (message->flags & TXC_FLAG_ENLIST) {
+        txc_agent_enlist (self, branch, message);
+        s_finish (self, branch, statement, TXC_OK, NULL, NULL);
+    } else
+        txc_agent_exec_next (self, branch);
 }
 
 void txc_agent_exec (txc_agent_t *self, const txc_msg_t *message)
@@ -214,6 +218,9 @@ void txc_agent_exec (txc_agent_t *self, const txc_msg_t *message)
         s_refuse (self, message, TXC_EBRANCH, "the branch was rolled back");
     else if (branch->state != TXC_BRANCH_ACTIVE)
         s_refuse (self, message, TXC_EPROTO, "the branch is being committed");
+    else if (branch->enlisted || message->flags & TXC_FLAG_ENLIST)
+        s_refuse (self, message, TXC_EPROTO,
+                  "an enlisted branch runs statements on the application's own connection only");
     else
         s_enqueue (self, branch, message);
 }
@@ -412,6 +419,12 @@ void txc_agent_branch_commit (txc_agent_t *self, const txc_msg_t *message)
         s_commit_unknown (self, message, rm);
         return;
     }
+    /* Its owner was silent, and the RM lists no such branch: the owner may have committed it in one phase. */
+    if (branch->enlisted && branch->state == TXC_BRANCH_ROLLED_BACK && !branch->final_no) {
+        txc_agent_branch_remove (self, branch);
+        s_commit_unknown (self, message, rm);
+        return;
+    }
     if (txc_branch_is_ended (branch)) {
         s_say_ended (self, message, s_ended_code (branch), branch->error);
         return;
@@ -424,6 +437,13 @@ void txc_agent_branch_commit (txc_agent_t *self, const txc_msg_t *message)
     branch->client_route = message->route;
     if (branch->state != TXC_BRANCH_ACTIVE)
         return;
+    if (branch->enlisted) { /* its owner committed it, and lost the connection before the answer */
+        txc_work_done_t lost = {.status = TXC_WORK_LOST, .connection_lost = true};
+        memcpy (branch->evidence, message->evidence, sizeof branch->evidence);
+        txc_agent_branch_move (self, branch, TXC_BRANCH_ONE_PHASE);
+        txc_agent_one_phase_done (self, branch, &lost);
+        return;
+    }
     if (branch->busy || branch->count != message->count || branch->rollback_only) {
         txc_error_t error;
         txc_error_set (&error, TXC_ECOUNT, "the branch ran %u statements, the commit names %u", branch->count,

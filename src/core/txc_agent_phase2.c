@@ -46,7 +46,8 @@ void txc_agent_phase2_try (txc_agent_t *self, txc_branch_t *branch)
     bool commit = branch->state == TXC_BRANCH_COMMITTING;
     TXC_ASSERT (commit || branch->state == TXC_BRANCH_ROLLING_BACK);
     txc_work_t *work = txc_agent_branch_work (self, branch, commit ? TXC_WORK_COMMIT : TXC_WORK_ROLLBACK);
-    work->read_only = branch->vote != TXC_VOTE_YES;
+    /* One whose owner is gone may be prepared in spite of everything. */
+    work->read_only = branch->vote != TXC_VOTE_YES && !branch->enlisted;
 }
 
 void txc_agent_prove (txc_agent_t *self, txc_branch_t *branch)
@@ -91,8 +92,7 @@ static void s_commit (txc_agent_t *self, txc_branch_t *branch)
 {
     if (self->config.rms[branch->rm].journal_committing && branch->vote == TXC_VOTE_YES &&
         !TXC_MUTANT (COMMITTING_NOT_JOURNALED))
-        txc_agent_proof_add (self, TXC_JOURNAL_COMMITTING, &branch->gtrid, branch->rm, branch->token,
-                             TXC_HEUR_NONE, true);
+        txc_agent_proof_committing (self, branch);
     txc_agent_branch_move (self, branch, TXC_BRANCH_COMMITTING);
     txc_agent_phase2_try (self, branch);
 }
@@ -121,6 +121,8 @@ static void s_phase2_unknown (txc_agent_t *self, const txc_msg_t *message, uint8
 static void s_phase2_known (txc_agent_t *self, txc_branch_t *branch, bool commit)
 {
     branch->quarantined = false;
+    if (!commit)
+        txc_agent_owner_outcome (self, branch);
     switch (branch->state) {
     case TXC_BRANCH_PREPARED:
         if (commit)
@@ -142,8 +144,7 @@ static void s_phase2_known (txc_agent_t *self, txc_branch_t *branch, bool commit
         break;
     case TXC_BRANCH_PREPARING:
     case TXC_BRANCH_LOOKING:
-        if (!commit)
-            branch->want_rollback = true;
+        branch->want_rollback |= !commit;
         break;
     default:
         if (txc_branch_is_ended (branch))
@@ -239,7 +240,9 @@ void txc_agent_rollback_done (txc_agent_t *self, txc_branch_t *branch, const txc
 {
     if (done->connection_lost)
         branch->owner = false;
-    bool never_prepared = branch->vote != TXC_VOTE_YES;
+    bool never_prepared =
+        branch->vote == TXC_VOTE_READ_ONLY ||
+        (branch->vote != TXC_VOTE_YES && (!branch->enlisted || TXC_MUTANT (SILENT_OWNER_IS_NO)));
     switch (done->status) {
     case TXC_WORK_LOST:
         if (!never_prepared && !TXC_MUTANT (LOST_ROLLBACK_IS_DONE)) {
@@ -283,7 +286,12 @@ static void s_fenced (txc_agent_t *self, txc_branch_t *branch, const txc_work_do
     }
     branch->fence_first = false;
     bool listed = done->status == TXC_WORK_OK;
-    if (listed || branch->state == TXC_BRANCH_PROVING)
+    bool in_doubt = listed && branch->enlisted && branch->vote == TXC_VOTE_NONE && !branch->outcome;
+    if (in_doubt && !TXC_MUTANT (SILENT_OWNER_OVERRULED)) {
+        if (done->evidence[0])
+            memcpy (branch->evidence, done->evidence, sizeof branch->evidence);
+        txc_agent_owner_in_doubt (self, branch);
+    } else if (listed || branch->state == TXC_BRANCH_PROVING)
         txc_agent_phase2_try (self, branch);
     else if (branch->state == TXC_BRANCH_COMMITTING) {
         txc_agent_branch_move (self, branch, TXC_BRANCH_PROVING);
@@ -443,7 +451,7 @@ void txc_agent_operator (txc_agent_t *self, const txc_agent_event_t *event)
         rm < 0 ? NULL : txc_agent_branch_find (self, &event->gtrid, (uint8_t) rm, event->token);
     if (!branch || branch->state != TXC_BRANCH_PREPARED || branch->busy)
         return;
-    branch->by_operator = true;
+    branch->by_operator = branch->outcome = true;
     if (event->vote == TXC_VOTE_YES)
         s_commit (self, branch);
     else

@@ -5,6 +5,7 @@
  *   txc_agent_branch.c  branches: table, transitions, what remains of ended ones
  *   txc_agent_exec.c    statements, one-phase commit, the AP's own rollback
  *   txc_agent_vote.c    prepare and votes
+ *   txc_agent_owner.c   enlisted branches: asking the application that has the connection
  *   txc_agent_phase2.c  outcomes, evidence, heuristics, inquiry
  *   txc_agent_leader.c  registration, epochs, the log-loss guard
  *   txc_agent_proof.c   the journal's proofs
@@ -68,7 +69,8 @@ typedef struct txc_branch {
     uint8_t vote; /* cast by this incarnation; YES also for one found prepared */
     uint8_t heur;
     bool busy;          /* a work item is out */
-    bool owner;         /* it has its connection */
+    bool owner;         /* it has its connection: a worker's, or if it is enlisted, the application's */
+    bool enlisted;      /* the application runs its SQL, and ends it while it can */
     bool rollback_only; /* a statement failed */
     bool want_rollback; /* roll back as soon as the item that is out comes back */
     bool recovered;     /* found by a scan, not begun by this incarnation */
@@ -82,6 +84,8 @@ typedef struct txc_branch {
     bool record_only;     /* the RM's identity changed: only recorded outcomes count */
     bool unproved;        /* in PROVING: nothing proves its end; does the leader still want to know? */
     bool by_operator;     /* the end under way is an operator's heuristic */
+    bool outcome;         /* it rests on an outcome: the owner obeys even if the branch is prepared */
+    bool owner_kept;      /* the journal names the owner's session */
     uint64_t number;      /* txc_work_t.branch */
     uint64_t token;
     txc_gtrid_t gtrid;
@@ -101,6 +105,9 @@ typedef struct txc_branch {
     txc_epoch_t ballot;
     char evidence[TXC_EVIDENCE_MAX + 1];
     txc_error_t *error; /* why it can only be rolled back */
+    uint8_t owner_op;   /* enlisted: what its owner was asked to do, txc_work_op_t */
+    uint32_t owner_asks;
+    uint64_t owner_route, owner_ask_ms, owner_due_ms; /* when it is asked again, and when no more */
     txc_list_t statements;
     uint32_t n_origins;
     struct {
@@ -116,9 +123,10 @@ typedef struct txc_proof {
     txc_gtrid_t gtrid;
     uint64_t token;
     uint8_t rm;
-    uint8_t kind; /* TXC_JOURNAL_COMMITTING, ONE_PHASE, HEURISTIC */
+    uint8_t kind; /* TXC_JOURNAL_OWNER, COMMITTING, ONE_PHASE, HEURISTIC */
     uint8_t heur;
     uint32_t inquiries;
+    char evidence[TXC_EVIDENCE_MAX + 1]; /* OWNER, COMMITTING: the application's session that holds it */
 } txc_proof_t;
 
 /* A session as far as its branches here go. */
@@ -161,6 +169,7 @@ struct txc_agent {
     uint32_t n_ended, n_active, n_prepared;
     txc_heap_t timers, proof_timers;
     uint64_t commits, rollbacks, inquiries, heuristics, dropped;
+    txc_work_t asked; /* stands for an item that an owner carries out */
     txc_update_t *update;
 };
 
@@ -208,8 +217,24 @@ void txc_agent_prepare_done (txc_agent_t *self, txc_branch_t *branch, uint8_t st
                              const txc_work_done_t *done);
 void txc_agent_look_done (txc_agent_t *self, txc_branch_t *branch, const txc_work_done_t *done);
 void txc_agent_vote (txc_agent_t *self, txc_branch_t *branch);
+/* The branch is prepared at the RM: a yes, unless an outcome came meanwhile. */
+void txc_agent_prepared (txc_agent_t *self, txc_branch_t *branch);
 /* Ends the branch without an outcome from the TM, or as one said: never one that voted yes on its own. */
 void txc_agent_roll_back (txc_agent_t *self, txc_branch_t *branch);
+
+/* --- enlisted branches */
+/* True if the owner of the branch is to carry out this item. */
+bool txc_agent_owner_does (const txc_branch_t *branch, txc_work_op_t op);
+void txc_agent_enlist (txc_agent_t *self, txc_branch_t *branch, const txc_msg_t *message);
+/* The item is out at the owner. */
+void txc_agent_owner_ask (txc_agent_t *self, txc_branch_t *branch, txc_work_op_t op);
+/* There is an outcome, rollback: no longer wait for a prepare as long as it likes; a rollback that its owner
+ * was asked for before it asks for again, with better reason. */
+void txc_agent_owner_outcome (txc_agent_t *self, txc_branch_t *branch);
+/* A branch that was to be rolled back without an outcome turns out to be prepared: in doubt. */
+void txc_agent_owner_in_doubt (txc_agent_t *self, txc_branch_t *branch);
+void txc_agent_owner_due (txc_agent_t *self, txc_branch_t *branch);
+void txc_agent_owner_word (txc_agent_t *self, const txc_msg_t *message);
 
 /* --- phase 2 */
 void txc_agent_phase2 (txc_agent_t *self, const txc_msg_t *message, bool commit);
@@ -241,6 +266,12 @@ uint64_t txc_agent_journal (txc_agent_t *self, const txc_jrec_t *record, bool fo
 txc_proof_t *txc_agent_proof (const txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t rm, uint64_t token);
 void txc_agent_proof_add (txc_agent_t *self, txc_journal_kind_t kind, const txc_gtrid_t *gtrid, uint8_t rm,
                           uint64_t token, txc_heur_t heur, bool write);
+/* The session of an enlisted branch's owner: written if it holds what it prepares, so that a later
+ * incarnation knows whom to fence.  Gone with the branch. */
+void txc_agent_proof_owner (txc_agent_t *self, txc_branch_t *branch);
+void txc_agent_proof_owner_gone (txc_agent_t *self, txc_branch_t *branch);
+/* Phase 2 begins: written, with the session of the owner if the branch is enlisted. */
+void txc_agent_proof_committing (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_proof_forget (txc_agent_t *self, txc_proof_t *proof, bool write);
 void txc_agent_proof_ask (txc_agent_t *self, txc_proof_t *proof);
 

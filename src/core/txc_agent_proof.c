@@ -15,6 +15,7 @@
 enum {
     ASK_COMMITTING_MS = 30000, /* then the leader is asked whether End is on record */
     ASK_ONE_PHASE_MS = 600000, /* how long a client may come back for the outcome */
+    ASK_OWNER_MS = 600000,     /* how long an earlier incarnation's branch may yet be prepared by its owner */
     ASK_MAX_MS = 600000
 };
 
@@ -34,6 +35,7 @@ static void s_fill (const txc_agent_t *self, const txc_proof_t *proof, txc_jrec_
     record->token = proof->token;
     record->heur = proof->heur;
     record->guard.slot = self->high_slot;
+    memcpy (record->text, proof->evidence, sizeof record->text);
     memcpy (record->rm, self->config.rms[proof->rm].name, sizeof record->rm);
 }
 
@@ -61,13 +63,52 @@ void txc_agent_proof_add (txc_agent_t *self, txc_journal_kind_t kind, const txc_
     }
     proof->kind = (uint8_t) kind;
     proof->heur = (uint8_t) heur;
-    uint64_t wait = kind == TXC_JOURNAL_ONE_PHASE ? ASK_ONE_PHASE_MS : ASK_COMMITTING_MS;
+    uint64_t wait = kind == TXC_JOURNAL_ONE_PHASE ? ASK_ONE_PHASE_MS
+                    : kind == TXC_JOURNAL_OWNER   ? ASK_OWNER_MS
+                                                  : ASK_COMMITTING_MS;
     txc_heap_set (&self->proof_timers, &proof->timer, self->now_ms + wait);
     if (write) {
         txc_jrec_t record;
         s_fill (self, proof, &record);
         txc_agent_journal (self, &record, false);
     }
+}
+
+void txc_agent_proof_owner (txc_agent_t *self, txc_branch_t *branch)
+{
+    if (!branch->enlisted || !branch->owner || self->config.rms[branch->rm].detaches || branch->owner_kept ||
+        !branch->evidence[0])
+        return;
+    branch->owner_kept = true;
+    txc_agent_proof_add (self, TXC_JOURNAL_OWNER, &branch->gtrid, branch->rm, branch->token, TXC_HEUR_NONE,
+                         false);
+    txc_proof_t *proof = txc_agent_proof (self, &branch->gtrid, branch->rm, branch->token);
+    memcpy (proof->evidence, branch->evidence, sizeof proof->evidence);
+    txc_jrec_t record;
+    s_fill (self, proof, &record);
+    txc_agent_journal (self, &record, false);
+}
+
+void txc_agent_proof_owner_gone (txc_agent_t *self, txc_branch_t *branch)
+{
+    if (!branch->owner_kept)
+        return;
+    branch->owner_kept = false;
+    txc_proof_t *proof = txc_agent_proof (self, &branch->gtrid, branch->rm, branch->token);
+    if (proof && proof->kind == TXC_JOURNAL_OWNER)
+        txc_agent_proof_forget (self, proof, true);
+}
+
+void txc_agent_proof_committing (txc_agent_t *self, txc_branch_t *branch)
+{
+    txc_agent_proof_add (self, TXC_JOURNAL_COMMITTING, &branch->gtrid, branch->rm, branch->token,
+                         TXC_HEUR_NONE, false);
+    txc_proof_t *proof = txc_agent_proof (self, &branch->gtrid, branch->rm, branch->token);
+    if (branch->enlisted)
+        memcpy (proof->evidence, branch->evidence, sizeof proof->evidence);
+    txc_jrec_t record;
+    s_fill (self, proof, &record);
+    txc_agent_journal (self, &record, false);
 }
 
 void txc_agent_proof_forget (txc_agent_t *self, txc_proof_t *proof, bool write)
@@ -92,6 +133,11 @@ void txc_agent_proof_ask (txc_agent_t *self, txc_proof_t *proof)
     txc_heap_set (&self->proof_timers, &proof->timer, self->now_ms + (wait < ASK_MAX_MS ? wait : ASK_MAX_MS));
     if ((branch && !txc_branch_is_ended (branch)) || !self->registered)
         return;
+    /* An earlier incarnation's, and no scan has found it: it is not prepared. */
+    if (proof->kind == TXC_JOURNAL_OWNER && self->rms[proof->rm].ready) {
+        txc_agent_proof_forget (self, proof, true);
+        return;
+    }
     txc_msg_t *message = txc_update_message (self->update, TXC_MSG_INQUIRY, 0);
     message->gtrid = proof->gtrid;
     message->token = proof->token;
@@ -115,6 +161,10 @@ static int s_replay_proof (txc_agent_t *self, const txc_jrec_t *record)
                              record->token, (txc_heur_t) record->heur, false);
     else if (proof)
         txc_agent_proof_forget (self, proof, false);
+    if (record->kind == TXC_JOURNAL_COMMITTING || record->kind == TXC_JOURNAL_OWNER) {
+        txc_proof_t *kept = txc_agent_proof (self, &record->gtrid, (uint8_t) rm, record->token);
+        memcpy (kept->evidence, record->text, sizeof kept->evidence);
+    }
     return TXC_OK;
 }
 

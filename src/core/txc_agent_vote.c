@@ -79,11 +79,12 @@ void txc_agent_roll_back (txc_agent_t *self, txc_branch_t *branch)
             txc_agent_branch_work (self, branch, TXC_WORK_CANCEL);
         return;
     }
-    if (branch->state == TXC_BRANCH_ACTIVE || branch->state == TXC_BRANCH_PREPARING)
+    /* The owner of an enlisted branch may have prepared it without being asked. */
+    if ((branch->state == TXC_BRANCH_ACTIVE || branch->state == TXC_BRANCH_PREPARING) && !branch->enlisted)
         branch->final_no = true;
     branch->want_rollback = false;
-    bool lost =
-        !branch->owner && (branch->state == TXC_BRANCH_ACTIVE || branch->state == TXC_BRANCH_READ_ONLY);
+    bool lost = !branch->owner && ((branch->state == TXC_BRANCH_ACTIVE && !branch->enlisted) ||
+                                   branch->state == TXC_BRANCH_READ_ONLY);
     if (lost) { /* its session is gone, and the work with it */
         txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
         return;
@@ -159,13 +160,14 @@ void txc_agent_prepare (txc_agent_t *self, const txc_msg_t *message)
 }
 
 /* The branch is prepared at the RM. */
-static void s_prepared (txc_agent_t *self, txc_branch_t *branch)
+void txc_agent_prepared (txc_agent_t *self, txc_branch_t *branch)
 {
     branch->vote = TXC_VOTE_YES;
     branch->inquire_ms = self->now_ms + self->config.inquiry_ms;
     txc_agent_branch_move (self, branch, TXC_BRANCH_PREPARED);
-    if (self->config.rms[branch->rm].detaches)
+    if (self->config.rms[branch->rm].detaches && !branch->enlisted)
         txc_agent_branch_unpin (self, branch);
+    TXC_INVARIANT (!branch->enlisted || !branch->want_rollback || branch->outcome);
     /* Its last statement's answer was lost with the connection, so that no vote ever left: it may still be
      * undone. */
     bool unheard = branch->rollback_only;
@@ -185,7 +187,7 @@ void txc_agent_prepare_done (txc_agent_t *self, txc_branch_t *branch, uint8_t st
         memcpy (branch->evidence, done->evidence, sizeof branch->evidence);
     switch (status) {
     case TXC_WORK_OK:
-        s_prepared (self, branch);
+        txc_agent_prepared (self, branch);
         return;
     case TXC_WORK_READ_ONLY:
         branch->vote = TXC_VOTE_READ_ONLY;
@@ -208,7 +210,7 @@ void txc_agent_prepare_done (txc_agent_t *self, txc_branch_t *branch, uint8_t st
         txc_agent_branch_blame (branch, &done->error);
         branch->owner = false;
         if (TXC_MUTANT (LOST_PREPARE_IS_YES)) {
-            s_prepared (self, branch);
+            txc_agent_prepared (self, branch);
             return;
         }
         if (TXC_MUTANT (LOST_PREPARE_IS_FINAL_NO)) {
@@ -226,7 +228,10 @@ void txc_agent_look_done (txc_agent_t *self, txc_branch_t *branch, const txc_wor
 {
     switch (done->status) {
     case TXC_WORK_OK:
-        s_prepared (self, branch);
+        /* Of an enlisted branch nothing more than its session was known before. */
+        if (branch->enlisted && done->evidence[0])
+            memcpy (branch->evidence, done->evidence, sizeof branch->evidence);
+        txc_agent_prepared (self, branch);
         break;
     case TXC_WORK_ABSENT:
         branch->final_no = TXC_MUTANT (NO_FENCE);

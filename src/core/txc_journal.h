@@ -16,14 +16,18 @@
     X (LATCH, 3)                                                                                                    \
     /* rm text            forced: the RM's identity (system, timeline)                                    */        \
     X (IDENTITY, 4)                                                                                                 \
-    /* gtrid rm token guard.slot   written, not forced, before phase 2 of an RM that cannot prove a commit  */      \
+    /* gtrid rm token guard.slot text   written, not forced, before phase 2 of an RM that cannot prove a commit; */ \
+    /*                    text names the session that holds it, if it is the application's        */        \
     X (COMMITTING, 5)                                                                                               \
     /* gtrid rm token     written: a one-phase commit succeeded                                           */        \
     X (ONE_PHASE, 6)                                                                                                \
     /* gtrid rm token heur   written: a heuristic outcome, until the leader has it on record              */        \
     X (HEURISTIC, 7)                                                                                                \
     /* gtrid rm token     the entries of this branch may go                                               */        \
-    X (FORGET, 8)
+    X (FORGET, 8)                                                                                                   \
+    /* gtrid rm token text   written: a branch is enlisted, and the application's session that text names will hold it \
+     *                    when it is prepared: whoever wants to end it without that session ends that first */      \
+    X (OWNER, 9)
 /* clang-format on */
 
 #define TXC_JOURNAL_ENUM(name, value) TXC_JOURNAL_##name = (value),

@@ -45,7 +45,7 @@
     /* L -> C  gtrid code error low stamp(of the query)   answers COMMIT, ROLLBACK, OUTCOME_QUERY         */        \
     X (OUTCOME, 11)                                                                                                 \
                                                                                                                     \
-    /* C -> A  gtrid rm token origin seq acked timeout_ms isolation flags(LAST) incarnation low body      */        \
+    /* C -> A  gtrid rm token origin seq acked timeout_ms isolation flags(LAST, ENLIST) incarnation low body evidence */ \
     X (EXEC, 12)                                                                                                    \
     /* A -> C  gtrid rm token origin seq count incarnation code error evidence vote epoch body            */        \
     X (EXEC_REPLY, 13)                                                                                              \
@@ -120,7 +120,12 @@
     /* R -> L  members[0](itself) slot              a replica that wants to be a member, or has a new address */    \
     X (PAXOS_JOIN, 44)                                                                                              \
     /* R -> L  epoch gtrid rm token vote evidence   Paxos Commit: this vote is held here, durably           */      \
-    X (PAXOS_VOTED, 45)
+    X (PAXOS_VOTED, 45)                                                                                             \
+                                                                                                                    \
+    /* A -> C  gtrid rm token work flags(OUTCOME)   the owner of an enlisted branch is asked to do this with it */  \
+    X (OWNER_WORK, 46)                                                                                              \
+    /* C -> A  gtrid rm token work status evidence error   the owner's word: what it did, asked or not    */        \
+    X (OWNER_WORD, 47)
 /* clang-format on */
 
 #define TXC_MESSAGE_ENUM(name, value) TXC_MSG_##name = (value),
@@ -160,7 +165,10 @@ enum {
     TXC_FLAG_RESULT = 32,         /* EXEC_REPLY: the body holds a result */
     TXC_FLAG_RECORD_ONLY = 64,    /* INQUIRY: the RM is another copy of itself: nothing may be presumed */
     TXC_FLAG_HANDED_OVER = 128,   /* PAXOS_PREPARE: the leader of epoch prior has given up its lease */
-    TXC_FLAG_SPACE_LOW = 256      /* PAXOS_GRANT: its log's disk is nearly full */
+    TXC_FLAG_SPACE_LOW = 256,     /* PAXOS_GRANT: its log's disk is nearly full */
+    TXC_FLAG_ENLIST =
+        1024, /* EXEC: begins a branch on the application's own connection, which evidence names */
+    TXC_FLAG_OUTCOME = 2048 /* OWNER_WORK: it rests on an outcome: it is to be done though it is prepared */
 };
 
 /* What went wrong at a resource manager (or in a daemon), passed through to the AP. */
@@ -219,6 +227,8 @@ typedef struct txc_msg {
     uint8_t vote;      /* txc_vote_t */
     uint8_t heur;      /* txc_heur_t */
     uint8_t isolation; /* txc_isolation_t of txcoord.h; 0: the RM's default */
+    uint8_t work;      /* OWNER_WORK, OWNER_WORD: txc_work_op_t */
+    uint8_t status;    /* OWNER_WORD: txc_work_status_t */
     uint32_t flags;
     int32_t code;
     uint32_t timeout_ms;

@@ -59,6 +59,12 @@
     X (PROOF_FORGOTTEN_AT_ACK, "the journal forgets a commit when it was acknowledged, not when it ended")           \
     X (PHASE2_NOT_REPEATED, "phase 2 is not tried again when the RM was busy")                                       \
     X (WAIT_OVER_IS_ROLLED_BACK, "an application that has waited long enough is told rolled back")                   \
+    X (SILENT_OWNER_IS_NO, "an enlisted branch whose owner is silent is a final no, without a look")                 \
+    X (SILENT_OWNER_OVERRULED, "an enlisted branch whose owner is silent is rolled back though it is prepared")      \
+    X (OWNER_OBEYS_A_TIMER, "the application rolls a prepared branch back because its agent's time is over")         \
+    X (OWNER_OBEYS_THE_LEADER, "the application rolls prepared branches back as the leader says, whatever log it has") \
+    X (OWNER_COMMITS_EARLY, "the application commits its enlisted branches when they are prepared")                   \
+    X (OWNER_FAILURE_IS_YES, "an enlisted branch that the resource manager refused to prepare is told prepared")     \
     X (ATTACHED_IGNORED, "a transaction commits while another process is attached")                                  \
     X (SHARED_ONE_PHASE, "a transaction of several branches commits its first in one phase")                         \
     X (ORIGIN_IS_SESSION, "statements carry the number of the session that is open now")                             \

@@ -350,6 +350,9 @@ static int s_message (txc_session_t *self, const txc_msg_t *message)
             self->mark = message->low;
         txc_tx_outcome (self, message);
         return TXC_OK;
+    case TXC_MSG_OWNER_WORK:
+        txc_tx_owner_work (self, message);
+        return TXC_OK;
     case TXC_MSG_BRANCH_ENDED:
         txc_tx_branch_ended (self, message);
         return TXC_OK;
@@ -425,7 +428,11 @@ int txc_session_step (txc_session_t *self, const txc_session_event_t *event, uin
         handle = txc_tx_begin (self, event);
         break;
     case TXC_OP_EXEC:
+    case TXC_OP_ENLIST:
         txc_tx_exec (self, event);
+        break;
+    case TXC_OP_OWNED:
+        txc_tx_owned (self, event);
         break;
     case TXC_OP_COMMIT:
         txc_tx_commit (self, event);

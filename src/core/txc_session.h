@@ -13,6 +13,7 @@
 #define TXC_SESSION_H
 
 #include "core/txc_update.h"
+#include "core/txc_work.h"
 
 typedef struct txc_session txc_session_t;
 
@@ -48,7 +49,11 @@ typedef enum txc_op {
     TXC_OP_JOIN,     /* body: a ticket -> tx */
     TXC_OP_DETACH,   /* tx -> body: the joined process's branch list, for REATTACH; its tx is over */
     TXC_OP_REATTACH, /* tx body */
-    TXC_OP_MESSAGE,  /* message */
+    TXC_OP_ENLIST, /* tx rm evidence: begins a branch on a connection of the caller's; then its token is known
+                    */
+    TXC_OP_OWNED,  /* tx rm done: what the caller did with an enlisted branch (txc_session_work); completes at
+                      once */
+    TXC_OP_MESSAGE, /* message */
     TXC_OP_TICK
 } txc_op_t;
 
@@ -66,7 +71,20 @@ typedef struct txc_session_event {
     txc_blob_t *body; /* borrowed */
     txc_gtrid_t gtrid;
     const txc_msg_t *message;
+    const char *evidence;        /* ENLIST: names the session that the connection is of */
+    const txc_work_done_t *done; /* OWNED: op status evidence error */
 } txc_session_event_t;
+
+/* COMMIT and ROLLBACK complete with this code while enlisted branches wait for the caller: it carries out
+ * what txc_session_work lists, says so with OWNED, and asks for COMMIT (or ROLLBACK) again. */
+enum { TXC_SESSION_WORK = 100 };
+
+/* Something to be done with an enlisted branch on the connection that it is on. */
+typedef struct txc_session_work {
+    char rm[TXC_RM_NAME_MAX + 1];
+    uint8_t op;    /* TXC_WORK_PREPARE, COMMIT, COMMIT_ONE_PHASE, ROLLBACK */
+    bool prepared; /* ROLLBACK: it was prepared */
+} txc_session_work_t;
 
 txc_session_t *txc_session_new (const txc_session_config_t *config);
 void txc_session_destroy (txc_session_t **self_p);
@@ -89,6 +107,12 @@ const char *txc_session_endpoint (const txc_session_t *self, uint64_t route);
 
 /* The gtrid of an open transaction; none if tx is unknown. */
 txc_gtrid_t txc_session_gtrid (const txc_session_t *self, uint64_t tx);
+
+/* What the caller is to do with its enlisted branches, at most TXC_BRANCHES_MAX; each until OWNED tells. */
+uint32_t txc_session_work (const txc_session_t *self, uint64_t tx, txc_session_work_t *work);
+
+/* The token of an open transaction's branch, 0: none yet. */
+uint64_t txc_session_token (const txc_session_t *self, uint64_t tx, const char *rm);
 
 /* True once a statement failed in a way that leaves only rollback. */
 bool txc_session_rollback_only (const txc_session_t *self, uint64_t tx);

@@ -122,7 +122,9 @@ static bool s_expire (txc_session_t *self, txc_tx_record_t *tx)
         return true;
     }
     txc_session_complete (self, tx->operation,
-                          TXC_MUTANT (WAIT_OVER_IS_ROLLED_BACK) ? TXC_ROLLED_BACK : TXC_UNKNOWN,
+                          tx->decided != TXC_PENDING              ? tx->decided
+                          : TXC_MUTANT (WAIT_OVER_IS_ROLLED_BACK) ? TXC_ROLLED_BACK
+                                                                  : TXC_UNKNOWN,
                           tx->error.code != TXC_OK ? &tx->error : NULL);
     tx->operation = 0;
     return false;
@@ -137,14 +139,16 @@ uint64_t txc_tx_end_pump (txc_session_t *self, txc_tx_record_t *tx)
         return TXC_NEVER_MS;
     }
     uint64_t next = tx->operation ? tx->wait_ms : TXC_NEVER_MS;
+    uint64_t words = txc_tx_owner_pump (self, tx);
+    next = words < next ? words : next;
     if (tx->state == TXC_TX_COMMITTING || (tx->state == TXC_TX_ROLLING_BACK && tx->by_leader)) {
-        if (tx->due_ms <= self->now_ms)
+        if (tx->due_ms <= self->now_ms && tx->decided == TXC_PENDING)
             s_send_commit (self, tx, tx->state == TXC_TX_COMMITTING ? TXC_MSG_COMMIT : TXC_MSG_ROLLBACK);
-        return tx->due_ms < next ? tx->due_ms : next;
+        return tx->due_ms < next && tx->decided == TXC_PENDING ? tx->due_ms : next;
     }
     for (uint32_t i = 0; i < tx->n_branches; i++) {
         txc_tx_branch_t *branch = &tx->branches[i];
-        if (branch->done)
+        if (branch->done || (branch->enlisted && branch->want)) /* its end here comes first */
             continue;
         if (branch->due_ms <= self->now_ms)
             s_send_branch (self, tx, branch,
@@ -172,7 +176,7 @@ void txc_tx_commit (txc_session_t *self, const txc_session_event_t *event)
     int code = TXC_OK;
     if (tx->joined)
         code = txc_error_set (&error, TXC_EPROTO, "only the process that began a transaction commits it");
-    else if (tx->operation || tx->state == TXC_TX_ROLLING_BACK)
+    else if (tx->operation || (tx->state == TXC_TX_ROLLING_BACK && !txc_tx_has_enlisted (tx)))
         code = txc_error_set (&error, TXC_EPROTO, "the transaction is being ended already");
     else if (txc_tx_is_busy (tx))
         code = txc_error_set (&error, TXC_EPROTO, "a statement is still running: wait for it first");
@@ -189,6 +193,7 @@ void txc_tx_commit (txc_session_t *self, const txc_session_event_t *event)
     if (!event->timeout_ms && tx->deadline_ms > self->now_ms)
         tx->wait_ms += tx->deadline_ms - self->now_ms;
     if (tx->state != TXC_TX_ACTIVE) { /* the outcome was unknown: wait on */
+        txc_tx_owner_wake (self, tx);
         txc_tx_pump (self, tx);
         return;
     }
@@ -203,6 +208,8 @@ void txc_tx_commit (txc_session_t *self, const txc_session_event_t *event)
     bool one_phase =
         (tx->n_branches == 1 || TXC_MUTANT (SHARED_ONE_PHASE)) && !tx->branches[0].last && !tx->exported;
     txc_tx_move (tx, one_phase ? TXC_TX_ONE_PHASE : TXC_TX_COMMITTING);
+    txc_tx_owner_want (tx, one_phase ? TXC_WORK_COMMIT_ONE_PHASE : TXC_WORK_PREPARE);
+    txc_tx_owner_wake (self, tx);
     txc_tx_pump (self, tx);
 }
 
@@ -220,6 +227,10 @@ void txc_tx_roll_back (txc_session_t *self, txc_tx_record_t *tx)
         tx->branches[i].done = tx->branches[i].route == 0;
     }
     txc_tx_move (tx, TXC_TX_ROLLING_BACK);
+    txc_tx_owner_want (tx, TXC_WORK_ROLLBACK);
+    if (tx->forgotten)
+        txc_tx_owner_give_up (self, tx);
+    txc_tx_owner_wake (self, tx);
     bool done = !tx->by_leader;
     for (uint32_t i = 0; i < tx->n_branches; i++)
         done = done && tx->branches[i].done;
@@ -249,8 +260,10 @@ void txc_tx_rollback (txc_session_t *self, const txc_session_event_t *event)
     tx->wait_ms = self->now_ms + (event->timeout_ms ? event->timeout_ms : ROLLBACK_WAIT_MS);
     if (tx->state == TXC_TX_ACTIVE)
         txc_tx_roll_back (self, tx);
-    else
+    else {
+        txc_tx_owner_wake (self, tx);
         txc_tx_pump (self, tx);
+    }
 }
 
 void txc_tx_forget (txc_session_t *self, const txc_session_event_t *event)
@@ -268,6 +281,8 @@ void txc_tx_forget (txc_session_t *self, const txc_session_event_t *event)
         txc_tx_roll_back (self, tx);
         return;
     }
+    if (txc_tx_owner_give_up (self, tx))
+        return;
     txc_tx_release (self, tx);
 }
 
@@ -311,6 +326,8 @@ void txc_tx_outcome (txc_session_t *self, const txc_msg_t *message)
     if (rolls_back && code == TXC_EFOREIGN)
         code = TXC_ROLLED_BACK; /* the group never heard of it */
     if (rolls_back && code == TXC_FORGOTTEN)
+        return;
+    if (tx->decided != TXC_PENDING || txc_tx_owner_decide (self, tx, code, message->error))
         return;
     if (s_is_final (code) || code == TXC_EINVAL || code == TXC_EFOREIGN || code == TXC_UNKNOWN) {
         txc_tx_end (self, tx, code, message->error);

@@ -5,6 +5,7 @@
  *   txc_session_tx.c      transactions: table, transitions, statements
  *   txc_session_commit.c  commit, rollback, outcomes
  *   txc_session_join.c    one transaction in several processes
+ *   txc_session_owner.c   enlisted branches: what the application does with them
  */
 #ifndef TXC_SESSION_PRIVATE_H
 #define TXC_SESSION_PRIVATE_H
@@ -56,6 +57,16 @@ typedef struct txc_tx_branch {
     uint32_t tries;
     uint64_t due_ms;
     txc_list_t statements; /* the first is under way, the others wait */
+    bool enlisted;         /* on a connection of the application's */
+    bool ended;            /* committed or rolled back there */
+    bool lost;             /* that connection is of no use any more: its agent ends the branch */
+    uint8_t want;          /* txc_work_op_t: the application is to do this */
+    uint8_t next;          /* and then this */
+    uint8_t end_op;        /* by which it ended, */
+    uint8_t end_status;    /* and how */
+    bool prepare_told;
+    uint8_t prepared; /* txc_work_status_t that PREPARE came to, once prepare_told */
+    txc_error_t *why; /* it could not be prepared */
 } txc_tx_branch_t;
 
 typedef struct txc_tx_record {
@@ -79,6 +90,7 @@ typedef struct txc_tx_record {
     uint32_t tries;
     uint64_t due_ms;   /* of the request to the leader */
     int code;          /* the outcome, once it ended */
+    int decided;       /* the outcome, while enlisted branches are still to be ended; TXC_PENDING: none */
     txc_error_t error; /* why it can only be rolled back, or was */
     uint32_t n_branches;
     txc_tx_branch_t *branches;
@@ -193,6 +205,21 @@ void txc_session_ask (txc_session_t *self, const txc_session_event_t *event);
 void txc_session_query_tick (txc_session_t *self);
 uint64_t txc_session_query_next (const txc_session_t *self);
 void txc_session_remember (txc_session_t *self, const txc_tx_record_t *tx);
+
+/* --- enlisted branches */
+bool txc_tx_has_enlisted (const txc_tx_record_t *tx);
+/* The application is to do this with each of its branches that has not ended. */
+void txc_tx_owner_want (txc_tx_record_t *tx, txc_work_op_t op);
+/* Completes the operation that waits if there is work for the application. */
+void txc_tx_owner_wake (txc_session_t *self, txc_tx_record_t *tx);
+/* An outcome came.  True: enlisted branches are still to be ended. */
+bool txc_tx_owner_decide (txc_session_t *self, txc_tx_record_t *tx, int code, const txc_error_t *error);
+/* The application gives up its connections.  True: tx has ended with that, and is gone if nobody wants it. */
+bool txc_tx_owner_give_up (txc_session_t *self, txc_tx_record_t *tx);
+/* Says again that branches are prepared; the next due time. */
+uint64_t txc_tx_owner_pump (txc_session_t *self, txc_tx_record_t *tx);
+void txc_tx_owned (txc_session_t *self, const txc_session_event_t *event);
+void txc_tx_owner_work (txc_session_t *self, const txc_msg_t *message);
 
 /* --- joining */
 void txc_tx_export (txc_session_t *self, const txc_session_event_t *event);

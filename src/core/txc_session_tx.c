@@ -73,7 +73,7 @@ txc_tx_record_t *txc_tx_add (txc_session_t *self, const txc_gtrid_t *gtrid)
     tx->gtrid = *gtrid;
     tx->origin = txc_random_next (&self->random);
     tx->began_ms = self->now_ms;
-    tx->code = TXC_PENDING;
+    tx->code = tx->decided = TXC_PENDING;
     txc_hash_add (&self->by_handle, &tx->node, txc_mix64 (tx->handle));
     txc_hash_add (&self->by_gtrid, &tx->gtrid_node, txc_gtrid_hash (gtrid));
     txc_list_append (&self->transactions, &tx->link);
@@ -107,9 +107,11 @@ static void s_statement_destroy (txc_tx_statement_t *statement)
 
 void txc_tx_remove (txc_session_t *self, txc_tx_record_t *tx)
 {
-    for (uint32_t i = 0; i < tx->n_branches; i++)
+    for (uint32_t i = 0; i < tx->n_branches; i++) {
         TXC_LIST_EACH (&tx->branches[i].statements, link)
-    s_statement_destroy (TXC_CONTAINER (link, txc_tx_statement_t, link));
+        s_statement_destroy (TXC_CONTAINER (link, txc_tx_statement_t, link));
+        free (tx->branches[i].why);
+    }
     txc_heap_set (&self->timers, &tx->timer, TXC_NEVER_MS);
     txc_hash_remove (&self->by_handle, &tx->node);
     txc_hash_remove (&self->by_gtrid, &tx->gtrid_node);
@@ -229,6 +231,16 @@ void txc_tx_exec (txc_session_t *self, const txc_session_event_t *event)
         code = txc_error_set (&error, TXC_ETIMEDOUT, "the transaction's time-out passed");
     else if (!txc_name_is_valid (event->rm))
         code = txc_error_set (&error, TXC_ENORM, "not the name of a resource manager");
+    else if (event->op == TXC_OP_ENLIST && tx->joined)
+        code = txc_error_set (
+            &error, TXC_EPROTO,
+            "a connection is enlisted by the process that began the transaction: it prepares it");
+    else if (event->op == TXC_OP_ENLIST && branch)
+        code = txc_error_set (&error, TXC_EPROTO,
+                              "the transaction has a branch at this resource manager already");
+    else if (branch && branch->enlisted)
+        code = txc_error_set (&error, TXC_EPROTO,
+                              "a connection is enlisted for this resource manager: run the statement on it");
     else if (branch && branch->last)
         code = txc_error_set (&error, TXC_EPROTO, "the last statement of this branch was sent already");
     else if (!branch && !(branch = txc_tx_branch_add (tx, event->rm)))
@@ -243,9 +255,13 @@ void txc_tx_exec (txc_session_t *self, const txc_session_event_t *event)
     statement->operation = event->operation;
     statement->seq = ++branch->seq;
     statement->flags = event->flags & TXC_FLAG_LAST;
+    if (event->op == TXC_OP_ENLIST) {
+        statement->flags = TXC_FLAG_ENLIST;
+        txc_copy_text (branch->ref.evidence, sizeof branch->ref.evidence, event->evidence);
+    }
     statement->isolation = tx->isolation;
     statement->body = txc_blob_ref (event->body);
-    branch->last = branch->last || statement->flags;
+    branch->last = branch->last || statement->flags & TXC_FLAG_LAST;
     txc_list_append (&branch->statements, &statement->link);
     txc_tx_pump (self, tx);
 }
@@ -287,6 +303,8 @@ static void s_send_statement (txc_session_t *self, txc_tx_record_t *tx, txc_tx_b
     message->timeout_ms = tx->deadline_ms > self->now_ms ? (uint32_t) (tx->deadline_ms - self->now_ms) : 1;
     message->low = tx->joined ? 0 : txc_session_low (self);
     message->body = txc_blob_ref (statement->body);
+    if (statement->flags & TXC_FLAG_ENLIST)
+        memcpy (message->evidence, branch->ref.evidence, sizeof message->evidence);
     memcpy (message->rm, branch->ref.rm, sizeof message->rm);
 }
 
@@ -366,11 +384,13 @@ void txc_tx_exec_reply (txc_session_t *self, const txc_msg_t *message)
         return;
     if (message->code == TXC_OK) {
         branch->ref.token = message->token;
+        branch->enlisted = branch->enlisted || statement->flags & TXC_FLAG_ENLIST;
         branch->incarnation = message->incarnation;
         branch->ref.count++;
         branch->ref.vote = message->vote;
         branch->ref.vote_epoch = message->epoch;
-        memcpy (branch->ref.evidence, message->evidence, sizeof branch->ref.evidence);
+        if (!branch->enlisted)
+            memcpy (branch->ref.evidence, message->evidence, sizeof branch->ref.evidence);
         s_answer (self, branch, TXC_OK, NULL, message->flags & TXC_FLAG_RESULT ? message->body : NULL);
     } else {
         if (!branch->ref.token)

@@ -102,7 +102,8 @@ static void s_visit (void *arg, const txc_msg_t *received)
 {
     txc_link_t *self = arg;
     txc_msg_t message = *received;
-    bool of_agent = message.type == TXC_MSG_EXEC_REPLY || message.type == TXC_MSG_BRANCH_ENDED;
+    bool of_agent = message.type == TXC_MSG_EXEC_REPLY || message.type == TXC_MSG_BRANCH_ENDED ||
+                    message.type == TXC_MSG_OWNER_WORK;
     message.route = s_agent_number (self, received->route);
     bool of_coordinator = txc_calls_endpoint (&self->coordinators, received->route) != NULL;
     if (message.route ? of_agent : of_coordinator && !of_agent)

@@ -100,6 +100,13 @@ static void s_forget (txc_tx_t *self)
     txc_call_fini (&call);
 }
 
+/* What is open on the application's connections is rolled back there; it is the last chance. */
+static void s_roll_back_enlisted (txc_tx_t *self)
+{
+    txc_session_event_t event = {.op = TXC_OP_ROLLBACK};
+    txc_tx_run_end (self, &event);
+}
+
 void txc_tx_destroy (txc_tx_t **self_p)
 {
     if (!self_p || !*self_p)
@@ -110,8 +117,11 @@ void txc_tx_destroy (txc_tx_t **self_p)
     /* In a forked child the calls under way are the parent's memory, as the engine is. */
     if (!txc_engine_is_foreign (self->engine)) {
         s_orphan_calls (self);
+        if (self->enlisted && self->state == TXC_TX_OPEN)
+            s_roll_back_enlisted (self);
         s_forget (self);
     }
+    txc_enlist_release (self);
     if (self->fd >= 0)
         close (self->fd);
     txc_engine_unref (&self->engine);
@@ -195,6 +205,14 @@ int txc_tx_run (txc_tx_t *self, txc_session_event_t *event, txc_blob_t **body)
     return rc;
 }
 
+int txc_tx_run_end (txc_tx_t *self, txc_session_event_t *event)
+{
+    int rc;
+    while ((rc = txc_tx_run (self, event, NULL)) == TXC_SESSION_WORK)
+        txc_enlist_work (self);
+    return rc;
+}
+
 /* What a rollback that was not confirmed comes to: never TXC_OK. */
 static int s_not_rolled_back (txc_tx_t *self, int rc)
 {
@@ -214,10 +232,11 @@ int txc_rollback (txc_tx_t *self)
         return rc;
     txc_tx_settle (self);
     txc_session_event_t event = {.op = TXC_OP_ROLLBACK};
-    rc = txc_tx_run (self, &event, NULL);
+    rc = txc_tx_run_end (self, &event);
     if (rc != TXC_ROLLED_BACK)
         return s_not_rolled_back (self, rc);
     self->state = TXC_TX_OVER;
+    txc_enlist_release (self);
     memset (&self->error, 0, sizeof self->error);
     return TXC_OK;
 }

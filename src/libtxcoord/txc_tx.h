@@ -12,6 +12,7 @@
 #include <txcoord/txcoord.h>
 
 #include "libtxcoord/txc_engine.h"
+#include "libtxcoord/txc_enlist.h"
 
 typedef enum txc_tx_state {
     TXC_TX_OPEN,
@@ -24,12 +25,13 @@ struct txc_tx {
     txc_tx_state_t state;
     txc_engine_t *engine;
     txc_commit_return_t commit_return;
-    uint64_t handle;       /* the session's */
-    txc_list_t statements; /* calls of txc_exec_async, in order */
-    txc_call_t *commit;    /* the call of txc_commit_async */
-    int commit_code;       /* what it came to, once it was asked for; TXC_PENDING before */
-    int fd;                /* of txc_tx_fd, -1: not asked for */
-    txc_error_t error;     /* of the last call */
+    uint64_t handle;          /* the session's */
+    txc_list_t statements;    /* calls of txc_exec_async, in order */
+    txc_call_t *commit;       /* the call of txc_commit_async */
+    int commit_code;          /* what it came to, once it was asked for; TXC_PENDING before */
+    int fd;                   /* of txc_tx_fd, -1: not asked for */
+    txc_error_t error;        /* of the last call */
+    txc_enlisted_t *enlisted; /* the application's connections in it */
     char gtrid[TXC_GTRID_MAX + 1];
 };
 
@@ -51,6 +53,10 @@ int txc_tx_take (txc_tx_t *self, const txc_call_t *call);
 
 /* Runs an operation of this transaction; returns its code.  *body, if not NULL, becomes the caller's. */
 int txc_tx_run (txc_tx_t *self, txc_session_event_t *event, txc_blob_t **body);
+
+/* The same for an operation that ends the transaction: enlisted branches are ended on their connections
+ * meanwhile. */
+int txc_tx_run_end (txc_tx_t *self, txc_session_event_t *event);
 
 /* Waits for the statements under way; returns the first error. */
 int txc_tx_settle (txc_tx_t *self);

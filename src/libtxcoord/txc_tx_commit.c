@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/txc_assert.h"
 #include "libtxcoord/txc_tx.h"
@@ -14,13 +15,41 @@ static int s_ended (txc_tx_t *self, int rc)
     self->state = rc < 0 || rc == TXC_UNKNOWN || rc == TXC_PENDING ? TXC_TX_OPEN : TXC_TX_OVER;
     if (rc == TXC_OK)
         memset (&self->error, 0, sizeof self->error);
+    if (self->state == TXC_TX_OVER)
+        txc_enlist_release (self);
     return rc;
 }
 
-/* Takes the outcome of the asynchronous commit, which is done. */
+static void s_begin (txc_tx_t *self)
+{
+    self->commit = txc_call_new();
+    self->commit->background = true;
+    self->commit->notify_fd = self->fd;
+    txc_session_event_t event = {
+        .op = TXC_OP_COMMIT, .tx = self->handle, .flags = txc_tx_commit_flags (self)};
+    txc_crew_begin (&self->engine->crew, &event, self->commit, NULL);
+}
+
+/* The asynchronous commit needs this thread: enlisted branches are ended on their connections.  Then it goes
+ * on. */
+static void s_do_work (txc_tx_t *self)
+{
+    uint64_t count;
+    txc_call_destroy (&self->commit);
+    if (self->fd >= 0 && read (self->fd, &count, sizeof count) < 0)
+        TXC_ASSERT (errno == EAGAIN || errno == EINTR);
+    txc_enlist_work (self);
+    s_begin (self);
+}
+
+/* Takes the outcome of the asynchronous commit, which is done; TXC_PENDING: it goes on. */
 static int s_collect (txc_tx_t *self)
 {
     int rc = txc_tx_take (self, self->commit);
+    if (rc == TXC_SESSION_WORK) {
+        s_do_work (self);
+        return TXC_PENDING;
+    }
     txc_call_destroy (&self->commit);
     self->commit_code = s_ended (self, rc);
     return rc;
@@ -52,12 +81,13 @@ int txc_commit (txc_tx_t *self, int *outcome)
 {
     int rc;
     if (s_is_committing (self)) {
-        txc_crew_wait (&self->engine->crew, self->commit);
-        rc = s_collect (self);
+        do
+            txc_crew_wait (&self->engine->crew, self->commit);
+        while ((rc = s_collect (self)) == TXC_PENDING && self->commit);
     } else if ((rc = txc_tx_enter (self)) == TXC_OK) {
         txc_tx_settle (self); /* a statement that failed shows in the outcome */
         txc_session_event_t event = {.op = TXC_OP_COMMIT, .flags = txc_tx_commit_flags (self)};
-        rc = s_ended (self, txc_tx_run (self, &event, NULL));
+        rc = s_ended (self, txc_tx_run_end (self, &event));
     }
     if (outcome)
         *outcome = rc;
@@ -71,14 +101,9 @@ int txc_commit_async (txc_tx_t *self)
         return rc;
     if (!txc_list_is_empty (&self->statements))
         return txc_tx_fail (self, TXC_EPROTO, "statements are under way; call txc_wait first");
-    self->commit = txc_call_new();
-    self->commit->background = true;
-    self->commit->notify_fd = self->fd;
     self->commit_code = TXC_PENDING;
     self->state = TXC_TX_COMMITTING;
-    txc_session_event_t event = {
-        .op = TXC_OP_COMMIT, .tx = self->handle, .flags = txc_tx_commit_flags (self)};
-    txc_crew_begin (&self->engine->crew, &event, self->commit, NULL);
+    s_begin (self);
     return TXC_OK;
 }
 

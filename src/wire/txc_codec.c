@@ -95,6 +95,7 @@ static bool s_journal_is_whole (const txc_jrec_t *record)
     case TXC_JOURNAL_ONE_PHASE:
     case TXC_JOURNAL_HEURISTIC:
     case TXC_JOURNAL_FORGET:
+    case TXC_JOURNAL_OWNER:
         return !txc_gtrid_is_none (&record->gtrid) && record->rm[0];
     case TXC_JOURNAL_EPOCH:
     case TXC_JOURNAL_GUARD:

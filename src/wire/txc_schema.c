@@ -1,6 +1,7 @@
 /* The correspondence of core's structures and txcoord.proto, field by field, with the bounds of each. */
 #include "wire/txc_shape.h"
 
+#include "core/txc_work.h"
 #include "wire/txc_frame.h"
 #include "wire/txcoord.pb-c.h"
 
@@ -154,7 +155,14 @@ SHAPE (s_outcome, outcome, GTRID, I32 (code), ERROR, U64 (low), U64 (stamp))
 #define WIRE Txcoord__Exec
 SHAPE (s_exec, exec, BRANCH, U64 (origin), U32 (seq), U32 (acked), U32 (timeout_ms),
        ENUM (isolation, 0, TXCOORD__ISOLATION__ISOLATION_SERIALIZABLE), U32 (flags), U64 (incarnation),
-       U64 (low), BODY (TXC_STATEMENT_MAX))
+       U64 (low), BODY (TXC_STATEMENT_MAX), EVIDENCE)
+#undef WIRE
+#define WIRE Txcoord__OwnerWork
+SHAPE (s_owner_work, owner_work, BRANCH, U32 (flags), ENUM (work, TXC_WORK_PREPARE, TXC_WORK_ROLLBACK))
+#undef WIRE
+#define WIRE Txcoord__OwnerWord
+SHAPE (s_owner_word, owner_word, BRANCH, ENUM (work, TXC_WORK_PREPARE, TXC_WORK_ROLLBACK),
+       ENUM (status, 0, TXC_WORK_UNKNOWN), ERROR, EVIDENCE)
 #undef WIRE
 #define WIRE Txcoord__ExecReply
 SHAPE (s_exec_reply, exec_reply, BRANCH, U64 (origin), U32 (seq), U32 (count), U64 (incarnation), I32 (code),
@@ -272,6 +280,8 @@ static const txc_shape_t *const s_messages[] = {
     [TXC_MSG_PAXOS_TRANSFER] = &s_paxos,
     [TXC_MSG_PAXOS_JOIN] = &s_paxos_join,
     [TXC_MSG_PAXOS_VOTED] = &s_paxos_voted,
+    [TXC_MSG_OWNER_WORK] = &s_owner_work,
+    [TXC_MSG_OWNER_WORD] = &s_owner_word,
 };
 _Static_assert(sizeof s_messages / sizeof *s_messages == TXC_MSG_TYPES,
                "every message of the map has its shape");

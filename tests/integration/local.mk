@@ -8,3 +8,4 @@ include tests/integration/operators.mk
 include tests/integration/upgrade.mk
 include tests/integration/python.mk
 include tests/integration/tx.mk
+include tests/integration/enlist.mk

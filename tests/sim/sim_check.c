@@ -268,7 +268,7 @@ static void s_phase2_done (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
     bool commit = sim_votes_is_committed (sim, tx) && sim_check_is_listed (tx, message->token);
     /* Where only the journal can tell, a commit that was tried before counts. */
     bool tried = branch->rm->kind == SIM_RM_MYSQL && branch->operated &&
-                 (branch->commits_lost > 0 || branch->session_life != agent->proc.life);
+                 (branch->commits_lost > 0 || branch->session_life != agent->proc.life || branch->owned);
     /* Once it has ended, an old question about what an operator had rolled back may be answered by "roll
      * back", which is acknowledged; nobody counts that any more. */
     bool over = branch->operated && tx->logged_end;
@@ -278,7 +278,9 @@ static void s_phase2_done (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
     if (commit && branch->state != SIM_BRANCH_COMMITTED && !tried && !over && !fell_back)
         sim_violation (sim, "done-not-committed", "%s at %s is acknowledged, it is not committed",
                        s_gtrid (&message->gtrid), message->rm);
-    if (!commit && branch->state == SIM_BRANCH_PREPARED && !branch->reappeared && !branch->op_pending)
+    /* An enlisted one of which a restarted agent knows nothing yet: the scan will find it. */
+    if (!commit && branch->state == SIM_BRANCH_PREPARED && !branch->reappeared && !branch->op_pending &&
+        !branch->owned)
         sim_violation (sim, "done-not-rolled-back", "%s at %s is acknowledged, it is still prepared",
                        s_gtrid (&message->gtrid), message->rm);
 }

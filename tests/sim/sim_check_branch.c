@@ -144,6 +144,9 @@ void sim_check_rolled_back (sim_t *sim, sim_branch_t *branch, bool by_op)
         sim_violation (sim, "rollback-after-committed", "%s rolls back, it was told committed",
                        s_name (branch));
     bool asked = branch->told_rollback || branch->ap_rollback;
+    if (by_op && branch->owned && branch->prepared_at && !asked)
+        sim_violation (sim, "prepared-without-outcome",
+                       "%s was prepared by its owner and rolls back, nobody decided so", s_name (branch));
     if (by_op && branch->voted_yes && !asked)
         sim_violation (sim, "yes-without-outcome", "%s rolls back after its yes, nobody decided so",
                        s_name (branch));

@@ -17,9 +17,9 @@ static void s_on_tick (sim_t *sim, sim_event_t *event);
 
 static const char *s_op_name (txc_op_t op)
 {
-    static const char *const names[] = {"none",   "open",     "close",    "begin",   "exec",
-                                        "commit", "rollback", "outcome",  "forget",  "export",
-                                        "join",   "detach",   "reattach", "message", "tick"};
+    static const char *const names[] = {"none",     "open",    "close",  "begin",   "exec", "commit",
+                                        "rollback", "outcome", "forget", "export",  "join", "detach",
+                                        "reattach", "enlist",  "owned",  "message", "tick"};
     return names[op];
 }
 
@@ -220,6 +220,7 @@ void sim_client_start (sim_t *sim, sim_client_t *self)
 static void s_on_renew (sim_t *sim, sim_event_t *event)
 {
     sim_client_t *self = sim->clients[event->owner->index];
+    sim_owner_lose (sim, self, NULL);
     self->proc.up = false;
     s_forget (self);
     sim_client_start (sim, self);
@@ -238,6 +239,7 @@ void sim_client_crash (sim_t *sim, sim_client_t *self)
     if (!self->proc.up)
         return;
     sim_trace (sim, self->proc.name, "crashes");
+    sim_owner_lose (sim, self, NULL);
     sim_count (sim, SIM_FAULT_CLIENT_CRASH);
     self->proc.up = false;
     for (uint32_t i = 0; i < SIM_SLOTS; i++)

@@ -53,6 +53,14 @@ typedef struct sim_slot {
     uint64_t host_life;
     txc_blob_t *ticket;
     uint32_t asked;
+    struct {
+        bool wanted; /* its branch there is to be on a connection of the application's own */
+        bool enlisted, begun, failed;
+        uint64_t session;
+    } own[SIM_RMS_MAX];
+    uint32_t works;       /* pieces of work under way there, for the end */
+    txc_op_t end_op;      /* COMMIT or ROLLBACK, */
+    uint32_t end_timeout; /* asked again when they are done */
 } sim_slot_t;
 
 struct sim_client {
@@ -89,6 +97,19 @@ void sim_client_completed (sim_t *sim, sim_client_t *self, const sim_pending_t *
 /* Begins what the process has to do once its session is open. */
 void sim_client_opened (sim_t *sim, sim_client_t *self);
 sim_slot_t *sim_client_slot (sim_client_t *self, uint32_t slot);
+/* A statement ran on a connection of the application's own. */
+void sim_client_ran (sim_t *sim, sim_client_t *self, uint32_t slot, uint32_t issued, bool ok);
+/* The work on those connections is done: the end is asked for again. */
+void sim_client_end_again (sim_t *sim, sim_client_t *self, uint32_t slot);
+
+/* --- connections of the application's own (sim_owner.c) */
+
+void sim_owner_exec (sim_t *sim, sim_client_t *self, uint32_t slot, sim_rm_t *rm, uint32_t issued);
+/* Does what the session asks for. */
+void sim_owner_work (sim_t *sim, sim_client_t *self, uint32_t slot);
+/* Closes them: those of a slot's transaction, or all (NULL). */
+void sim_owner_lose (sim_t *sim, const sim_client_t *self, const sim_slot_t *slot);
+
 /* Its session is over: a new one, as a fresh process would. */
 void sim_client_renew (sim_t *sim, sim_client_t *self);
 

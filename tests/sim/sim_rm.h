@@ -42,6 +42,7 @@ struct sim_rm {
 typedef struct sim_request {
     txc_work_t work;
     sim_agent_t *agent;
+    const sim_proc_t *owner; /* an application's own connection, instead of an agent's; NULL: none */
     uint64_t agent_life, incarnation;
     uint64_t session; /* of the pinned connection; 0: any */
     bool done;        /* it ran */

@@ -41,8 +41,9 @@ static sim_branch_t *s_start_branch (sim_t *sim, sim_rm_t *self, sim_request_t *
     branch->token = request->work.token;
     branch->number = ++self->numbers;
     branch->session = request->session;
-    branch->session_agent = request->agent->proc.number;
-    branch->session_life = request->agent_life;
+    branch->owned = request->owner != NULL;
+    branch->session_agent = request->owner ? request->owner->number : request->agent->proc.number;
+    branch->session_life = request->owner ? request->owner->life : request->agent_life;
     branch->server_attached = branch->client_attached = true;
     txc_list_append (&tx->branches, &branch->node);
     txc_list_append (&self->live, &branch->rm_node);
@@ -183,7 +184,10 @@ static uint8_t s_fence_and_look (sim_t *sim, sim_rm_t *self, sim_request_t *requ
     if (sim_strikes (sim, SIM_FAULT_RM_RETRY))
         return TXC_WORK_RETRY;
     request->result.connection_lost = true;
-    if (branch && !TXC_MUTANT (NO_FENCE))
+    /* Whose session it was the evidence says, or the agent's own connection. */
+    bool named =
+        request->work.evidence[0] || (branch && branch->session_agent == request->agent->proc.number);
+    if (branch && named && !TXC_MUTANT (NO_FENCE))
         sim_rm_close_session (sim, self, branch);
     if (!branch || branch->state != SIM_BRANCH_PREPARED)
         return TXC_WORK_ABSENT;

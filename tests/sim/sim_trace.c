@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/txc_work.h"
+
 /* Text that grows in a buffer of SIM_TEXT_MAX. */
 typedef struct s_line {
     char *text;
@@ -56,6 +58,10 @@ char *sim_show_message (const txc_msg_t *m, char *text)
         s_add (&line, " session=%" PRIx64, m->session);
     if (m->vote)
         s_add (&line, " vote=%s", txc_vote_name (m->vote));
+    if (m->work)
+        s_add (&line, " work=%s", txc_work_name ((txc_work_op_t) m->work));
+    if (m->type == TXC_MSG_OWNER_WORD)
+        s_add (&line, " status=%u", m->status);
     if (m->code)
         s_add (&line, " code=%s", txc_code_name (m->code));
     if (m->heur)

@@ -44,6 +44,7 @@ struct sim_branch {
     bool operated;         /* an operator decided it */
     bool one_phase;        /* it was committed in one phase */
     bool ended_by_op;      /* by a request, not by a crash or a lost session */
+    bool owned;            /* enlisted: on an application's own connection */
     bool server_attached;  /* its session lives in the server and holds it */
     bool client_attached;  /* ... and the agent still has the other end */
     uint64_t session_agent, session_life; /* whose session: agent's process number, life */

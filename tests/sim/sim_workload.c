@@ -1,4 +1,6 @@
 /* What applications do: transfers, shared transactions, questions about outcomes. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,7 +102,14 @@ static void s_begin (sim_t *sim, sim_client_t *self, uint32_t index)
     slot->async = sim_percent (sim, 20);
     slot->last_hint = sim_percent (sim, 30);
     slot->decision_logged = sim_percent (sim, 35);
-    slot->shared = !slot->async && sim->n_clients > 1 && slot->n_statements > 1 && sim_percent (sim, 15);
+    memset (slot->own, 0, sizeof slot->own);
+    slot->works = 0;
+    bool enlists = sim_percent (sim, 35);
+    for (uint32_t i = 0; i < sim->n_rms; i++)
+        slot->own[i].wanted = enlists && sim_percent (sim, 70);
+    slot->async = slot->async && !enlists;
+    slot->shared =
+        !slot->async && !enlists && sim->n_clients > 1 && slot->n_statements > 1 && sim_percent (sim, 15);
     txc_session_event_t event = {.op = TXC_OP_BEGIN,
                                  .mode = s_mode (sim),
                                  .timeout_ms = sim->calm ? 60000 : (uint32_t) sim_between (sim, 500, 8000),
@@ -129,6 +138,53 @@ static bool s_is_last_of_branch (const sim_slot_t *slot, uint32_t statement)
     return true;
 }
 
+/* On a connection of the application's own, which is enlisted first. */
+static void s_exec_own (sim_t *sim, sim_client_t *self, uint32_t index, sim_rm_t *rm, uint32_t issued)
+{
+    sim_slot_t *slot = &self->slots[index];
+    slot->waiting++;
+    if (slot->own[rm->proc.index].enlisted) {
+        sim_owner_exec (sim, self, index, rm, issued);
+        return;
+    }
+    char evidence[TXC_EVIDENCE_MAX + 1];
+    slot->own[rm->proc.index].session = ++rm->sessions;
+    snprintf (evidence, sizeof evidence, "0 %" PRIu32 " %" PRIu64, rm->timeline, rm->sessions);
+    txc_session_event_t event = {
+        .op = TXC_OP_ENLIST, .tx = slot->tx, .rm = rm->proc.name, .evidence = evidence};
+    sim_client_do (sim, self, &event, index, issued, NULL);
+}
+
+void sim_client_ran (sim_t *sim, sim_client_t *self, uint32_t index, uint32_t issued, bool ok)
+{
+    sim_slot_t *slot = sim_client_slot (self, index);
+    sim_issued_t *statement = &sim_tx_get (sim, &slot->gtrid)->issued[issued];
+    statement->done = true;
+    statement->ok = ok;
+    slot->failed |= !ok;
+    slot->waiting--;
+    s_advance (sim, self, index);
+}
+
+static void s_enlisted (sim_t *sim, sim_client_t *self, const sim_pending_t *pending,
+                        const txc_completion_t *completion)
+{
+    sim_slot_t *slot = &self->slots[pending->slot];
+    sim_tx_t *tx = sim_tx_get (sim, &pending->gtrid);
+    sim_rm_t *rm = sim_rm_named (sim, tx->issued[pending->statement].rm);
+    if (completion->code != TXC_OK) {
+        if (sim->calm && !self->closing && (completion->code != TXC_ENORM || sim->now > 3 * SIM_S))
+            sim_violation (sim, "needless-failure", "%s: enlisting fails with %s although nothing went wrong",
+                           self->proc.name, txc_code_name (completion->code));
+        slot->waiting++;
+        sim_client_ran (sim, self, pending->slot, pending->statement, false);
+        return;
+    }
+    slot->own[rm->proc.index].enlisted = true;
+    slot->waiting++;
+    sim_owner_exec (sim, self, pending->slot, rm, pending->statement);
+}
+
 static void s_exec (sim_t *sim, sim_client_t *self, uint32_t index)
 {
     sim_slot_t *slot = sim_client_slot (self, index);
@@ -139,6 +195,12 @@ static void s_exec (sim_t *sim, sim_client_t *self, uint32_t index)
     uint32_t issued = tx->n_issued++;
     tx->issued[issued].statement = slot->plan[i].statement;
     txc_copy_text (tx->issued[issued].rm, sizeof tx->issued[issued].rm, rm);
+    sim_rm_t *own =
+        index < SIM_SLOTS && slot->own[slot->plan[i].rm].wanted ? sim->rms[slot->plan[i].rm] : NULL;
+    if (own) {
+        s_exec_own (sim, self, index, own, issued);
+        return;
+    }
     txc_blob_t *body = txc_blob_new (&slot->plan[i].statement, sizeof slot->plan[i].statement);
     bool last = slot->last_hint && !slot->shared && !slot->guest_of && s_is_last_of_branch (slot, i);
     txc_session_event_t event = {
@@ -306,6 +368,7 @@ static void s_advance_guest (sim_t *sim, sim_client_t *self)
 static void s_over (sim_t *sim, sim_client_t *self, uint32_t index)
 {
     sim_slot_t *slot = &self->slots[index];
+    sim_owner_lose (sim, self, slot); /* what is open of it; else the connections are as good as new */
     if (slot->tx) {
         txc_session_event_t event = {.op = TXC_OP_FORGET, .tx = slot->tx};
         slot->tx = 0;
@@ -336,6 +399,8 @@ static void s_roll_back (sim_t *sim, sim_client_t *self, uint32_t index)
     txc_session_event_t event = {.op = TXC_OP_ROLLBACK, .tx = slot->tx};
     slot->state = SIM_SLOT_ENDING;
     slot->waiting++;
+    slot->end_op = TXC_OP_ROLLBACK;
+    slot->end_timeout = 0;
     sim_tx_get (sim, &slot->gtrid)->ap_rollback = true;
     sim_client_do (sim, self, &event, index, 0, NULL);
 }
@@ -357,6 +422,17 @@ static void s_end (sim_t *sim, sim_client_t *self, uint32_t index)
                                      sim_percent (sim, 20) ? (uint32_t) sim_between (sim, 50, 1000) : 0};
     slot->state = SIM_SLOT_ENDING;
     slot->waiting++;
+    slot->end_op = TXC_OP_COMMIT;
+    slot->end_timeout = event.timeout_ms;
+    sim_client_do (sim, self, &event, index, 0, NULL);
+}
+
+void sim_client_end_again (sim_t *sim, sim_client_t *self, uint32_t index)
+{
+    sim_slot_t *slot = &self->slots[index];
+    txc_session_event_t event = {
+        .op = (uint8_t) slot->end_op, .tx = slot->tx, .timeout_ms = slot->end_timeout};
+    slot->waiting++;
     sim_client_do (sim, self, &event, index, 0, NULL);
 }
 
@@ -371,6 +447,10 @@ static void s_ended (sim_t *sim, sim_client_t *self, uint32_t index, const sim_p
     sim_slot_t *slot = &self->slots[index];
     sim_tx_t *tx = sim_tx_get (sim, &pending->gtrid);
     bool completed = pending->op == TXC_OP_COMMIT && !slot->decision_logged;
+    if (completion->code == TXC_SESSION_WORK) {
+        sim_owner_work (sim, self, index);
+        return;
+    }
     if (slot->failed && completion->code == TXC_OK && pending->op == TXC_OP_COMMIT)
         sim_violation (sim, "failed-committed", "%s commits a transaction of which a statement failed",
                        self->proc.name);
@@ -500,7 +580,7 @@ void sim_client_completed (sim_t *sim, sim_client_t *self, const sim_pending_t *
                            ? sim_client_slot (self, pending->slot)
                            : NULL;
     if (slot && slot->waiting && pending->op != TXC_OP_BEGIN && pending->op != TXC_OP_FORGET &&
-        pending->op != TXC_OP_EXPORT)
+        pending->op != TXC_OP_EXPORT && pending->op != TXC_OP_OWNED)
         slot->waiting--;
     if (completion->code == TXC_ESESSION && !self->auditor)
         sim_client_renew (sim, self);
@@ -518,6 +598,9 @@ void sim_client_completed (sim_t *sim, sim_client_t *self, const sim_pending_t *
     case TXC_OP_EXEC:
         s_exec_done (sim, self, slot, pending, completion);
         s_advance (sim, self, pending->slot);
+        break;
+    case TXC_OP_ENLIST:
+        s_enlisted (sim, self, pending, completion);
         break;
     case TXC_OP_EXPORT:
         s_lending_done (sim, self, completion);

@@ -7,7 +7,7 @@ noinst_LTLIBRARIES += tests/lib/libfakepeer.la
 tests_lib_libfakepeer_la_SOURCES = tests/lib/txc_fake_peer.c tests/lib/txc_fake_peer.h
 
 client_tests = tests/unit/test_client_admin tests/unit/test_client_api tests/unit/test_client_crew \
-	tests/unit/test_client_leader tests/unit/test_client_pieces tests/unit/test_txsql_split
+	tests/unit/test_client_leader tests/unit/test_client_pieces tests/unit/test_client_script tests/unit/test_txsql_split
 check_PROGRAMS += $(client_tests) tests/unit/test_client_fork
 TESTS += $(client_tests)
 # Not with a sanitizer: theirs is an allocator that a fork among threads leaves locked in the child.
@@ -27,6 +27,11 @@ tests_unit_test_client_api_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/lib
 tests_unit_test_client_api_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_client_api_LDADD = tests/lib/libfakepeer.la src/libtxcoord/libclient.la src/net/libnet.la \
 	src/wire/libwire.la $(CMOCKA_LIBS)
+
+tests_unit_test_client_script_SOURCES = tests/unit/test_client_script.c tests/unit/txc_test.h
+tests_unit_test_client_script_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_client_script_LDADD = src/libtxcoord/libclient.la src/core/libcore.la src/base/libbase.la \
+	$(CMOCKA_LIBS)
 
 tests_unit_test_client_crew_SOURCES = tests/unit/test_client_crew.c
 tests_unit_test_client_crew_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -1,7 +1,8 @@
 # Unit tests of src/core: single flows through its machines, then what each machine refuses.
 if HAVE_CMOCKA
 core_tests = tests/unit/test_core tests/unit/test_core_session tests/unit/test_core_ticket tests/unit/test_core_votes \
-	tests/unit/test_core_replica tests/unit/test_core_agent tests/unit/test_core_group tests/unit/test_core_leader
+	tests/unit/test_core_replica tests/unit/test_core_agent tests/unit/test_core_group tests/unit/test_core_leader \
+	tests/unit/test_core_owner
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 core_world = tests/unit/core_world.c tests/unit/core_world.h tests/unit/txc_test.h
@@ -24,6 +25,9 @@ tests_unit_test_core_replica_LDADD = $(core_ldadd)
 tests_unit_test_core_agent_SOURCES = tests/unit/test_core_agent.c $(core_world)
 tests_unit_test_core_agent_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_core_agent_LDADD = $(core_ldadd)
+tests_unit_test_core_owner_SOURCES = tests/unit/test_core_owner.c $(core_world)
+tests_unit_test_core_owner_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_core_owner_LDADD = $(core_ldadd)
 tests_unit_test_core_group_SOURCES = tests/unit/test_core_group.c
 tests_unit_test_core_group_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_core_group_LDADD = $(core_ldadd)

@@ -126,6 +126,7 @@ static void s_full_frames_can_be_read (void **state)
         memcpy (sample->message.rm, "r", 2);
         memcpy (sample->message.agent, "a", 2);
         sample->message.replica = 1;
+        sample->message.work = 2;
         txc_frame_reset (frame);
         while (txc_frame_add (frame, &sample->message) == TXC_OK)
             count++;

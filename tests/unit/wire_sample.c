@@ -15,7 +15,8 @@ static const char *const s_fields[TXC_MSG_TYPES] = {
     [TXC_MSG_ROLLBACK] = "gtrid branches timeout_ms",
     [TXC_MSG_OUTCOME_QUERY] = "gtrid branches flags",
     [TXC_MSG_OUTCOME] = "gtrid code error low",
-    [TXC_MSG_EXEC] = "gtrid rm token origin seq acked timeout_ms isolation flags incarnation low body",
+    [TXC_MSG_EXEC] =
+        "gtrid rm token origin seq acked timeout_ms isolation flags incarnation low body evidence",
     [TXC_MSG_EXEC_REPLY] =
         "gtrid rm token origin seq count incarnation code error evidence vote epoch flags body",
     [TXC_MSG_BRANCH_ROLLBACK] = "gtrid rm token",
@@ -49,6 +50,8 @@ static const char *const s_fields[TXC_MSG_TYPES] = {
     [TXC_MSG_PAXOS_SNAPSHOT] = "replica disk cluster settings slot age_ms high_slot stamp body",
     [TXC_MSG_PAXOS_TRANSFER] = "replica disk cluster settings epoch",
     [TXC_MSG_PAXOS_JOIN] = "replica disk cluster settings members slot",
+    [TXC_MSG_OWNER_WORK] = "gtrid rm token work flags",
+    [TXC_MSG_OWNER_WORD] = "gtrid rm token work status evidence error",
     [TXC_MSG_PAXOS_VOTED] = "replica disk cluster settings epoch gtrid rm token vote evidence chosen_slot",
 };
 
@@ -194,6 +197,8 @@ static void s_fill_numbers (txc_msg_t *message, txc_msg_type_t type)
     DRAW (vote, (uint8_t) txc_test_below (TXC_VOTE_NO_NOT_FINAL + 1))
     DRAW (heur, (uint8_t) txc_test_below (TXC_HEUR_HAZARD + 1))
     DRAW (isolation, (uint8_t) txc_test_below (4))
+    DRAW (work, (uint8_t) (2 + txc_test_below (4)))
+    DRAW (status, (uint8_t) txc_test_below (8))
     DRAW (flags, s_u32())
     DRAW (code, (int32_t) s_u32())
     DRAW (timeout_ms, s_u32())

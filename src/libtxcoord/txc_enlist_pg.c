@@ -1,0 +1,81 @@
+#include "config.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <txcoord/txc_pg.h>
+
+/* A warning while the library's own statement ran: the wait for a synchronous standby was given up. */
+static void s_notice (void *arg, const PGresult *notice)
+{
+    const char *file = PQresultErrorField (notice, PG_DIAG_SOURCE_FILE);
+    const char *severity = PQresultErrorField (notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (severity && strcmp (severity, "WARNING") == 0 && (file == NULL || strcmp (file, "syncrep.c") == 0))
+        *(int *) arg = 1;
+}
+
+static void s_copy (char *to, size_t size, const char *from)
+{
+    snprintf (to, size, "%s", from ? from : "");
+}
+
+static void s_take (const PGresult *result, txc_sql_reply_t *reply)
+{
+    ExecStatusType status = PQresultStatus (result);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+        s_copy (reply->sqlstate, sizeof reply->sqlstate, PQresultErrorField (result, PG_DIAG_SQLSTATE));
+        s_copy (reply->text, sizeof reply->text, PQresultErrorField (result, PG_DIAG_MESSAGE_PRIMARY));
+        if (!reply->sqlstate[0])
+            s_copy (reply->sqlstate, sizeof reply->sqlstate, "XX000");
+        return;
+    }
+    s_copy (reply->tag, sizeof reply->tag, PQcmdStatus ((PGresult *) result));
+    int n = PQntuples (result) > 0 ? PQnfields (result) : 0;
+    reply->n_values = n < TXC_SQL_VALUES ? n : TXC_SQL_VALUES;
+    for (int i = 0; i < reply->n_values; i++)
+        s_copy (reply->values[i], sizeof reply->values[i], PQgetvalue (result, 0, i));
+}
+
+static void s_send (void *arg, const char *sql)
+{
+    /* What the application left unread, or running, would be taken for an answer to this. */
+    PGconn *conn = arg;
+    for (PGresult *left; (left = PQgetResult (conn)) != NULL;) {
+        ExecStatusType status = PQresultStatus (left);
+        PQclear (left);
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_BOTH || status == PGRES_COPY_OUT)
+            return; /* the next one cannot be sent: it shows when its answer is read */
+    }
+    PQsendQuery (conn, sql);
+}
+
+static void s_receive (void *arg, txc_sql_reply_t *reply)
+{
+    PGconn *conn = arg;
+    PQnoticeReceiver theirs = PQsetNoticeReceiver (conn, NULL, NULL);
+    PQsetNoticeReceiver (conn, s_notice, &reply->warned);
+    int n = 0;
+    for (PGresult *result; (result = PQgetResult (conn)) != NULL;) {
+        ExecStatusType status = PQresultStatus (result);
+        if (n++ == 0)
+            s_take (result, reply);
+        PQclear (result);
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_BOTH || status == PGRES_COPY_OUT)
+            break;
+    }
+    PQsetNoticeReceiver (conn, theirs, NULL);
+    if (n == 0 || PQstatus (conn) != CONNECTION_OK) {
+        reply->lost = 1;
+        s_copy (reply->text, sizeof reply->text, PQerrorMessage (conn));
+    }
+}
+
+int txc_enlist_pg (txc_tx_t *tx, const char *rm, PGconn *conn)
+{
+    static const txc_enlist_driver_t driver = {
+        .dialect = TXC_DIALECT_POSTGRESQL, .send = s_send, .receive = s_receive};
+    bool fit = conn && PQstatus (conn) == CONNECTION_OK && PQpipelineStatus (conn) == PQ_PIPELINE_OFF &&
+               PQtransactionStatus (conn) == PQTRANS_IDLE && !PQisnonblocking (conn);
+    return txc_enlist_cb (tx, rm, fit ? &driver : NULL, conn);
+}

@@ -1,0 +1,180 @@
+/*
+ * MariaDB and MySQL.  The server refuses COMMIT, DDL and the like inside a
+ * branch by itself (1399); XA END fails unless the branch that the library
+ * began is the one that is active.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "libtxcoord/txc_enlist.h"
+
+enum {
+    TRIES = 3,
+    XA_NOTA = 1397,       /* ER_XAER_NOTA */
+    XA_RBROLLBACK = 1402, /* ER_XA_RBROLLBACK */
+    STEP_ROLLBACK = 8,
+    STEP_SWEEP = 9
+};
+
+static bool s_ok (const txc_sql_reply_t *reply)
+{
+    return reply->native == 0 && reply->sqlstate[0] == '\0';
+}
+
+/* As the agent's plugin reads it.  Only what is sure counts as written: a branch that changed nothing may
+ * vanish with its session. */
+static void s_evidence (txc_enlisted_t *self)
+{
+    snprintf (self->done.evidence, sizeof self->done.evidence, "mysql %s %s %s", self->where, self->session,
+              self->wrote ? "wrote" : "-");
+}
+
+static void s_greet (txc_enlisted_t *self, const txc_sql_reply_t *reply)
+{
+    static const char tables[2][48] = {"information_schema.GLOBAL_STATUS",
+                                       "performance_schema.global_status"};
+    /* MySQL has the second; the second in which the server was started is computed as the agent's plugin
+     * does. */
+    if (self->step == 0 || (self->step == 1 && !s_ok (reply)))
+        txc_script_sql (self, self->step + 1,
+                        "SELECT CONNECTION_ID(), CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS UNSIGNED)"
+                        " FROM %s WHERE VARIABLE_NAME = 'UPTIME'",
+                        tables[self->step]);
+    else if (!s_ok (reply) || reply->n_values < 2) {
+        txc_script_blame (self, TXC_ERM, reply, NULL);
+        txc_script_end (self, TXC_WORK_ERROR);
+    } else {
+        snprintf (self->session, sizeof self->session, "%.20s", reply->values[0]);
+        snprintf (self->where, sizeof self->where, "%.20s", reply->values[1]);
+        s_evidence (self);
+        txc_script_end (self, TXC_WORK_OK);
+    }
+}
+
+static void s_start (txc_enlisted_t *self, const txc_sql_reply_t *reply)
+{
+    if (self->step == 0)
+        txc_script_sql (self, 1, "XA START %s", self->name);
+    else if (s_ok (reply))
+        txc_script_end (self, TXC_WORK_OK);
+    else {
+        txc_script_blame (self, TXC_ERM, reply, NULL);
+        txc_script_end (self, TXC_WORK_ERROR);
+    }
+}
+
+/* Rolls back whatever is open of the branch: by its name, then whatever the session has. */
+static void s_refuse (txc_enlisted_t *self, const txc_sql_reply_t *reply, const char *text)
+{
+    txc_script_blame (self, TXC_EBRANCH, reply, text);
+    txc_script_sql (self, STEP_ROLLBACK, "XA ROLLBACK %s", self->name);
+}
+
+/* The steps of a refusal.  It is a no for sure only if the server says that nothing is left. */
+static void s_refused (txc_enlisted_t *self, const txc_sql_reply_t *reply)
+{
+    if (s_ok (reply) || reply->native == XA_RBROLLBACK || reply->native == XA_NOTA)
+        txc_script_end (self, TXC_WORK_ROLLED_BACK);
+    else if (self->step == STEP_ROLLBACK && self->tries++ < TRIES)
+        txc_script_sql (self, STEP_SWEEP, "XA END %s", self->name);
+    else if (self->step == STEP_SWEEP)
+        txc_script_sql (self, STEP_ROLLBACK, "XA ROLLBACK %s", self->name);
+    else
+        txc_script_end (self, TXC_WORK_LOST);
+}
+
+/* XA END, and then the verb. */
+static void s_end_and (txc_enlisted_t *self, const char *verb, const char *suffix,
+                       const txc_sql_reply_t *reply)
+{
+    if (self->step >= STEP_ROLLBACK) {
+        /* Of a sweep: XA END's own result means nothing. */
+        if (self->step == STEP_SWEEP)
+            txc_script_sql (self, STEP_ROLLBACK, "XA ROLLBACK %s", self->name);
+        else
+            s_refused (self, reply);
+        return;
+    }
+    if (self->step == 0) {
+        bool failed = self->failed || (self->driver.failed && self->driver.failed (self->arg));
+        self->wrote = self->driver.affected && self->driver.affected (self->arg) > 0;
+        s_evidence (self);
+        self->failed = failed;
+        txc_script_sql (self, 1, "XA END %s", self->name);
+    } else if (self->step == 1 && self->failed)
+        s_refuse (self, NULL, "a statement of the enlisted branch had failed");
+    else if (self->step == 1 && !s_ok (reply))
+        s_refuse (self, reply,
+                  reply->native == XA_NOTA || reply->native == 1399
+                      ? "the enlisted branch is not active any more: the application's own SQL, or the "
+                        "server, ended it"
+                      : NULL);
+    else if (self->step == 1)
+        txc_script_sql (self, 2, "%s %s%s", verb, self->name, suffix);
+    else if (s_ok (reply))
+        txc_script_end (self, TXC_WORK_OK);
+    else
+        s_refuse (self, reply, NULL);
+}
+
+static void s_one_phase (txc_enlisted_t *self, const txc_sql_reply_t *reply)
+{
+    s_end_and (self, "XA COMMIT", " ONE PHASE", reply);
+    /* After a commit that failed "unknown" tells nothing. */
+    if (self->over && self->done.status == TXC_WORK_ROLLED_BACK && self->step == STEP_ROLLBACK && reply &&
+        reply->native == XA_NOTA && !self->failed)
+        self->done.status = TXC_WORK_LOST;
+}
+
+static void s_end_prepared (txc_enlisted_t *self, const char *verb, bool commit, const txc_sql_reply_t *reply)
+{
+    if (reply && (s_ok (reply) || (reply->native == XA_RBROLLBACK && (!commit || !self->wrote))))
+        txc_script_end (self, TXC_WORK_OK);
+    else if (reply && reply->native == XA_NOTA)
+        txc_script_end (self, TXC_WORK_ABSENT);
+    else if (self->tries++ < TRIES && !(reply && reply->native == XA_RBROLLBACK))
+        txc_script_sql (self, 1, "XA %s %s", verb, self->name);
+    else {
+        txc_script_blame (self, TXC_ERM, reply, NULL);
+        txc_script_end (self, TXC_WORK_LOST);
+    }
+}
+
+static void s_roll_back_open (txc_enlisted_t *self, const txc_sql_reply_t *reply)
+{
+    if (self->step == 0)
+        txc_script_sql (self, STEP_SWEEP, "XA END %s", self->name);
+    else if (self->step == STEP_SWEEP)
+        txc_script_sql (self, STEP_ROLLBACK, "XA ROLLBACK %s", self->name);
+    else {
+        s_refused (self, reply);
+        if (self->over && self->done.status == TXC_WORK_ROLLED_BACK)
+            txc_script_end (self, TXC_WORK_OK);
+    }
+}
+
+void txc_script_my (txc_enlisted_t *self, const txc_sql_reply_t *reply)
+{
+    bool commit = self->op == TXC_WORK_COMMIT;
+    switch (self->op) {
+    case TXC_WORK_NONE:
+        s_greet (self, reply);
+        break;
+    case TXC_WORK_EXEC:
+        s_start (self, reply);
+        break;
+    case TXC_WORK_PREPARE:
+        s_end_and (self, "XA PREPARE", "", reply);
+        break;
+    case TXC_WORK_COMMIT_ONE_PHASE:
+        s_one_phase (self, reply);
+        break;
+    default:
+        if (self->prepared)
+            s_end_prepared (self, commit ? "COMMIT" : "ROLLBACK", commit, reply);
+        else
+            s_roll_back_open (self, reply);
+    }
+}

@@ -1,0 +1,312 @@
+/*
+ * bank_enlist - transfers between the two banks on the application's own connections.
+ *
+ * As bank_load, with enlisted branches: both of them, or one beside a branch that its agent executes, or one
+ * alone. Outcomes go into a history (bank_history.h).
+ *
+ * It can be killed or stopped around any statement that the library runs on an enlisted connection:
+ * BANK_ENLIST_CRASH="kill|stop WHERE COUNT VERB", WHERE before, sent (to the server, unanswered) or after,
+ * VERB the first words of the statement, COUNT how often it is passed.  For that the program has libpq's and
+ * libmariadb's functions under its own name, in front of theirs.
+ *
+ * usage: bank_enlist ENDPOINT HISTORY THREADS ACCOUNTS SEED CONNINFO SOCKET USER
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <txcoord/txc_mysql.h>
+#include <txcoord/txc_pg.h>
+
+#include "tests/integration/bank_history.h"
+
+enum { THREADS_MAX = 64, UNKNOWN_TRIES = 60 };
+
+typedef struct worker {
+    pthread_t thread;
+    unsigned number;
+    txc_client_t *client;
+    uint64_t random;
+    PGconn *pg;
+    MYSQL *my;
+} worker_t;
+
+typedef struct order {
+    unsigned from, to, amount;
+} order_t;
+
+static atomic_bool s_stop;
+static unsigned s_accounts;
+static const char *s_conninfo, *s_socket, *s_user;
+
+/* --- crash points --------------------------------------------------------------------- */
+
+static struct {
+    int signal; /* 0: none */
+    char where[8], verb[64];
+    atomic_int count;
+} s_crash;
+
+static void s_arm (void)
+{
+    const char *text = getenv ("BANK_ENLIST_CRASH");
+    char how[8];
+    int count;
+    if (!text || sscanf (text, "%7s %7s %d %63[^\n]", how, s_crash.where, &count, s_crash.verb) != 4)
+        return;
+    atomic_init (&s_crash.count, count);
+    s_crash.signal = strcmp (how, "kill") == 0 ? SIGKILL : SIGSTOP;
+}
+
+static void s_pass (const char *where, const char *sql)
+{
+    if (s_crash.signal && strcmp (where, s_crash.where) == 0 &&
+        strncmp (sql, s_crash.verb, strlen (s_crash.verb)) == 0 && atomic_fetch_sub (&s_crash.count, 1) == 1)
+        kill (getpid(), s_crash.signal);
+}
+
+static _Thread_local char s_last[64]; /* what was sent last; its answer is not read yet */
+
+static void s_sent (const char *sql)
+{
+    snprintf (s_last, sizeof s_last, "%s", sql);
+    s_pass ("sent", sql);
+}
+
+static void s_answered (void)
+{
+    if (s_last[0])
+        s_pass ("after", s_last);
+    s_last[0] = '\0';
+}
+
+__attribute__ ((visibility ("default"))) int PQsendQuery (PGconn *conn, const char *query)
+{
+    static int (*real) (PGconn * conn, const char *query);
+    if (!real)
+        *(void **) &real = dlsym (RTLD_NEXT, "PQsendQuery");
+    s_pass ("before", query);
+    int ok = real (conn, query);
+    s_sent (query);
+    return ok;
+}
+
+__attribute__ ((visibility ("default"))) PGresult *PQgetResult (PGconn *conn)
+{
+    static PGresult *(*real) (PGconn * conn);
+    if (!real)
+        *(void **) &real = dlsym (RTLD_NEXT, "PQgetResult");
+    PGresult *result = real (conn);
+    if (result)
+        s_answered();
+    return result;
+}
+
+__attribute__ ((visibility ("default"))) int mysql_send_query (MYSQL *conn, const char *query,
+                                                               unsigned long size)
+{
+    static int (*real) (MYSQL * conn, const char *query, unsigned long size);
+    if (!real)
+        *(void **) &real = dlsym (RTLD_NEXT, "mysql_send_query");
+    s_pass ("before", query);
+    int rc = real (conn, query, size);
+    s_sent (query);
+    return rc;
+}
+
+__attribute__ ((visibility ("default"))) my_bool mysql_read_query_result (MYSQL *conn)
+{
+    static my_bool (*real) (MYSQL * conn);
+    if (!real)
+        *(void **) &real = dlsym (RTLD_NEXT, "mysql_read_query_result");
+    my_bool rc = real (conn);
+    s_answered();
+    return rc;
+}
+
+/* --- connections ------------------------------------------------------------------------ */
+
+static bool s_connect (worker_t *self)
+{
+    if (self->pg && PQstatus (self->pg) != CONNECTION_OK) {
+        PQfinish (self->pg);
+        self->pg = NULL;
+    }
+    if (!self->pg)
+        self->pg = PQconnectdb (s_conninfo);
+    if (self->my && mysql_ping (self->my) != 0) {
+        mysql_close (self->my);
+        self->my = NULL;
+    }
+    if (!self->my) {
+        self->my = mysql_init (NULL);
+        if (!mysql_real_connect (self->my, NULL, s_user, NULL, "bank", 0, s_socket, 0)) {
+            mysql_close (self->my);
+            self->my = NULL;
+        }
+    }
+    return PQstatus (self->pg) == CONNECTION_OK && self->my;
+}
+
+static unsigned s_draw (worker_t *self, unsigned below)
+{
+    self->random ^= self->random << 13;
+    self->random ^= self->random >> 7;
+    self->random ^= self->random << 17;
+    return (unsigned) (self->random >> 33) % below;
+}
+
+/* --- the work ------------------------------------------------------------------------------ */
+
+static bool s_pg (worker_t *self, const char *sql)
+{
+    PGresult *result = PQexec (self->pg, sql);
+    ExecStatusType status = PQresultStatus (result);
+    PQclear (result);
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
+/* One side of a transfer: the account, and the ledger if gtrid is given. */
+static int s_side (worker_t *self, txc_tx_t *tx, bool pg, bool enlisted, const order_t *order, bool booked)
+{
+    const char *rm = pg ? "bank_pg" : "bank_my";
+    char sql[2][256];
+    snprintf (sql[0], sizeof sql[0], "UPDATE acct SET bal = bal %s %u WHERE id = %u", pg ? "-" : "+",
+              booked ? order->amount : 0, pg ? order->from : order->to);
+    snprintf (sql[1], sizeof sql[1],
+              "INSERT INTO ledger (gtrid, from_id, to_id, amount) VALUES ('%s', %u, %u, %u)",
+              txc_tx_gtrid (tx), order->from, order->to, order->amount);
+    int rc = TXC_OK;
+    if (enlisted)
+        rc = pg ? txc_enlist_pg (tx, rm, self->pg) : txc_enlist_mysql (tx, rm, self->my);
+    for (int i = 0; rc == TXC_OK && i < (booked ? 2 : 1); i++) {
+        if (!enlisted)
+            rc = txc_exec (tx, rm, sql[i], 0, NULL, NULL);
+        else if (!(pg ? s_pg (self, sql[i]) : mysql_query (self->my, sql[i]) == 0))
+            rc = TXC_ERM;
+    }
+    return rc;
+}
+
+static int s_work (worker_t *self, txc_tx_t *tx, unsigned drawn, const order_t *order)
+{
+    bool one = drawn < 3; /* one branch, which moves nothing */
+    bool pg = drawn % 2 == 0;
+    if (one)
+        return s_side (self, tx, pg, true, order, false);
+    bool pg_enlisted = drawn < 16 || drawn >= 18, my_enlisted = drawn < 18;
+    int rc = s_side (self, tx, true, pg_enlisted, order, true);
+    if (rc == TXC_OK)
+        rc = s_side (self, tx, false, my_enlisted, order, true);
+    if (rc == TXC_OK && drawn == 3) /* what an application must not do: the vote is no */
+        mysql_query (self->my, "UPDATE acct SET bal = -1 WHERE id = 0");
+    return rc == TXC_OK && drawn == 4 ? TXC_EBRANCH : rc;
+}
+
+static void s_commit (worker_t *self, txc_tx_t *tx, bool completed)
+{
+    const char *gtrid = txc_tx_gtrid (tx);
+    bank_history_note (self->number, "call commit %s %s", gtrid, completed ? "completed" : "logged");
+    int code = TXC_UNKNOWN;
+    txc_commit (tx, &code);
+    bank_history_note (self->number, "ret commit %s %d", gtrid, code);
+    for (int i = 0; (code == TXC_UNKNOWN || code == TXC_PENDING || code < 0) && i < UNKNOWN_TRIES; i++) {
+        bank_history_note (self->number, "call query %s -", gtrid);
+        code = txc_outcome (self->client, gtrid, 1000);
+        bank_history_note (self->number, "ret query %s %d", gtrid, code);
+    }
+}
+
+static void s_one (worker_t *self)
+{
+    if (!s_connect (self)) {
+        usleep (50000);
+        return;
+    }
+    unsigned drawn = s_draw (self, 20);
+    order_t order = {s_draw (self, s_accounts), s_draw (self, s_accounts), 1 + s_draw (self, 9)};
+    bool completed = s_draw (self, 4) != 0;
+    txc_tx_options_t options = {.timeout_ms = 20000,
+                                .commit_return = completed ? TXC_COMPLETED : TXC_DECISION_LOGGED};
+    txc_tx_t *tx = txc_begin (self->client, &options);
+    if (!tx)
+        return;
+    bank_history_note (self->number, "begin %s %c %u %u %u", txc_tx_gtrid (tx), drawn < 3 ? '1' : 't',
+                       order.from, order.to, order.amount);
+    int rc = s_work (self, tx, drawn, &order);
+    if (rc == TXC_OK)
+        s_commit (self, tx, completed);
+    else {
+        if (drawn != 4 && getenv ("BANK_ENLIST_VERBOSE"))
+            fprintf (stderr, "%s: %d %s\n", txc_tx_gtrid (tx), rc, txc_tx_error (tx).text);
+        bank_history_note (self->number, "call rollback %s presumed", txc_tx_gtrid (tx));
+        int code = txc_rollback (tx);
+        bank_history_note (self->number, "ret rollback %s %d", txc_tx_gtrid (tx),
+                           code == TXC_OK ? TXC_ROLLED_BACK : code);
+    }
+    txc_tx_destroy (&tx);
+}
+
+static void *s_run (void *arg)
+{
+    worker_t *self = arg;
+    while (!atomic_load (&s_stop))
+        s_one (self);
+    if (self->pg)
+        PQfinish (self->pg);
+    if (self->my)
+        mysql_close (self->my);
+    mysql_thread_end();
+    return NULL;
+}
+
+static void s_on_term (int unused)
+{
+    (void) unused;
+    atomic_store (&s_stop, true);
+}
+
+int main (int argc, char **argv)
+{
+    static worker_t workers[THREADS_MAX];
+    int threads = argc == 9 ? atoi (argv[3]) : 0;
+    if (threads < 1 || threads > THREADS_MAX || !bank_history_open (argv[2])) {
+        fprintf (stderr, "usage: bank_enlist ENDPOINT HISTORY THREADS ACCOUNTS SEED CONNINFO SOCKET USER\n");
+        return 2;
+    }
+    s_accounts = (unsigned) atoi (argv[4]);
+    uint64_t seed = strtoull (argv[5], NULL, 10);
+    s_conninfo = argv[6];
+    s_socket = argv[7];
+    s_user = argv[8];
+    s_arm();
+    mysql_library_init (0, NULL, NULL);
+    struct sigaction action = {.sa_handler = s_on_term};
+    sigaction (SIGTERM, &action, NULL);
+    txc_client_options_t options = {.connect_timeout_ms = 30000};
+    txc_client_t *client = txc_client_new (argv[1], &options);
+    if (!client) {
+        fprintf (stderr, "bank_enlist: %s\n", txc_last_error().text);
+        return 1;
+    }
+    for (int i = 0; i < threads; i++) {
+        workers[i].number = (unsigned) i + 1;
+        workers[i].client = client;
+        workers[i].random = seed * 1000003u + (uint64_t) i * 7919u + 1;
+        if (pthread_create (&workers[i].thread, NULL, s_run, &workers[i]))
+            return 1;
+    }
+    for (int i = 0; i < threads; i++)
+        pthread_join (workers[i].thread, NULL);
+    txc_client_destroy (&client);
+    mysql_library_end();
+    return 0;
+}

@@ -1,0 +1,19 @@
+# Enlisted connections, on real databases.
+if HAVE_PGSQL
+if HAVE_MYSQL
+check_PROGRAMS += tests/integration/bank_enlist tests/integration/enlist_calls
+TESTS += tests/integration/enlist
+endif
+endif
+tests_integration_bank_enlist_SOURCES = tests/integration/bank_enlist.c \
+	tests/integration/bank_history.c tests/integration/bank_history.h
+tests_integration_bank_enlist_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(LIBPQ_CFLAGS) $(MYSQL_CFLAGS)
+tests_integration_bank_enlist_LDADD = src/libtxcoord/libtxcoord-pg.la src/libtxcoord/libtxcoord-mysql.la \
+	src/libtxcoord/libtxcoord.la $(LIBPQ_LIBS) $(MYSQL_LIBS)
+# Its own PQsendQuery and so on are found before the libraries'.
+tests_integration_bank_enlist_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+tests_integration_enlist_calls_SOURCES = tests/integration/enlist_calls.c
+tests_integration_enlist_calls_CPPFLAGS = $(AM_CPPFLAGS) $(LIBPQ_CFLAGS) $(MYSQL_CFLAGS)
+tests_integration_enlist_calls_LDADD = src/libtxcoord/libtxcoord-pg.la src/libtxcoord/libtxcoord-mysql.la \
+	src/libtxcoord/libtxcoord.la $(LIBPQ_LIBS) $(MYSQL_LIBS)
+EXTRA_DIST += tests/integration/enlist

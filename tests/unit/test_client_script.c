@@ -1,0 +1,274 @@
+/* The SQL by which the library begins, prepares and ends enlisted branches, statement by statement. */
+#include "txc_test.h"
+
+#include "base/txc_mem.h"
+#include "libtxcoord/txc_enlist.h"
+
+static txc_enlisted_t s_new (txc_dialect_t dialect)
+{
+    txc_enlisted_t self = {.driver = {.dialect = dialect}};
+    strcpy (self.rm, "bank");
+    strcpy (self.gid, "g:b");
+    strcpy (self.name, "X'67',X'62',1");
+    strcpy (self.own_role, "app");
+    return self;
+}
+
+static void s_begin (txc_enlisted_t *self, txc_work_op_t op, bool prepared)
+{
+    txc_script_begin (self, (uint8_t) op, prepared);
+}
+
+/* The statement that is due is this one, and succeeds. */
+static void s_ok (txc_enlisted_t *self, const char *sql, txc_sql_reply_t reply)
+{
+    assert_false (self->over);
+    assert_string_equal (self->sql, sql);
+    txc_script_next (self, &reply);
+}
+
+static void s_done (txc_enlisted_t *self, const char *sql)
+{
+    s_ok (self, sql, (txc_sql_reply_t){0});
+}
+
+static void s_tag (txc_enlisted_t *self, const char *sql, const char *tag)
+{
+    txc_sql_reply_t reply = {0};
+    strcpy (reply.tag, tag);
+    s_ok (self, sql, reply);
+}
+
+static void s_error (txc_enlisted_t *self, const char *sql, int native, const char *sqlstate)
+{
+    txc_sql_reply_t reply = {.native = native, .text = "as the test says"};
+    strcpy (reply.sqlstate, sqlstate);
+    s_ok (self, sql, reply);
+}
+
+static void s_over (const txc_enlisted_t *self, txc_work_status_t status)
+{
+    assert_true (self->over);
+    assert_int_equal (self->done.status, status);
+}
+
+/* --- PostgreSQL ------------------------------------------------------------------------ */
+
+static const char s_guard[] = "SELECT pg_catalog.current_setting('txcoord.branch', true),"
+                              " pg_catalog.pg_current_xact_id_if_assigned()::text,"
+                              " pg_catalog.current_setting('transaction_isolation'),"
+                              " pg_catalog.quote_ident(pg_catalog.current_setting('role'))";
+
+static txc_sql_reply_t s_guarded (const char *branch, const char *xid)
+{
+    txc_sql_reply_t reply = {.n_values = 4};
+    strcpy (reply.values[0], branch);
+    strcpy (reply.values[1], xid);
+    strcpy (reply.values[2], "read committed");
+    strcpy (reply.values[3], "app");
+    return reply;
+}
+
+static void only_its_own_tag_is_a_yes (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_ok (&self, s_guard, s_guarded ("g:b", "77"));
+    s_tag (&self, "PREPARE TRANSACTION 'g:b'", "PREPARE TRANSACTION");
+    s_over (&self, TXC_WORK_OK);
+    assert_non_null (strstr (self.done.evidence, "77/"));
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_ok (&self, s_guard, s_guarded ("g:b", "77"));
+    s_tag (&self, "PREPARE TRANSACTION 'g:b'", "ROLLBACK");
+    s_tag (&self, "ROLLBACK", "ROLLBACK");
+    s_over (&self, TXC_WORK_ROLLED_BACK);
+    assert_int_equal (self.done.error.code, TXC_EBRANCH);
+}
+
+static void another_transaction_on_the_connection_is_a_no (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_ok (&self, s_guard, s_guarded ("", ""));
+    s_tag (&self, "ROLLBACK", "ROLLBACK");
+    s_over (&self, TXC_WORK_ROLLED_BACK);
+    s_begin (&self, TXC_WORK_COMMIT_ONE_PHASE, false);
+    s_ok (&self, s_guard, s_guarded ("another:b", "77"));
+    s_tag (&self, "ROLLBACK", "ROLLBACK");
+    s_over (&self, TXC_WORK_ROLLED_BACK);
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_error (&self, s_guard, 0, "25P02"); /* a statement had failed */
+    s_tag (&self, "ROLLBACK", "ROLLBACK");
+    s_over (&self, TXC_WORK_ROLLED_BACK);
+}
+
+static void what_wrote_nothing_is_read_only (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_ok (&self, s_guard, s_guarded ("g:b", ""));
+    s_over (&self, TXC_WORK_READ_ONLY);
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    txc_sql_reply_t reply = s_guarded ("g:b", "");
+    strcpy (reply.values[2], "serializable"); /* what it read counts */
+    s_ok (&self, s_guard, reply);
+    s_tag (&self, "PREPARE TRANSACTION 'g:b'", "PREPARE TRANSACTION");
+    s_over (&self, TXC_WORK_OK);
+}
+
+static void a_branch_is_prepared_and_ended_as_the_agents_role (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
+    strcpy (self.role, "txagent");
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_ok (&self, s_guard, s_guarded ("g:b", "77"));
+    s_done (&self, "SET CONSTRAINTS ALL IMMEDIATE");
+    s_done (&self, "SET LOCAL ROLE \"txagent\"");
+    s_tag (&self, "PREPARE TRANSACTION 'g:b'", "PREPARE TRANSACTION");
+    s_over (&self, TXC_WORK_OK);
+    s_begin (&self, TXC_WORK_COMMIT, true);
+    s_done (&self, "SET ROLE \"txagent\"");
+    s_done (&self, "COMMIT PREPARED 'g:b'");
+    s_done (&self, "SET ROLE app");
+    s_over (&self, TXC_WORK_OK);
+    /* It never keeps the agent's role, whatever happens. */
+    s_begin (&self, TXC_WORK_ROLLBACK, true);
+    s_done (&self, "SET ROLE \"txagent\"");
+    s_error (&self, "ROLLBACK PREPARED 'g:b'", 0, "42704");
+    s_error (&self, "SET ROLE app", 0, "42501");
+    s_done (&self, "RESET ROLE");
+    s_over (&self, TXC_WORK_ABSENT);
+    s_begin (&self, TXC_WORK_COMMIT, true);
+    s_error (&self, "SET ROLE \"txagent\"", 0, "42501");
+    s_error (&self, "COMMIT PREPARED 'g:b'", 0, "42501");
+    s_error (&self, "COMMIT PREPARED 'g:b'", 0, "42501");
+    s_error (&self, "COMMIT PREPARED 'g:b'", 0, "42501");
+    s_done (&self, "SET ROLE app");
+    s_over (&self, TXC_WORK_LOST); /* its agent goes on */
+}
+
+static void a_deferred_trigger_that_fails_is_a_no (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
+    strcpy (self.role, "txagent");
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_ok (&self, s_guard, s_guarded ("g:b", "77"));
+    s_error (&self, "SET CONSTRAINTS ALL IMMEDIATE", 0, "23505");
+    s_tag (&self, "ROLLBACK", "ROLLBACK");
+    s_over (&self, TXC_WORK_ROLLED_BACK);
+    assert_string_equal (self.done.error.sqlstate, "23505");
+}
+
+static void a_wait_for_a_standby_that_was_given_up_is_a_no (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_ok (&self, s_guard, s_guarded ("g:b", "77"));
+    s_ok (&self, "PREPARE TRANSACTION 'g:b'", (txc_sql_reply_t){.tag = "PREPARE TRANSACTION", .warned = 1});
+    s_error (&self, "ROLLBACK PREPARED 'g:b'", 0, "55000");
+    s_over (&self, TXC_WORK_LOST); /* it is listed, and whoever looks finds it */
+}
+
+static void a_lost_connection_is_never_an_outcome (void **state)
+{
+    (void) state;
+    for (int dialect = TXC_DIALECT_POSTGRESQL; dialect <= TXC_DIALECT_MARIADB; dialect++)
+        for (int op = TXC_WORK_PREPARE; op <= TXC_WORK_ROLLBACK; op++)
+            for (int prepared = 0; prepared < 2; prepared++) {
+                txc_enlisted_t self = s_new ((txc_dialect_t) dialect);
+                s_begin (&self, (txc_work_op_t) op, prepared);
+                txc_script_next (&self, &(txc_sql_reply_t){.lost = 1});
+                s_over (&self, TXC_WORK_LOST);
+                assert_int_equal (self.done.error.code, TXC_ERMFAIL);
+            }
+}
+
+/* --- MariaDB --------------------------------------------------------------------------------- */
+
+static void mariadb_is_prepared_by_name (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_MARIADB);
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_done (&self, "XA END X'67',X'62',1");
+    s_done (&self, "XA PREPARE X'67',X'62',1");
+    s_over (&self, TXC_WORK_OK);
+    s_begin (&self, TXC_WORK_COMMIT, true);
+    s_done (&self, "XA COMMIT X'67',X'62',1");
+    s_over (&self, TXC_WORK_OK);
+    s_begin (&self, TXC_WORK_COMMIT_ONE_PHASE, false);
+    s_done (&self, "XA END X'67',X'62',1");
+    s_done (&self, "XA COMMIT X'67',X'62',1 ONE PHASE");
+    s_over (&self, TXC_WORK_OK);
+}
+
+static void what_failed_in_mariadb_is_never_prepared (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_MARIADB);
+    self.failed = true;
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_done (&self, "XA END X'67',X'62',1");
+    s_done (&self, "XA ROLLBACK X'67',X'62',1");
+    s_over (&self, TXC_WORK_ROLLED_BACK);
+    self.failed = false;
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_error (&self, "XA END X'67',X'62',1", 1399, "XAE07"); /* a deadlock took it, say */
+    s_done (&self, "XA ROLLBACK X'67',X'62',1");
+    s_over (&self, TXC_WORK_ROLLED_BACK);
+}
+
+/* "Unknown" behind a one-phase commit that failed tells nothing. */
+static void a_one_phase_commit_that_may_have_happened_is_lost (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_MARIADB);
+    s_begin (&self, TXC_WORK_COMMIT_ONE_PHASE, false);
+    s_done (&self, "XA END X'67',X'62',1");
+    s_error (&self, "XA COMMIT X'67',X'62',1 ONE PHASE", 1205, "HY000");
+    s_error (&self, "XA ROLLBACK X'67',X'62',1", 1397, "XAE04");
+    s_over (&self, TXC_WORK_LOST);
+}
+
+/* 1402 means "rolled back": right for a rollback, and for what is known to have written nothing only. */
+static void a_commit_that_is_answered_rolled_back_is_no_commit (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_MARIADB);
+    self.wrote = true;
+    s_begin (&self, TXC_WORK_COMMIT, true);
+    s_error (&self, "XA COMMIT X'67',X'62',1", 1402, "XA100");
+    s_over (&self, TXC_WORK_LOST);
+    s_begin (&self, TXC_WORK_ROLLBACK, true);
+    s_error (&self, "XA ROLLBACK X'67',X'62',1", 1402, "XA100");
+    s_over (&self, TXC_WORK_OK);
+    s_begin (&self, TXC_WORK_COMMIT, true);
+    s_error (&self, "XA COMMIT X'67',X'62',1", 1397, "XAE04");
+    s_over (&self, TXC_WORK_ABSENT);
+}
+
+#define TEST(name) cmocka_unit_test (name)
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST (only_its_own_tag_is_a_yes),
+        TEST (another_transaction_on_the_connection_is_a_no),
+        TEST (what_wrote_nothing_is_read_only),
+        TEST (a_branch_is_prepared_and_ended_as_the_agents_role),
+        TEST (a_deferred_trigger_that_fails_is_a_no),
+        TEST (a_wait_for_a_standby_that_was_given_up_is_a_no),
+        TEST (a_lost_connection_is_never_an_outcome),
+        TEST (mariadb_is_prepared_by_name),
+        TEST (what_failed_in_mariadb_is_never_prepared),
+        TEST (a_one_phase_commit_that_may_have_happened_is_lost),
+        TEST (a_commit_that_is_answered_rolled_back_is_no_commit),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
