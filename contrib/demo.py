@@ -97,9 +97,9 @@ class Demo:
         say(f"   Replica {leader}, which led, is dead. In doubt: {cluster.postgres.prepared()} branch in PostgreSQL, "
             f"{cluster.mariadb.prepared()} in MariaDB; the application waits.")
         output = client.stdout.read()
+        took = time.monotonic() - began
         status = client.wait(60)
-        say(f"   Replica {group.leader()} leads now; {time.monotonic() - began:.1f} s after the kill the application has its "
-            f"answer:")
+        say(f"   Replica {group.leader()} leads now; {took:.1f} s after the kill the application had its answer:")
         self.show(status, output.strip())
         poll(lambda: cluster.postgres.prepared() + cluster.mariadb.prepared() == 0, 30, "nothing is in doubt")
         before = self.expect(before, 100)
