@@ -8,9 +8,17 @@ if HAVE_MYSQL
 INSTALLED_PLUGINS += mysql
 endif
 
+INSTALLED_DATABASES =
+if HAVE_LIBPQ
+INSTALLED_DATABASES += pg
+endif
+if HAVE_MYSQL
+INSTALLED_DATABASES += mysql
+endif
+
 installcheck-local:
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' sbindir='$(sbindir)' libdir='$(libdir)' includedir='$(includedir)' \
 		mandir='$(mandir)' docdir='$(docdir)' pkgdatadir='$(pkgdatadir)' plugindir='$(plugindir)' pkgconfigdir='$(pkgconfigdir)' \
 		sampledir='$(sampledir)' unitdir='$(systemdsystemunitdir)' sysusersdir='$(sysusersdir)' \
-		plugins='$(INSTALLED_PLUGINS)' CC='$(CC)' CFLAGS='$(CFLAGS) $(AM_LDFLAGS)' PKG_CONFIG='$(PKG_CONFIG)' \
+		plugins='$(INSTALLED_PLUGINS)' databases='$(INSTALLED_DATABASES)' CC='$(CC)' CFLAGS='$(CFLAGS) $(AM_LDFLAGS)' PKG_CONFIG='$(PKG_CONFIG)' \
 		bash '$(srcdir)/tests/install/check' '$(srcdir)'
