@@ -27,7 +27,7 @@ static const struct {
     txc_mode_t mode;
     const char *name;
     bool served;
-} s_modes[] = {{TXC_MODE_2PC, "2pc", true}, {TXC_MODE_3PC, "3pc", false}, {TXC_MODE_PAXOS, "paxos", true}};
+} s_modes[] = {{TXC_MODE_2PC, "2pc", true}, {TXC_MODE_3PC, "3pc", true}, {TXC_MODE_PAXOS, "paxos", true}};
 
 enum { MODES = sizeof s_modes / sizeof *s_modes };
 

@@ -1,4 +1,4 @@
-#include "core/txc_agent_private.h"
+#include "core/txc_agent_member.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,7 @@ txc_agent_t *txc_agent_new (const txc_agent_config_t *config)
     c->retry_ms = s_or (c->retry_ms, 50);
     c->timeout_ms = s_or (c->timeout_ms, 60000);
     c->owner_ms = s_or (c->owner_ms, 3000);
+    c->terminate_ms = s_or (c->terminate_ms, 5000);
     c->max_queued = s_or (c->max_queued, 64);
     c->max_ended = s_or (c->max_ended, 100000);
     for (uint32_t i = 0; i < c->n_rms; i++)
@@ -37,6 +38,9 @@ txc_agent_t *txc_agent_new (const txc_agent_config_t *config)
     txc_hash_init (&self->numbers_table);
     txc_hash_init (&self->sessions);
     txc_hash_init (&self->proofs);
+    txc_hash_init (&self->members);
+    txc_list_init (&self->writing);
+    txc_heap_init (&self->member_timers);
     txc_list_init (&self->ended);
     txc_heap_init (&self->timers);
     txc_heap_init (&self->proof_timers);
@@ -75,6 +79,12 @@ void txc_agent_destroy (txc_agent_t **self_p)
     for (txc_hash_node_t *node = txc_hash_begin (&self->proofs, &cursor); node;
          node = txc_hash_step (&self->proofs, &cursor))
         free (TXC_CONTAINER (node, txc_proof_t, node));
+    for (txc_hash_node_t *node = txc_hash_begin (&self->members, &cursor); node;
+         node = txc_hash_step (&self->members, &cursor))
+        txc_agent_member_free (self, TXC_CONTAINER (node, txc_agent_member_t, node));
+    txc_hash_fini (&self->members);
+    txc_heap_fini (&self->member_timers);
+    free (self->peers);
     txc_hash_fini (&self->branches);
     txc_hash_fini (&self->numbers_table);
     txc_hash_fini (&self->sessions);
@@ -124,6 +134,10 @@ static void s_found (txc_agent_t *self, uint8_t rm, uint64_t scan, const txc_fou
     branch->inquire_ms = self->now_ms;
     memcpy (branch->evidence, evidence, sizeof branch->evidence);
     txc_agent_branch_move (self, branch, TXC_BRANCH_PREPARED);
+    if (txc_branch_is_3pc (branch) && txc_agent_member_found (self, branch)) {
+        branch->final_no = true; /* its yes-vote was never forced, so it was never cast */
+        txc_agent_roll_back (self, branch);
+    }
 }
 
 static void s_take_identity (txc_agent_t *self, uint8_t rm, const char *identity)
@@ -190,6 +204,31 @@ static void s_from_leader (txc_agent_t *self, const txc_msg_t *message)
     }
 }
 
+static int s_from_member (txc_agent_t *self, const txc_msg_t *message)
+{
+    if (message->gtrid.mode != TXC_MODE_3PC)
+        return TXC_EPROTO;
+    if (message->epoch.round && !txc_agent_obeys (self, message))
+        return TXC_OK; /* the group speaks through its leader only */
+    switch (message->type) {
+    case TXC_MSG_TERMINATE:
+        txc_agent_member_terminate (self, message);
+        break;
+    case TXC_MSG_PRE_DECIDE:
+        txc_agent_member_pre_decide (self, message);
+        break;
+    case TXC_MSG_DECIDED:
+        txc_agent_member_told (self, message);
+        break;
+    case TXC_MSG_MEMBER_STATE:
+        txc_agent_terminate_state (self, message);
+        break;
+    default:
+        txc_agent_terminate_acked (self, message);
+    }
+    return TXC_OK;
+}
+
 static int s_message (txc_agent_t *self, const txc_msg_t *message)
 {
     switch (message->type) {
@@ -218,6 +257,12 @@ static int s_message (txc_agent_t *self, const txc_msg_t *message)
     case TXC_MSG_ENDED:
         s_from_leader (self, message);
         return TXC_OK;
+    case TXC_MSG_TERMINATE:
+    case TXC_MSG_MEMBER_STATE:
+    case TXC_MSG_PRE_DECIDE:
+    case TXC_MSG_PRE_DECIDED:
+    case TXC_MSG_DECIDED:
+        return s_from_member (self, message);
     default:
         self->dropped++;
         return TXC_EPROTO;
@@ -281,6 +326,8 @@ static void s_tick (txc_agent_t *self)
         s_branch_due (self, TXC_CONTAINER (node, txc_branch_t, timer));
     for (txc_heap_node_t *node; (node = txc_heap_pop (&self->proof_timers, self->now_ms)) != NULL;)
         txc_agent_proof_ask (self, TXC_CONTAINER (node, txc_proof_t, timer));
+    for (txc_heap_node_t *node; (node = txc_heap_pop (&self->member_timers, self->now_ms)) != NULL;)
+        txc_agent_member_timer (self, TXC_CONTAINER (node, txc_agent_member_t, timer));
     for (uint32_t i = 0; i < self->config.n_rms; i++)
         if (self->rms[i].due_ms <= self->now_ms)
             s_scan (self, (uint8_t) i);
@@ -291,6 +338,7 @@ static void s_tick (txc_agent_t *self)
 
 static void s_start (txc_agent_t *self)
 {
+    self->started_ms = self->now_ms;
     for (uint32_t i = 0; i < self->config.n_rms; i++)
         s_scan (self, (uint8_t) i);
     txc_agent_hello (self);
@@ -319,6 +367,7 @@ int txc_agent_step (txc_agent_t *self, const txc_agent_event_t *event, txc_updat
         break;
     case TXC_AGENT_JOURNALED:
         txc_agent_journaled (self, event->slot);
+        txc_agent_members_journaled (self, event->slot);
         break;
     case TXC_AGENT_TICK:
         s_tick (self);
@@ -340,6 +389,31 @@ int txc_agent_step (txc_agent_t *self, const txc_agent_event_t *event, txc_updat
     return rc;
 }
 
+/* --- other agents --------------------------------------------------------------------- */
+
+uint64_t txc_agent_peer_route (txc_agent_t *self, const char *endpoint)
+{
+    if (!endpoint[0])
+        return 0;
+    for (uint32_t i = 0; i < self->n_peers; i++)
+        if (strcmp (self->peers[i], endpoint) == 0)
+            return TXC_ROUTE_PEER (i);
+    if (self->n_peers == TXC_AGENTS_MAX)
+        return 0;
+    if (self->n_peers == self->max_peers) {
+        self->max_peers = self->max_peers ? self->max_peers * 2 : 4;
+        self->peers = txc_realloc (self->peers, self->max_peers * sizeof *self->peers);
+    }
+    txc_copy_text (self->peers[self->n_peers], sizeof self->peers[0], endpoint);
+    return TXC_ROUTE_PEER (self->n_peers++);
+}
+
+const char *txc_agent_peer (const txc_agent_t *self, uint64_t route)
+{
+    uint64_t i = route ^ TXC_ROUTE_PEER (0);
+    return i < self->n_peers ? self->peers[i] : NULL;
+}
+
 uint64_t txc_agent_next_ms (const txc_agent_t *self)
 {
     uint64_t next = txc_heap_next_ms (&self->timers);
@@ -348,6 +422,9 @@ uint64_t txc_agent_next_ms (const txc_agent_t *self)
         next = proofs;
     if (self->hello_due_ms < next)
         next = self->hello_due_ms;
+    uint64_t members = txc_heap_next_ms (&self->member_timers);
+    if (members < next)
+        next = members;
     for (uint32_t i = 0; i < self->config.n_rms; i++)
         if (self->rms[i].due_ms < next)
             next = self->rms[i].due_ms;
@@ -356,8 +433,15 @@ uint64_t txc_agent_next_ms (const txc_agent_t *self)
 
 /* --- views ------------------------------------------------------------------------------ */
 
-static const char *s_waits (const txc_branch_t *branch)
+static const char *s_waits (const txc_agent_t *self, const txc_branch_t *branch)
 {
+    const txc_agent_member_t *member = txc_agent_member (self, &branch->gtrid, branch->rm, branch->token);
+    if (member && (branch->state == TXC_BRANCH_PREPARED || branch->state == TXC_BRANCH_READ_ONLY))
+        return member->abstains               ? "an outcome on record (its journal was lost)"
+               : member->quorum.phase         ? "a majority of the members that it asks"
+               : member->kind == TXC_VOTE_YES ? "the outcome; it is pre-committed"
+               : member->kind == TXC_VOTE_NO  ? "the outcome; it is pre-aborted"
+                                              : "the coordinator, or a majority of its members";
     switch (branch->state) {
     case TXC_BRANCH_ACTIVE:
         return branch->busy ? "a statement" : "the application";
@@ -387,7 +471,7 @@ void txc_agent_each (const txc_agent_t *self, bool (*visit) (void *arg, const tx
             .age_ms = self->now_ms - branch->began_ms,
             .rm = self->config.rms[branch->rm].name,
             .state = txc_branch_transitions()->names[branch->state],
-            .waits = s_waits (branch),
+            .waits = s_waits (self, branch),
             .statements = branch->count,
             .vote = branch->vote,
             .quarantined = branch->quarantined,
@@ -415,6 +499,7 @@ void txc_agent_status (const txc_agent_t *self, txc_agent_status_t *status)
         .inquiries = self->inquiries,
         .heuristics = self->heuristics,
         .dropped = self->dropped,
+        .terminations = self->terminations,
     };
     txc_hash_cursor_t cursor;
     for (txc_hash_node_t *node = txc_hash_begin (&self->branches, &cursor); node;

@@ -39,6 +39,8 @@ typedef struct txc_agent_config {
     uint32_t retry_ms;   /* first repetition of work that the RM refused for now [50], doubling up to 2,000 */
     uint32_t timeout_ms; /* of a branch that does not say [60,000] */
     uint32_t owner_ms;   /* how long the owner of an enlisted branch may take to answer [3,000] */
+    uint32_t
+        terminate_ms; /* 3pc: without a word of a leader for so long a member ends it with others [5,000] */
     uint32_t max_queued; /* statements waiting at one branch [64] */
     uint32_t max_ended;  /* finished branches remembered [100,000] */
 } txc_agent_config_t;
@@ -81,6 +83,9 @@ int txc_agent_step (txc_agent_t *self, const txc_agent_event_t *event, txc_updat
 const char *txc_agent_leader (const txc_agent_t *self);
 const char *txc_agent_coordinator_nth (const txc_agent_t *self, uint32_t i);
 
+/* The endpoint behind TXC_ROUTE_PEER (i), that of another agent; NULL: this is no such route.  Likewise. */
+const char *txc_agent_peer (const txc_agent_t *self, uint64_t route);
+
 uint64_t txc_agent_next_ms (const txc_agent_t *self);
 
 /* Writes the journal's live entries into update->entries, so that the shell can cut what lies before them. */
@@ -106,6 +111,7 @@ typedef struct txc_agent_status {
     bool registered, latched, draining;
     uint32_t active, prepared, ended, quarantined;
     uint64_t commits, rollbacks, inquiries, heuristics, dropped;
+    uint64_t terminations; /* how often it stood as the terminator of a three-phase commit */
 } txc_agent_status_t;
 void txc_agent_status (const txc_agent_t *self, txc_agent_status_t *status);
 bool txc_agent_is_latched (const txc_agent_t *self); /* it refuses its leader's log until an operator acts */

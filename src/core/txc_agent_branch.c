@@ -223,6 +223,8 @@ void txc_agent_branch_end (txc_agent_t *self, txc_branch_t *branch, txc_branch_s
     }
     if (branch->asked)
         txc_agent_vote (self, branch);
+    if (txc_branch_is_3pc (branch))
+        txc_agent_member_branch_ended (self, branch);
     txc_list_append (&self->ended, &branch->link);
     self->n_ended++;
     s_forget_oldest (self);

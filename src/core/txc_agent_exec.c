@@ -131,6 +131,8 @@ static bool s_may_begin (txc_agent_t *self, const txc_msg_t *message, int rm)
         s_refuse (self, message, TXC_EFOREIGN, "the transaction belongs to another cluster");
     else if (!txc_mode_is_served (message->gtrid.mode))
         s_refuse (self, message, TXC_EMODE, "this agent ends no transactions in that mode");
+    else if (message->gtrid.mode == TXC_MODE_3PC && message->flags & TXC_FLAG_ENLIST)
+        s_refuse (self, message, TXC_EMODE, "no connection is enlisted in a three-phase commit");
     else if (!self->rms[rm].ready)
         s_refuse (self, message, TXC_ENOTREADY, "the resource manager's recovery is not over yet");
     else if (self->draining)
@@ -144,10 +146,7 @@ static bool s_may_begin (txc_agent_t *self, const txc_msg_t *message, int rm)
 
 static txc_branch_t *s_begin (txc_agent_t *self, const txc_msg_t *message, uint8_t rm)
 {
-    uint64_t token;
-    do
-        token = txc_random_next (&self->random);
-    while (token == 0);
+    uint64_t token = txc_agent_token (self, message->gtrid.mode);
     txc_branch_t *branch = txc_agent_branch_add (self, &message->gtrid, rm, token);
     if (message->timeout_ms)
         branch->timeout_ms = message->timeout_ms;
@@ -177,6 +176,8 @@ static void s_enqueue (txc_agent_t *self, txc_branch_t *branch, const txc_msg_t 
     statement->seq = message->seq;
     statement->route = message->route;
     statement->flags = message->flags;
+    if (txc_branch_is_3pc (branch)) /* its members are named by the leader's prepare only */
+        statement->flags &= ~(uint32_t) TXC_FLAG_LAST;
     statement->isolation = message->isolation;
     statement->body = txc_blob_ref (message->body);
     txc_list_append (&branch->statements, &statement->link);

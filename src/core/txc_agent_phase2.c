@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/txc_assert.h"
-#include "core/txc_agent_private.h"
+#include "core/txc_agent_member.h"
 
 enum { RETRY_MAX_MS = 2000, INQUIRY_MAX_MS = 30000 };
 
@@ -110,15 +110,24 @@ static void s_phase2_unknown (txc_agent_t *self, const txc_msg_t *message, uint8
         s_done (self, message, TXC_HEUR_NONE, NULL);
         return;
     }
+    /* What a member said is forgotten when End is on record, and no sooner. */
+    if (message->gtrid.mode == TXC_MODE_3PC && txc_agent_token_is_own (self, message->token) &&
+        !txc_agent_member (self, &message->gtrid, rm, message->token)) {
+        s_done (self, message, TXC_HEUR_NONE, NULL);
+        return;
+    }
     txc_branch_t *branch = txc_agent_branch_add (self, &message->gtrid, rm, message->token);
     branch->recovered = true;
     branch->maybe_committed = proof && proof->kind == TXC_JOURNAL_COMMITTING;
     memcpy (branch->evidence, message->evidence, sizeof branch->evidence);
+    const txc_agent_member_t *member = txc_agent_member (self, &message->gtrid, rm, message->token);
+    if (member && !branch->evidence[0]) /* the log learned it from members, who know their own only */
+        memcpy (branch->evidence, member->evidence, sizeof branch->evidence);
     txc_agent_branch_move (self, branch, TXC_BRANCH_PROVING);
     txc_agent_prove (self, branch);
 }
 
-static void s_phase2_known (txc_agent_t *self, txc_branch_t *branch, bool commit)
+void txc_agent_outcome (txc_agent_t *self, txc_branch_t *branch, bool commit)
 {
     branch->quarantined = false;
     if (!commit)
@@ -160,10 +169,18 @@ void txc_agent_phase2 (txc_agent_t *self, const txc_msg_t *message, bool commit)
     if (message->high_slot > self->high_slot)
         self->high_slot = message->high_slot;
     txc_branch_t *branch = txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
+    txc_agent_member_t *member = txc_agent_member (self, &message->gtrid, (uint8_t) rm, message->token);
+    if (!branch && member && member->read_only) {
+        txc_agent_member_decided (self, member, commit);
+        s_done (self, message, TXC_HEUR_NONE, NULL); /* it wrote nothing, and its session is gone */
+        return;
+    }
     if (branch && branch->record_only && !commit && !(message->flags & TXC_FLAG_RECORD_ONLY))
         self->dropped++; /* it may rest on presumption, and answer a question from before: it is asked anew */
+    else if (member && branch)
+        txc_agent_member_recorded (self, member, commit);
     else if (branch)
-        s_phase2_known (self, branch, commit);
+        txc_agent_outcome (self, branch, commit);
     else
         s_phase2_unknown (self, message, (uint8_t) rm, commit);
 }
@@ -402,6 +419,8 @@ void txc_agent_branch_done (txc_agent_t *self, txc_branch_t *branch, txc_work_do
 
 void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch)
 {
+    if (txc_branch_is_3pc (branch) && txc_agent_terminate_is_due (self, branch))
+        txc_agent_terminate (self, txc_agent_member (self, &branch->gtrid, branch->rm, branch->token));
     branch->inquire_ms =
         self->now_ms + s_backoff (self->config.inquiry_ms, branch->inquiries++, INQUIRY_MAX_MS);
     txc_agent_branch_timer (self, branch);
@@ -439,8 +458,14 @@ void txc_agent_ended (txc_agent_t *self, const txc_msg_t *message)
     txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, (uint8_t) rm, message->token);
     if (branch && branch->state == TXC_BRANCH_PROVING && branch->unproved)
         txc_agent_branch_end (self, branch, TXC_BRANCH_COMMITTED); /* acknowledged long ago */
+    const txc_agent_member_t *member = txc_agent_member (self, &message->gtrid, (uint8_t) rm, message->token);
+    /* The group does not know how the transaction ended: other members may still ask for it. */
+    if (member && message->code == TXC_FORGOTTEN && member->final != TXC_VOTE_NO && !member->abstains)
+        return;
     if (proof && (!branch || txc_branch_is_ended (branch)))
         txc_agent_proof_forget (self, proof, true);
+    if (!branch || txc_branch_is_ended (branch))
+        txc_agent_member_forget (self, &message->gtrid, (uint8_t) rm, message->token, true);
 }
 
 /* An operator ends a branch in doubt against, or without, the TM. */

@@ -9,6 +9,9 @@
  *   txc_agent_phase2.c  outcomes, evidence, heuristics, inquiry
  *   txc_agent_leader.c  registration, epochs, the log-loss guard
  *   txc_agent_proof.c   the journal's proofs
+ *   txc_agent_member.c  members of three-phase commits: their state
+ *   txc_agent_answer.c  their answers to a terminator
+ *   txc_agent_terminate.c   an agent as the terminator of one
  *   txc_agent_view.c    what operators see
  */
 #ifndef TXC_AGENT_PRIVATE_H
@@ -129,6 +132,8 @@ typedef struct txc_proof {
     char evidence[TXC_EVIDENCE_MAX + 1]; /* OWNER, COMMITTING: the application's session that holds it */
 } txc_proof_t;
 
+typedef struct txc_agent_member txc_agent_member_t; /* txc_agent_member.h */
+
 /* A session as far as its branches here go. */
 typedef struct txc_agent_session {
     txc_hash_node_t node;
@@ -157,18 +162,25 @@ struct txc_agent {
     txc_guard_t guard, guard_offered;
     uint64_t guard_slot, high_slot;
     txc_leader_t leader;
-    uint64_t welcomed_ms;
+    uint64_t welcomed_ms, started_ms;
     uint64_t clock;   /* hybrid; it goes with those of others */
     const char *from; /* of the message under way */
     bool registered, latched, draining;
     uint64_t hello_due_ms;
     uint64_t numbers, scans, journal_slot;
+    uint32_t birth; /* drawn with the journal, which has it: the upper half of tokens of 3pc; 0: not yet */
     txc_agent_rm_state_t rms[TXC_RMS_MAX];
     txc_hash_t branches, numbers_table, sessions, proofs;
     txc_list_t ended;
     uint32_t n_ended, n_active, n_prepared;
     txc_heap_t timers, proof_timers;
-    uint64_t commits, rollbacks, inquiries, heuristics, dropped;
+    txc_hash_t members; /* of three-phase commits */
+    txc_list_t writing; /* those that are being journaled, in order */
+    txc_heap_t member_timers;
+    uint32_t n_refusals;
+    char (*peers)[TXC_ENDPOINT_MAX + 1]; /* agents that were called, TXC_ROUTE_PEER */
+    uint32_t n_peers, max_peers;
+    uint64_t commits, rollbacks, inquiries, heuristics, dropped, terminations;
     txc_work_t asked; /* stands for an item that an owner carries out */
     txc_update_t *update;
 };
@@ -249,6 +261,8 @@ void txc_agent_phase2_later (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_acknowledge (txc_agent_t *self, txc_branch_t *branch, bool commit);
 void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_operator (txc_agent_t *self, const txc_agent_event_t *event);
+/* The outcome of a branch that is known here. */
+void txc_agent_outcome (txc_agent_t *self, txc_branch_t *branch, bool commit);
 /* A work item of a branch came back. */
 void txc_agent_branch_done (txc_agent_t *self, txc_branch_t *branch, txc_work_done_t *done);
 
@@ -261,8 +275,28 @@ void txc_agent_accept_log (txc_agent_t *self);
 /* True if the message comes from the leader that this agent obeys. */
 bool txc_agent_obeys (txc_agent_t *self, const txc_msg_t *message);
 
+/* --- members of three-phase commits, as the other files see them */
+static inline bool txc_branch_is_3pc (const txc_branch_t *branch)
+{
+    return branch->gtrid.mode == TXC_MODE_3PC;
+}
+int txc_agent_member_replay (txc_agent_t *self, const txc_jrec_t *record);
+void txc_agent_members_checkpoint (txc_agent_t *self);
+/* Everybody knows the outcome. */
+void txc_agent_member_forget (txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t rm, uint64_t token,
+                              bool write);
+void txc_agent_member_branch_ended (txc_agent_t *self, const txc_branch_t *branch);
+void txc_agent_member_list (txc_agent_t *self, const txc_agent_member_t *member, txc_msg_t *message);
+/* A route to the agent at that endpoint; 0: there is none. */
+uint64_t txc_agent_peer_route (txc_agent_t *self, const char *endpoint);
+
 /* --- journal */
 uint64_t txc_agent_journal (txc_agent_t *self, const txc_jrec_t *record, bool forced);
+/* A token for a new branch. */
+uint64_t txc_agent_token (txc_agent_t *self, txc_mode_t mode);
+/* Was the token of this branch of a three-phase commit drawn under this journal?  Then the journal has
+ * whatever was ever said for it. */
+bool txc_agent_token_is_own (const txc_agent_t *self, uint64_t token);
 txc_proof_t *txc_agent_proof (const txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t rm, uint64_t token);
 void txc_agent_proof_add (txc_agent_t *self, txc_journal_kind_t kind, const txc_gtrid_t *gtrid, uint8_t rm,
                           uint64_t token, txc_heur_t heur, bool write);

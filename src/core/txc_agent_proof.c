@@ -27,6 +27,33 @@ uint64_t txc_agent_journal (txc_agent_t *self, const txc_jrec_t *record, bool fo
     return self->journal_slot;
 }
 
+/* An agent that lost its journal does not know what it said for its older branches.  So that it can tell
+ * which these are, a journal has a number of its own, which the tokens drawn under it begin with. */
+static void s_bear (txc_agent_t *self)
+{
+    do
+        self->birth = (uint32_t) (txc_random_next (&self->random) >> 32);
+    while (self->birth == 0);
+    txc_jrec_t record = {.kind = TXC_JOURNAL_BIRTH, .number = self->birth};
+    txc_agent_journal (self, &record, true);
+}
+
+uint64_t txc_agent_token (txc_agent_t *self, txc_mode_t mode)
+{
+    uint64_t token;
+    if (mode == TXC_MODE_3PC && !self->birth)
+        s_bear (self);
+    do
+        token = txc_random_next (&self->random);
+    while (token == 0);
+    return mode == TXC_MODE_3PC ? (uint64_t) self->birth << 32 | token >> 32 : token;
+}
+
+bool txc_agent_token_is_own (const txc_agent_t *self, uint64_t token)
+{
+    return (self->birth && token >> 32 == self->birth) || TXC_MUTANT (LOST_JOURNAL_IS_NO);
+}
+
 static void s_fill (const txc_agent_t *self, const txc_proof_t *proof, txc_jrec_t *record)
 {
     memset (record, 0, sizeof *record);
@@ -165,6 +192,8 @@ static int s_replay_proof (txc_agent_t *self, const txc_jrec_t *record)
         txc_proof_t *kept = txc_agent_proof (self, &record->gtrid, (uint8_t) rm, record->token);
         memcpy (kept->evidence, record->text, sizeof kept->evidence);
     }
+    if (record->kind == TXC_JOURNAL_FORGET)
+        txc_agent_member_forget (self, &record->gtrid, (uint8_t) rm, record->token, false);
     return TXC_OK;
 }
 
@@ -193,6 +222,11 @@ int txc_agent_replay (txc_agent_t *self, const void *bytes, size_t size)
             memcpy (self->rms[rm].identity, record.text, sizeof self->rms[rm].identity);
         return TXC_OK;
     }
+    case TXC_JOURNAL_BIRTH:
+        self->birth = (uint32_t) record.number;
+        return TXC_OK;
+    case TXC_JOURNAL_MEMBER:
+        return txc_agent_member_replay (self, &record);
     default:
         return s_replay_proof (self, &record);
     }
@@ -203,6 +237,9 @@ void txc_agent_checkpoint (txc_agent_t *self, txc_update_t *update)
     txc_jrec_t record = {.kind = TXC_JOURNAL_EPOCH, .cluster = self->cluster, .epoch = self->epoch};
     self->update = update;
     if (self->cluster)
+        txc_agent_journal (self, &record, false);
+    record = (txc_jrec_t){.kind = TXC_JOURNAL_BIRTH, .number = self->birth};
+    if (self->birth)
         txc_agent_journal (self, &record, false);
     record = (txc_jrec_t){.kind = TXC_JOURNAL_GUARD, .guard = self->guard};
     txc_agent_journal (self, &record, false);
@@ -222,5 +259,6 @@ void txc_agent_checkpoint (txc_agent_t *self, txc_update_t *update)
         s_fill (self, TXC_CONTAINER (node, txc_proof_t, node), &record);
         txc_agent_journal (self, &record, false);
     }
+    txc_agent_members_checkpoint (self);
     self->update = NULL;
 }

@@ -10,7 +10,7 @@
 
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
-#include "core/txc_agent_private.h"
+#include "core/txc_agent_member.h"
 
 /* Paxos Commit: the vote goes to every acceptor, which is to say every replica, and names all participants.
  */
@@ -39,12 +39,32 @@ static void s_say (txc_agent_t *self, const txc_msg_t *question, txc_vote_t vote
         s_cast (self, branch, reply);
 }
 
+/* The yes-vote of a member: once its journal has it.  No read-only votes in this mode: whoever wrote nothing
+ * is a member like the others. */
+static void s_say_member (txc_agent_t *self, const txc_msg_t *question, txc_branch_t *branch)
+{
+    const txc_agent_member_t *member = txc_agent_member (self, &branch->gtrid, branch->rm, branch->token);
+    if (!member || !member->voted) {
+        branch->asked = true;
+        return;
+    }
+    if (member->abstains)
+        return;
+    s_say (self, question, member->refused ? TXC_VOTE_NO : TXC_VOTE_YES, branch);
+    self->update->messages[self->update->n_messages - 1].prior = member->epoch;
+}
+
 /* Sends the vote of a branch whose state has one. */
 void txc_agent_vote (txc_agent_t *self, txc_branch_t *branch)
 {
     txc_msg_t question = {.gtrid = branch->gtrid, .token = branch->token};
     memcpy (question.rm, self->config.rms[branch->rm].name, sizeof question.rm);
     branch->asked = false;
+    if (txc_branch_is_3pc (branch) &&
+        (branch->state == TXC_BRANCH_PREPARED || branch->state == TXC_BRANCH_READ_ONLY)) {
+        s_say_member (self, &question, branch);
+        return;
+    }
     switch (branch->state) {
     case TXC_BRANCH_PREPARED:
         s_say (self, &question, TXC_VOTE_YES, branch);
@@ -54,7 +74,7 @@ void txc_agent_vote (txc_agent_t *self, txc_branch_t *branch)
         break;
     case TXC_BRANCH_ROLLING_BACK:
     case TXC_BRANCH_ROLLED_BACK:
-        if (branch->vote == TXC_VOTE_READ_ONLY)
+        if (branch->vote == TXC_VOTE_READ_ONLY && !txc_branch_is_3pc (branch))
             s_say (self, &question, TXC_VOTE_READ_ONLY, branch);
         else
             s_say (self, &question, branch->final_no ? TXC_VOTE_NO : TXC_VOTE_NO_NOT_FINAL, branch);
@@ -97,6 +117,10 @@ void txc_agent_roll_back (txc_agent_t *self, txc_branch_t *branch)
 
 static void s_prepare_active (txc_agent_t *self, txc_branch_t *branch, const txc_msg_t *message)
 {
+    if (txc_branch_is_3pc (branch) && !txc_agent_member_add (self, message, branch->rm)) {
+        self->dropped++; /* the members are not named: nobody could end it without the leader */
+        return;
+    }
     branch->asked = true;
     branch->expected = message->count;
     if (branch->want_rollback || branch->rollback_only || branch->busy ||
@@ -134,6 +158,15 @@ void txc_agent_prepare (txc_agent_t *self, const txc_msg_t *message)
         return; /* recovery first: what an earlier incarnation prepared is not known yet; the leader asks
                    again */
     txc_branch_t *branch = txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
+    const txc_agent_member_t *member = txc_agent_member (self, &message->gtrid, (uint8_t) rm, message->token);
+    if (member && (member->final || (!branch && member->voted && member->read_only))) {
+        txc_msg_t *reply = txc_agent_member_message (
+            self, member, member->final ? TXC_MSG_MEMBER_STATE : TXC_MSG_VOTE, TXC_ROUTE_LEADER);
+        reply->flags = member->final ? TXC_FLAG_FINAL : 0;
+        reply->vote = member->final ? member->final : TXC_VOTE_YES;
+        reply->prior = member->epoch;
+        return;
+    }
     if (!branch) {
         s_say (self, message, TXC_MUTANT (ABSENT_IS_FINAL_NO) ? TXC_VOTE_NO : TXC_VOTE_NO_NOT_FINAL, NULL);
         return;
@@ -171,12 +204,29 @@ void txc_agent_prepared (txc_agent_t *self, txc_branch_t *branch)
     /* Its last statement's answer was lost with the connection, so that no vote ever left: it may still be
      * undone. */
     bool unheard = branch->rollback_only;
-    branch->final_no = unheard;
+    bool is_3pc = txc_branch_is_3pc (branch);
+    branch->final_no = unheard || (is_3pc && branch->want_rollback);
     if (branch->want_rollback || unheard) { /* or an outcome came meanwhile */
         txc_agent_roll_back (self, branch);
         return;
     }
+    txc_agent_member_t *member = txc_agent_member (self, &branch->gtrid, branch->rm, branch->token);
+    if (is_3pc && member)
+        txc_agent_member_vote (self, member, branch);
     if (branch->asked)
+        txc_agent_vote (self, branch);
+}
+
+/* It wrote nothing and is still open. */
+static void s_read_only (txc_agent_t *self, txc_branch_t *branch)
+{
+    txc_agent_member_t *member = txc_agent_member (self, &branch->gtrid, branch->rm, branch->token);
+    if (txc_branch_is_3pc (branch) && member && !branch->want_rollback)
+        txc_agent_member_vote (self, member, branch);
+    if (branch->want_rollback) {
+        branch->final_no = branch->final_no || txc_branch_is_3pc (branch); /* it has not voted */
+        txc_agent_roll_back (self, branch);
+    } else if (branch->asked)
         txc_agent_vote (self, branch);
 }
 
@@ -193,10 +243,7 @@ void txc_agent_prepare_done (txc_agent_t *self, txc_branch_t *branch, uint8_t st
         branch->vote = TXC_VOTE_READ_ONLY;
         branch->inquire_ms = self->now_ms + self->config.inquiry_ms;
         txc_agent_branch_move (self, branch, TXC_BRANCH_READ_ONLY);
-        if (branch->want_rollback)
-            txc_agent_roll_back (self, branch);
-        else if (branch->asked)
-            txc_agent_vote (self, branch);
+        s_read_only (self, branch);
         if (TXC_MUTANT (READ_ONLY_ENDS_EARLY) && branch->state == TXC_BRANCH_READ_ONLY)
             txc_agent_roll_back (self, branch);
         return;

@@ -22,14 +22,28 @@ const txc_transitions_t *txc_gtx_transitions (void)
         .names = {TXC_GTX_MAP (STATE_NAME)},
         .allowed =
             {
-                [TXC_GTX_NEW] = {[TXC_GTX_PREPARING] = true,     /* a commit request */
-                                 [TXC_GTX_ABORT_LOGGING] = true, /* roll back, an old inquiry, settle */
-                                 [TXC_GTX_COMMITTING] = true},   /* found on record at start */
+                [TXC_GTX_NEW] = {[TXC_GTX_PREPARING] = true,      /* a commit request */
+                                 [TXC_GTX_ABORT_LOGGING] = true,  /* roll back, an old inquiry, settle */
+                                 [TXC_GTX_ELECTING] = true,       /* 3pc, its session is closed */
+                                 [TXC_GTX_COMMIT_LOGGING] = true, /* 3pc: its members decided */
+                                 [TXC_GTX_COMMITTING] = true},    /* found on record at start */
                 [TXC_GTX_PREPARING] = {[TXC_GTX_COMMIT_LOGGING] = true,
                                        [TXC_GTX_COMMITTING] = true,    /* Paxos Commit: the votes decide */
                                        [TXC_GTX_ABORT_LOGGING] = true, /* time-out, a no that is not final */
                                        [TXC_GTX_ABORTING] = true,      /* a final no, the session's end */
+                                       [TXC_GTX_PRECOMMITTING] = true, /* 3pc */
+                                       [TXC_GTX_ELECTING] = true,      /* 3pc: time-out of a later leader */
                                        [TXC_GTX_TOLD] = true},         /* all read-only */
+                [TXC_GTX_PRECOMMITTING] = {[TXC_GTX_COMMIT_LOGGING] = true,
+                                           [TXC_GTX_ABORT_LOGGING] = true, /* another terminator's end */
+                                           [TXC_GTX_ELECTING] = true},
+                [TXC_GTX_ELECTING] = {[TXC_GTX_TERMINATING] = true,
+                                      [TXC_GTX_ELECTING] = true, /* again, under another number */
+                                      [TXC_GTX_COMMIT_LOGGING] = true,
+                                      [TXC_GTX_ABORT_LOGGING] = true},
+                [TXC_GTX_TERMINATING] = {[TXC_GTX_COMMIT_LOGGING] = true,
+                                         [TXC_GTX_ABORT_LOGGING] = true,
+                                         [TXC_GTX_ELECTING] = true},
                 [TXC_GTX_COMMIT_LOGGING] =
                     {[TXC_GTX_COMMITTING] = true, [TXC_GTX_ABORTING] = true}, /* void */
                 [TXC_GTX_ABORT_LOGGING] = {[TXC_GTX_ABORTING] = true},
@@ -56,13 +70,15 @@ txc_gtx_t *txc_gtx_new (const txc_gtrid_t *gtrid, uint32_t n_branches, const txc
     TXC_MAGIC (self, GTX_MAGIC);
     self->gtrid = *gtrid;
     self->began_ms = now_ms;
-    self->deadline_ms = TXC_NEVER_MS;
+    self->deadline_ms = self->elect_ms = TXC_NEVER_MS;
     self->answer = TXC_PENDING;
     self->n_branches = n_branches;
     self->several = n_branches >= 2;
     txc_list_init (&self->link);
-    for (uint32_t i = 0; i < n_branches; i++)
+    for (uint32_t i = 0; i < n_branches; i++) {
         self->branches[i].ref = branches[i];
+        self->branches[i].ref.endpoint[0] = '\0'; /* no record has it */
+    }
     return self;
 }
 
@@ -82,7 +98,12 @@ void txc_gtx_destroy (txc_gtx_t **self_p)
 static void s_check (const txc_gtx_t *self)
 {
     switch (self->state) {
+    case TXC_GTX_PRECOMMITTING:
+        TXC_INVARIANT (txc_gtx_is_agreed (self));
+        /* fall through */
     case TXC_GTX_PREPARING:
+    case TXC_GTX_ELECTING:
+    case TXC_GTX_TERMINATING:
     case TXC_GTX_ABORT_LOGGING:
         TXC_INVARIANT (self->answer == TXC_PENDING);
         break;
@@ -141,6 +162,12 @@ bool txc_gtx_is_agreed (const txc_gtx_t *self)
         if (self->branches[i].vote != TXC_VOTE_YES && self->branches[i].vote != TXC_VOTE_READ_ONLY)
             return false;
     return self->n_branches > 0;
+}
+
+bool txc_gtx_is_open (const txc_gtx_t *self)
+{
+    return self->state == TXC_GTX_PREPARING || self->state == TXC_GTX_PRECOMMITTING ||
+           self->state == TXC_GTX_ELECTING || self->state == TXC_GTX_TERMINATING;
 }
 
 bool txc_gtx_is_read_only (const txc_gtx_t *self)

@@ -1,8 +1,8 @@
 /*
  * txc_gtx.h - a global transaction on the coordinator's side.
  *
- * Two-phase commit with presumed abort, and Paxos Commit.  The states, and who may follow whom,
- * are a table; every change goes through txc_gtx_move.
+ * Two-phase commit with presumed abort, three-phase commit and Paxos Commit: one machine.  The states, and
+ * who may follow whom, are a table; every change goes through txc_gtx_move.
  */
 #ifndef TXC_GTX_H
 #define TXC_GTX_H
@@ -11,11 +11,15 @@
 #include "base/txc_heap.h"
 #include "base/txc_list.h"
 #include "core/txc_message.h"
+#include "core/txc_quorum.h"
 
 /* clang-format off */
 #define TXC_GTX_MAP(X)                                                                                              \
     X (NEW, "new")                                                                                                  \
     X (PREPARING, "preparing")            /* prepare is out; votes come in                                */        \
+    X (PRECOMMITTING, "pre-committing")   /* 3pc: all voted yes; PreCommit is out                         */        \
+    X (ELECTING, "electing")              /* 3pc: the group stands as the terminator; states come in      */        \
+    X (TERMINATING, "terminating")        /* 3pc: elected; PreCommit or PreAbort is out                   */        \
     X (COMMIT_LOGGING, "commit logging")  /* all voted yes (or read-only); Commit is proposed             */        \
     X (ABORT_LOGGING, "abort logging")    /* Abort is proposed; nobody is told before it is applied       */        \
     X (COMMITTING, "committing")          /* Commit is applied and valid; phase 2 until all acknowledged  */        \
@@ -52,8 +56,12 @@ typedef struct txc_gtx {
     bool several;   /* it is known to have two or more branches: a rollback may be told to the application */
     uint64_t route; /* the client that waits, 0: none */
     uint64_t began_ms, deadline_ms;
-    int answer;         /* TXC_PENDING until it may be told */
-    txc_error_t *error; /* why it rolls back; NULL: not known */
+    int answer;          /* TXC_PENDING until it may be told */
+    txc_error_t *error;  /* why it rolls back; NULL: not known */
+    txc_quorum_t quorum; /* 3pc: the leader as the first terminator, or the group as an elected one */
+    uint64_t highest;    /* 3pc: the highest number heard of */
+    uint64_t elect_ms;   /* 3pc: when it stands (again) */
+    uint32_t elections;
     uint32_t n_branches;
     txc_gtx_branch_t branches[];
 } txc_gtx_t;
@@ -77,6 +85,8 @@ bool txc_gtx_is_agreed (const txc_gtx_t *self);
 bool txc_gtx_is_read_only (const txc_gtx_t *self);
 /* True if nobody's acknowledgement is missing. */
 bool txc_gtx_is_acknowledged (const txc_gtx_t *self);
+/* 3pc: not decided yet, as far as the leader knows. */
+bool txc_gtx_is_open (const txc_gtx_t *self);
 
 const char *txc_gtx_state_name (txc_gtx_state_t state);
 

@@ -27,7 +27,13 @@
     X (FORGET, 8)                                                                                                   \
     /* gtrid rm token text   written: a branch is enlisted, and the application's session that text names will hold it \
      *                    when it is prepared: whoever wants to end it without that session ends that first */      \
-    X (OWNER, 9)
+    X (OWNER, 9)                                                                                                    \
+    /* gtrid rm token epoch number attempt vote flags text(evidence) branches   3pc: the state of a member.  Forced, but for the   \
+     *                    final state.  number: last_elected; attempt: last_attempt, vote: YES: PreCommit, NO: PreAbort; \
+     *                    with FINAL: COMMIT, ABORT; epoch: of the prepare that it answered; branches: the members */ \
+    X (MEMBER, 10)                                                                                                   \
+    /* number             forced, before the first branch of 3pc: this journal's own, which their tokens begin with */ \
+    X (BIRTH, 11)
 /* clang-format on */
 
 #define TXC_JOURNAL_ENUM(name, value) TXC_JOURNAL_##name = (value),
@@ -39,9 +45,20 @@ typedef enum txc_journal_kind {
 
 const char *txc_journal_name (txc_journal_kind_t kind);
 
+enum {
+    TXC_MEMBER_FINAL = 1,     /* vote is the outcome */
+    TXC_MEMBER_READ_ONLY = 2, /* the branch wrote nothing: nothing is prepared */
+    TXC_MEMBER_ABSTAINS = 4,  /* what it had said is lost with an earlier journal */
+    TXC_MEMBER_REFUSED = 8    /* it never voted, and never will */
+};
+
 typedef struct txc_jrec {
     uint8_t kind; /* txc_journal_kind_t */
     uint8_t heur;
+    uint8_t vote;
+    uint32_t flags;
+    uint32_t n_branches;
+    uint64_t number, attempt;
     int32_t code;
     uint64_t cluster, token;
     txc_epoch_t epoch;
@@ -49,6 +66,7 @@ typedef struct txc_jrec {
     txc_guard_t guard;
     char rm[TXC_RM_NAME_MAX + 1];
     char text[TXC_EVIDENCE_MAX + 1];
+    txc_branch_ref_t branches[TXC_BRANCHES_MAX];
 } txc_jrec_t;
 
 typedef struct txc_journal_codec {

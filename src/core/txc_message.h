@@ -60,9 +60,10 @@
     X (AGENT_HELLO, 17)                                                                                             \
     /* L -> A  epoch cluster guards[2] high_slot code members   guards: the pairs on record for this agent */        \
     X (AGENT_WELCOME, 18)                                                                                           \
-    /* L -> A  epoch gtrid rm token count timeout_ms branches(of Paxos Commit: all participants)           */       \
+    /* L -> A  epoch gtrid rm token count timeout_ms branches(3pc and Paxos Commit: all participants)      */        \
     X (PREPARE, 19)                                                                                                 \
-    /* A -> L  epoch gtrid rm token vote error evidence branches(of Paxos Commit: as the prepare had them; */       \
+    /* A -> L  epoch gtrid rm token vote error evidence prior(3pc: the epoch in which it was cast)         */       \
+    /*                                              branches(of Paxos Commit: as the prepare had them;     */       \
     /*                                              votes that are no no go to every replica)               */      \
     X (VOTE, 20)                                                                                                    \
     /* L -> A  epoch gtrid rm token evidence high_slot flags(READ_ONLY, RECORD_ONLY: as the question had it)  */    \
@@ -75,7 +76,8 @@
     X (INQUIRY, 24)                                                                                                 \
     /* L -> A  epoch gtrid rm token code            TXC_PENDING: still open; TXC_EFOREIGN: unknown session */       \
     X (INQUIRY_PENDING, 25)                                                                                         \
-    /* L -> A  epoch gtrid rm token                 End is on record: the agent may forget the outcome    */        \
+    /* L -> A  epoch gtrid rm token code            End is on record: the agent may forget the outcome; code \
+     *                                              TXC_FORGOTTEN, 3pc: nobody here knows any more          */       \
     X (ENDED, 26)                                                                                                   \
                                                                                                                     \
     /* tools -> L, A  body (text)                   a command of txctl; answered by ADMIN_REPLY, body JSON */       \
@@ -125,7 +127,20 @@
     /* A -> C  gtrid rm token work flags(OUTCOME)   the owner of an enlisted branch is asked to do this with it */  \
     X (OWNER_WORK, 46)                                                                                              \
     /* C -> A  gtrid rm token work status evidence error   the owner's word: what it did, asked or not    */        \
-    X (OWNER_WORD, 47)
+    X (OWNER_WORD, 47)                                                                                              \
+                                                                                                                    \
+    /* Members of a three-phase commit among themselves: agents, for their branches, and L, for the group (rm is empty). */ \
+    /* epoch: L's own, of all that it sends; number in stamp (core/txc_quorum.h); branches: all members but the group.  */ \
+    /* M -> M  epoch gtrid rm token stamp branches   elect me as the terminator; answered by MEMBER_STATE  */       \
+    X (TERMINATE, 48)                                                                                               \
+    /* M -> M  epoch gtrid rm token stamp slot(last_elected) high_slot(last_attempt) vote(of that attempt)  */      \
+    X (MEMBER_STATE, 49)                                                                                            \
+    /* M -> M  epoch gtrid rm token stamp vote(YES: PreCommit, NO: PreAbort)                              */        \
+    X (PRE_DECIDE, 50)                                                                                              \
+    /* M -> M  epoch gtrid rm token stamp vote slot(last_elected: not stamp if it was refused)            */        \
+    X (PRE_DECIDED, 51)                                                                                             \
+    /* M -> M  epoch gtrid rm token vote branches    the final state: YES: COMMIT, NO: ABORT               */       \
+    X (DECIDED, 52)
 /* clang-format on */
 
 #define TXC_MESSAGE_ENUM(name, value) TXC_MSG_##name = (value),
@@ -166,6 +181,7 @@ enum {
     TXC_FLAG_RECORD_ONLY = 64,    /* INQUIRY: the RM is another copy of itself: nothing may be presumed */
     TXC_FLAG_HANDED_OVER = 128,   /* PAXOS_PREPARE: the leader of epoch prior has given up its lease */
     TXC_FLAG_SPACE_LOW = 256,     /* PAXOS_GRANT: its log's disk is nearly full */
+    TXC_FLAG_FINAL = 512,         /* MEMBER_STATE: vote is the final state */
     TXC_FLAG_ENLIST =
         1024, /* EXEC: begins a branch on the application's own connection, which evidence names */
     TXC_FLAG_OUTCOME = 2048 /* OWNER_WORK: it rests on an outcome: it is to be done though it is prepared */
@@ -192,6 +208,8 @@ typedef struct txc_branch_ref {
     uint8_t vote;           /* txc_vote_t that came with the last statement's reply, or NONE */
     txc_epoch_t vote_epoch; /* the epoch that vote was cast in */
     char evidence[TXC_EVIDENCE_MAX + 1];
+    char
+        endpoint[TXC_ENDPOINT_MAX + 1]; /* of its agent, where members of a transaction talk; "": not known */
 } txc_branch_ref_t;
 
 /* A line of the directory, and of an agent's registration. */
@@ -220,6 +238,7 @@ typedef struct txc_member {
 /* Routes that mean something to every shell; all others are numbers that the shell gave. */
 #define TXC_ROUTE_LEADER      UINT64_C (0) /* clients and agents: the replica believed to lead */
 #define TXC_ROUTE_ALL         UINT64_MAX   /* clients and agents: every replica that is known */
+#define TXC_ROUTE_PEER(i)     (UINT64_C (1) << 62 | (uint64_t) (i))  /* an agent: txc_agent_peer (i) */
 #define TXC_ROUTE_REPLICA(id) (UINT64_C (1) << 63 | (uint64_t) (id)) /* replicas among themselves */
 
 typedef struct txc_msg {

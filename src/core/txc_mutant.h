@@ -105,6 +105,19 @@
     X (SNAPSHOT_DROPS_VOTES, "installing a snapshot forgets the votes that are held")                                \
     X (MEMBERS_CHANGE_OPEN_VOTES, "members change while votes are open")                                             \
     X (CLOSED_VOTES_TAKEN, "votes for decided or closed transactions are taken")                                     \
+    X (LAST_ATTEMPT_IGNORED, "an elected terminator pre-commits if any member is pre-committed, under whatever number") \
+    X (ONE_ACK_DECIDES, "one member's pre-commit decides a three-phase commit") \
+    X (LOWER_NUMBER_GRANTED, "a member grants a terminator's number below one that it granted") \
+    X (GRANT_NOT_FORCED, "a member tells its state to a terminator before its grant is durable") \
+    X (ANY_NUMBER_ATTEMPTS, "a member pre-commits under a number that it did not grant last") \
+    X (PRECOMMIT_ACKED_EARLY, "a pre-commit is acknowledged before it is durable") \
+    X (VOTE_NOT_FORCED, "the yes-vote of a three-phase commit is sent before the journal has it") \
+    X (LOST_JOURNAL_VOTES, "a member whose journal is lost takes a prepared branch for one that never voted") \
+    X (LOST_JOURNAL_IS_NO, "a member whose journal is lost refuses for branches that it may have voted for") \
+    X (LOG_ALONE_ABORTS, "a leader that may not be the first aborts a three-phase commit by itself") \
+    X (CLOSE_ENDS_3PC, "the session's end rolls three-phase commits back") \
+    X (LEARNED_IS_VOID, "a final state that the log learns behind the session's end is void") \
+    X (PENDING_3PC_IS_ROLLBACK, "an inquiry about a three-phase commit of which nothing is on record is answered rolled back") \
     X (SYNC_SKIPPED, "shell: what was only written is reported durable")                                             \
     X (DURABLE_TOLD_EARLY, "shell: entries are reported durable when they are written")                              \
     X (WORK_BEFORE_JOURNAL, "shell: work begins before entries are written to the journal")                          \

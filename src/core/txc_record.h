@@ -39,7 +39,11 @@
     X (NOOP, 12)                                                                                                    \
     /* gtrid rm token branches(all participants; this one's with vote and evidence)   no value of the log: what an */ \
     /*                              acceptor of Paxos Commit keeps of a vote                                */      \
-    X (VOTE, 13)
+    X (VOTE, 13)                                                                                                    \
+    /* gtrid number                 3pc: the group grants this number; its own terminators are elected so  */       \
+    X (ELECTED, 14)                                                                                                 \
+    /* gtrid number vote            3pc: the group takes PreCommit (YES) or PreAbort (NO) under this number */      \
+    X (PRE_DECIDED, 15)
 /* clang-format on */
 
 #define TXC_RECORD_ENUM(name, value) TXC_REC_##name = (value),
@@ -51,6 +55,7 @@ const char *txc_rec_name (txc_rec_type_t type);
 typedef struct txc_rec {
     uint8_t type; /* txc_rec_type_t */
     uint8_t heur; /* txc_heur_t */
+    uint8_t vote; /* txc_vote_t */
     uint32_t count;
     uint32_t n_branches, n_members;
     txc_epoch_t epoch; /* the origin epoch: under which leadership the value was first proposed */
@@ -59,6 +64,7 @@ typedef struct txc_rec {
     uint64_t clock; /* hybrid stamp (txc_hlc.h): higher than that of every value before it, those that are
                        void and those of type NOOP (which have none) aside */
     uint64_t cluster, nonce, session, low, token;
+    uint64_t number; /* of a terminator (txc_quorum.h) */
     txc_gtrid_t gtrid;
     txc_guard_t guard;
     char rm[TXC_RM_NAME_MAX + 1];

@@ -18,6 +18,7 @@ void txc_registry_init (txc_registry_t *self, const txc_codec_t *codec, uint64_t
     txc_hash_init (&self->sessions);
     txc_hash_init (&self->nonces);
     txc_hash_init (&self->outcomes);
+    txc_hash_init (&self->members);
     txc_list_init (&self->closed);
 }
 
@@ -55,6 +56,7 @@ void txc_registry_fini (txc_registry_t *self)
         txc_list_init (&session->transactions);
         s_session_remove (self, session);
     }
+    txc_registry_members_fini (self);
     txc_hash_fini (&self->sessions);
     txc_hash_fini (&self->nonces);
     txc_hash_fini (&self->outcomes);
@@ -269,6 +271,15 @@ static void s_purge (txc_registry_t *self)
     }
 }
 
+/* Behind its session's end, or below its mark, nothing is decided any more.  A three-phase commit was: by its
+ * members. */
+static bool s_is_late (const txc_reg_session_t *session, const txc_rec_t *record)
+{
+    if (record->gtrid.mode == TXC_MODE_3PC && !TXC_MUTANT (LEARNED_IS_VOID))
+        return false;
+    return (session->closed && !TXC_MUTANT (COMMIT_AFTER_CLOSE)) || record->gtrid.n < session->low;
+}
+
 static bool s_apply (txc_registry_t *self, uint64_t slot, const txc_rec_t *record,
                      txc_reg_session_t **session, txc_outcome_t **outcome)
 {
@@ -296,11 +307,14 @@ static bool s_apply (txc_registry_t *self, uint64_t slot, const txc_rec_t *recor
         return true;
     case TXC_REC_COMMIT:
     case TXC_REC_ABORT:
-        if (*outcome || !*session || ((*session)->closed && !TXC_MUTANT (COMMIT_AFTER_CLOSE)) ||
-            record->gtrid.n < (*session)->low)
+        if (*outcome || !*session || s_is_late (*session, record))
             return false;
         *outcome = s_apply_outcome (self, *session, record);
+        txc_registry_member_remove (self, &record->gtrid);
         return true;
+    case TXC_REC_ELECTED:
+    case TXC_REC_PRE_DECIDED:
+        return *session && !*outcome && txc_registry_member_apply (self, record);
     case TXC_REC_END:
         if (!*outcome || (*outcome)->ended)
             return false;
@@ -423,13 +437,14 @@ static void s_save_session (snapshot_t *to, const txc_reg_session_t *session, tx
     record->type = TXC_REC_SESSION_OPEN;
     record->nonce = session->nonce;
     s_save (to, session->number, record);
-    for (const txc_list_t *link = session->outcomes.next; link != &session->outcomes; link = link->next)
-        s_save_outcome (to, TXC_CONTAINER (link, const txc_outcome_t, link), record);
     memset (record, 0, sizeof *record);
     record->type = TXC_REC_MARK;
     record->session = session->number;
     record->low = session->low;
     s_save (to, 0, record);
+    /* Behind the mark, which would take those along that the log learned below it. */
+    for (const txc_list_t *link = session->outcomes.next; link != &session->outcomes; link = link->next)
+        s_save_outcome (to, TXC_CONTAINER (link, const txc_outcome_t, link), record);
 }
 
 static void s_save_closed (snapshot_t *to, const txc_reg_session_t *session, txc_rec_t *record)
@@ -474,6 +489,11 @@ void *txc_registry_snapshot (const txc_registry_t *self, size_t *size)
             txc_copy_text (record->agent, sizeof record->agent, self->agents[i].name);
             s_save (&to, 0, record);
         }
+    for (txc_hash_node_t *node = txc_hash_begin (&self->members, &cursor); node;
+         node = txc_hash_step (&self->members, &cursor))
+        for (int i = 0; i < 3; i++)
+            if (txc_reg_member_record (TXC_CONTAINER (node, txc_reg_member_t, node), i, record))
+                s_save (&to, 0, record);
     free (record);
     header.size = to.size;
     memcpy (to.bytes, &header, sizeof header);

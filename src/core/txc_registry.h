@@ -8,6 +8,8 @@
  *   - of several outcome records of one gtrid the first applied counts;
  *   - a Commit applied after its session's SessionClose, or below the
  *     session's low-water mark, is void;
+ *   - a final state of a three-phase commit is never void for these reasons: its
+ *     members decided, the log learns it;
  *   - a value of an epoch below the last barrier is void;
  *   - a mark never passes a committed gtrid that has not ended.
  */
@@ -31,6 +33,14 @@ typedef struct txc_outcome {
     txc_branch_ref_t *branches;
     uint8_t heur[TXC_BRANCHES_MAX];
 } txc_outcome_t;
+
+/* What the group said as a member of a three-phase commit that has no final state on record. */
+typedef struct txc_reg_member {
+    txc_hash_node_t node;
+    txc_gtrid_t gtrid;
+    uint64_t elected, attempt; /* last_elected, last_attempt (txc_quorum.h) */
+    uint8_t kind;              /* of the attempt: TXC_VOTE_YES, TXC_VOTE_NO */
+} txc_reg_member_t;
 
 typedef struct txc_reg_session {
     txc_hash_node_t node; /* by number */
@@ -64,7 +74,7 @@ typedef struct txc_registry {
     uint64_t horizon_ms;
     uint64_t floor; /* closed sessions up to this number are no longer listed one by one */
     txc_epoch_t barrier;
-    txc_hash_t sessions, nonces, outcomes;
+    txc_hash_t sessions, nonces, outcomes, members;
     txc_list_t closed;
     uint32_t n_open, n_closed;
     txc_reg_agent_t *agents;
@@ -105,6 +115,15 @@ int txc_outcome_code (const txc_outcome_t *outcome);
 
 /* The place of a branch in a commit's list, or -1. */
 int txc_outcome_find (const txc_outcome_t *outcome, const char *rm, uint64_t token);
+
+/* The group's state as a member; if the log holds none, what every member's is at first. */
+txc_reg_member_t txc_registry_member (const txc_registry_t *self, const txc_gtrid_t *gtrid);
+/* For the registry itself.  ELECTED or PRE_DECIDED: true if it is valid. */
+bool txc_registry_member_apply (txc_registry_t *self, const txc_rec_t *record);
+void txc_registry_member_remove (txc_registry_t *self, const txc_gtrid_t *gtrid);
+void txc_registry_members_fini (txc_registry_t *self);
+/* The i-th of the records (0 to 2) that give this state again; false: that one is not needed. */
+bool txc_reg_member_record (const txc_reg_member_t *self, int i, txc_rec_t *record);
 
 /* Snapshots; see txc_replica.h. */
 void *txc_registry_snapshot (const txc_registry_t *self, size_t *size);

@@ -128,6 +128,7 @@ static uint64_t s_opening_route (txc_replica_t *self, uint64_t slot)
 static void s_lead (txc_replica_t *self)
 {
     self->leading = true;
+    self->lead_slot = self->registry.applied_slot;
     txc_replica_session_renew_all (self);
     txc_replica_agents_welcome (self);
     if (!TXC_MUTANT (NOT_RESUMED))
@@ -166,6 +167,10 @@ static void s_applied (txc_replica_t *self, uint64_t slot, const txc_rec_t *reco
         break;
     case TXC_REC_END:
         txc_replica_ended (self, &record->gtrid);
+        break;
+    case TXC_REC_ELECTED:
+    case TXC_REC_PRE_DECIDED:
+        txc_replica_elected_applied (self, record, valid);
         break;
     case TXC_REC_HEURISTIC:
         txc_replica_heuristic_applied (self, record);
@@ -351,7 +356,8 @@ static int s_message (txc_replica_t *self, const txc_msg_t *message)
         return TXC_ENOTREADY; /* the barrier is not applied: nobody is served; they ask again */
     /* Whether or not this replica still leads, its proposals are safe.  Its answers rest on nobody else
      * leading. */
-    bool answer = message->type != TXC_MSG_VOTE && message->type != TXC_MSG_PHASE2_DONE;
+    bool answer = message->type != TXC_MSG_VOTE && message->type != TXC_MSG_PHASE2_DONE &&
+                  message->type != TXC_MSG_MEMBER_STATE && message->type != TXC_MSG_PRE_DECIDED;
     if (answer && !txc_paxos_has_lease (self->paxos))
         return txc_replica_question_keep (self, message);
     return txc_replica_serve (self, message);
@@ -392,6 +398,13 @@ int txc_replica_serve (txc_replica_t *self, const txc_msg_t *message)
         return TXC_OK;
     case TXC_MSG_INQUIRY:
         txc_replica_inquiry (self, message);
+        return TXC_OK;
+    case TXC_MSG_TERMINATE:
+    case TXC_MSG_MEMBER_STATE:
+    case TXC_MSG_PRE_DECIDE:
+    case TXC_MSG_PRE_DECIDED:
+    case TXC_MSG_DECIDED:
+        txc_replica_from_member (self, message);
         return TXC_OK;
     default:
         self->dropped++;

@@ -169,7 +169,10 @@ typedef struct txc_tx_view {
         const char *state; /* static: "preparing", "prepared", "committing", "done", ... */
         const char *waits; /* static: what it waits for, "" if for nothing */
         uint8_t heur;
+        bool reachable; /* its agent was heard of lately */
     } branches[TXC_BRANCHES_MAX];
+    uint32_t
+        majority; /* 3pc: so many of its branches and the group end it; 0: another mode, or it is decided */
 } txc_tx_view_t;
 /* Calls visit for every transaction in flight or on record until it returns false. */
 void txc_replica_each (const txc_replica_t *self, bool (*visit) (void *arg, const txc_tx_view_t *view),

@@ -1,5 +1,5 @@
-/* Two-phase commit with presumed abort, the coordinator's side; what Paxos Commit does otherwise is in
- * txc_replica_votes.c. */
+/* Two-phase commit with presumed abort, the coordinator's side; what three-phase commit does otherwise is in
+ * txc_replica_terminate.c, what Paxos Commit does in txc_replica_votes.c. */
 #include <string.h>
 
 #include "base/txc_assert.h"
@@ -86,6 +86,8 @@ static void s_send (txc_replica_t *self, txc_gtx_t *gtx, txc_gtx_branch_t *branc
     branch->tries++;
     if (!agent || !agent->route)
         return;
+    if (type == TXC_MSG_PREPARE && txc_gtx_is_3pc (gtx) && !txc_replica_knows_members (self, gtx))
+        return; /* members who cannot reach each other could not end it without this leader */
     txc_msg_t *message = txc_update_message (self->update, type, agent->route);
     message->gtrid = gtx->gtrid;
     message->epoch = self->epoch;
@@ -98,6 +100,8 @@ static void s_send (txc_replica_t *self, txc_gtx_t *gtx, txc_gtx_branch_t *branc
         message->flags = TXC_FLAG_READ_ONLY;
     if (type == TXC_MSG_PREPARE && gtx->gtrid.mode == TXC_MODE_PAXOS)
         s_list (self, gtx, message);
+    if (txc_gtx_is_3pc (gtx))
+        txc_replica_member_fill (self, gtx, message);
     if (gtx->deadline_ms != TXC_NEVER_MS && gtx->deadline_ms > self->now_ms)
         message->timeout_ms = (uint32_t) (gtx->deadline_ms - self->now_ms);
 }
@@ -116,14 +120,14 @@ static txc_msg_type_t s_message_of (const txc_gtx_t *gtx, const txc_gtx_branch_t
     case TXC_GTX_TOLD: /* all read-only: the branches may end now, all votes are in */
         return branch->tries == 0 && gtx->answer == TXC_OK ? TXC_MSG_PHASE2_COMMIT : TXC_MSG_NONE;
     default:
-        return TXC_MSG_NONE;
+        return txc_replica_member_message (gtx, (uint32_t) (branch - gtx->branches));
     }
 }
 
 /* Sends what is due and sets the timer to whatever is due next. */
-static void s_pump (txc_replica_t *self, txc_gtx_t *gtx)
+void txc_replica_pump (txc_replica_t *self, txc_gtx_t *gtx)
 {
-    uint64_t next = gtx->state == TXC_GTX_PREPARING ? gtx->deadline_ms : TXC_NEVER_MS;
+    uint64_t next = gtx->state == TXC_GTX_PREPARING ? gtx->deadline_ms : gtx->elect_ms;
     for (uint32_t i = 0; i < gtx->n_branches; i++) {
         txc_gtx_branch_t *branch = &gtx->branches[i];
         txc_msg_type_t type = s_message_of (gtx, branch);
@@ -148,7 +152,7 @@ void txc_replica_transaction_wake (txc_replica_t *self, txc_gtx_t *gtx, const tx
             any = true;
         }
     if (any)
-        s_pump (self, gtx);
+        txc_replica_pump (self, gtx);
 }
 
 /* --- decisions --------------------------------------------------------------------- */
@@ -180,7 +184,7 @@ void txc_replica_rolled_back (txc_replica_t *self, txc_gtx_t *gtx)
 {
     txc_gtx_move (gtx, TXC_GTX_ABORTING);
     s_answer (self, gtx, txc_replica_result (self, gtx, false));
-    s_pump (self, gtx);
+    txc_replica_pump (self, gtx);
     if (s_aborting_is_over (gtx)) {
         txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
         s_aborting_done (self, gtx);
@@ -234,13 +238,17 @@ void txc_replica_commit_lazily (txc_replica_t *self, txc_gtx_t *gtx)
 /* All votes are in. */
 static void s_agreed (txc_replica_t *self, txc_gtx_t *gtx)
 {
+    if (txc_gtx_is_3pc (gtx)) {
+        txc_replica_precommit (self, gtx);
+        return;
+    }
     if (!txc_gtx_is_read_only (gtx)) {
         txc_replica_propose_commit (self, gtx);
         return;
     }
     s_answer (self, gtx, TXC_OK);
     txc_gtx_move (gtx, TXC_GTX_TOLD);
-    s_pump (self, gtx);
+    txc_replica_pump (self, gtx);
 }
 
 /* Every branch is done.  End follows the record that it ends. */
@@ -264,7 +272,7 @@ void txc_replica_committed (txc_replica_t *self, txc_gtx_t *gtx)
     txc_gtx_move (gtx, TXC_GTX_COMMITTING);
     if (gtx->flags & TXC_FLAG_DECISION_LOGGED || TXC_MUTANT (COMPLETED_TOLD_EARLY))
         s_answer (self, gtx, TXC_OK);
-    s_pump (self, gtx);
+    txc_replica_pump (self, gtx);
     if (txc_gtx_is_acknowledged (gtx))
         s_propose_end (self, gtx);
 }
@@ -297,7 +305,7 @@ void txc_replica_outcome_applied (txc_replica_t *self, const txc_rec_t *record, 
     txc_replica_rolled_back (self, gtx);
 }
 
-static void s_resume (txc_replica_t *self, txc_outcome_t *outcome)
+void txc_replica_resume (txc_replica_t *self, txc_outcome_t *outcome)
 {
     txc_reg_session_t *session = txc_registry_session (&self->registry, outcome->gtrid.session);
     TXC_ASSERT (session != NULL);
@@ -319,7 +327,7 @@ void txc_replica_resume_all (txc_replica_t *self)
          node = txc_hash_step (&self->registry.outcomes, &cursor)) {
         txc_outcome_t *outcome = TXC_CONTAINER (node, txc_outcome_t, node);
         if (outcome->commit && !outcome->ended)
-            s_resume (self, outcome);
+            txc_replica_resume (self, outcome);
     }
 }
 
@@ -395,7 +403,7 @@ static txc_reg_session_t *s_admit (txc_replica_t *self, const txc_msg_t *message
         s_refuse (self, message, TXC_EFOREIGN, "this group never opened that session");
     else if (txc_registry_is_forgotten (&self->registry, session, gtrid->n))
         s_refuse (self, message, TXC_FORGOTTEN, "whatever became of this transaction is no longer on record");
-    else if (session->closed)
+    else if (session->closed && gtrid->mode != TXC_MODE_3PC)
         s_refuse (self, message, message->n_branches >= 2 ? TXC_ROLLED_BACK : TXC_UNKNOWN,
                   "the session was closed before the transaction was decided");
     else if (gtrid->n < session->told_low)
@@ -457,14 +465,18 @@ void txc_replica_commit (txc_replica_t *self, const txc_msg_t *message)
          * Commit only what the acceptors hold does. */
         const txc_branch_ref_t *ref = &gtx->branches[i].ref;
         if ((ref->vote == TXC_VOTE_YES || ref->vote == TXC_VOTE_READ_ONLY) &&
-            txc_epoch_compare (ref->vote_epoch, self->epoch) == 0 && !paxos)
+            txc_epoch_compare (ref->vote_epoch, self->epoch) == 0 && !paxos && !txc_gtx_is_3pc (gtx))
             gtx->branches[i].vote = ref->vote;
+    }
+    if (session->closed) { /* 3pc: whoever led before may have sent PreCommit */
+        txc_replica_terminate (self, gtx);
+        return;
     }
     txc_gtx_move (gtx, TXC_GTX_PREPARING);
     if (txc_gtx_is_agreed (gtx))
         s_agreed (self, gtx);
     else
-        s_pump (self, gtx);
+        txc_replica_pump (self, gtx);
 }
 
 /* --- votes and acknowledgements ---------------------------------------------------------- */
@@ -494,6 +506,11 @@ void txc_replica_vote (txc_replica_t *self, const txc_msg_t *message)
         return;
     }
     txc_gtx_branch_t *branch = &gtx->branches[place];
+    if (txc_gtx_is_3pc (gtx) && message->vote == TXC_VOTE_YES &&
+        txc_epoch_compare (message->prior, self->epoch) != 0) {
+        txc_replica_terminate (self, gtx); /* it voted for an earlier leader, who may have sent PreCommit */
+        return;
+    }
     branch->vote = message->vote;
     switch (message->vote) {
     case TXC_VOTE_YES:
@@ -502,13 +519,19 @@ void txc_replica_vote (txc_replica_t *self, const txc_msg_t *message)
         if (txc_gtx_is_agreed (gtx))
             s_agreed (self, gtx);
         break;
-    case TXC_VOTE_NO: /* it can never be prepared: nothing needs to be logged */
+    case TXC_VOTE_NO: /* it can never be prepared: nothing needs to be logged, but for other members to ask */
         txc_gtx_blame (gtx, message->error);
-        s_final_no (self, gtx);
+        if (txc_gtx_is_3pc (gtx))
+            txc_replica_abort (self, gtx);
+        else
+            s_final_no (self, gtx);
         break;
     case TXC_VOTE_NO_NOT_FINAL: /* it may still appear: first make it irrevocable */
         txc_gtx_blame (gtx, message->error);
-        (TXC_MUTANT (ANY_NO_IS_FINAL) ? txc_replica_rolled_back : txc_replica_abort) (self, gtx);
+        if (txc_gtx_is_3pc (gtx))
+            txc_replica_give_up (self, gtx);
+        else
+            (TXC_MUTANT (ANY_NO_IS_FINAL) ? txc_replica_rolled_back : txc_replica_abort) (self, gtx);
         break;
     default:
         branch->vote = TXC_VOTE_NONE;
@@ -576,14 +599,21 @@ void txc_replica_heuristic_applied (txc_replica_t *self, const txc_rec_t *record
 
 void txc_replica_timer (txc_replica_t *self, txc_gtx_t *gtx)
 {
+    if (txc_gtx_is_3pc (gtx) && gtx->state != TXC_GTX_PREPARING && txc_gtx_is_open (gtx)) {
+        txc_replica_member_timer (self, gtx);
+        return;
+    }
     if (gtx->state == TXC_GTX_PREPARING && gtx->deadline_ms <= self->now_ms) {
         txc_error_t error;
         txc_error_set (&error, TXC_ETIMEDOUT, "the time-out passed before every branch had voted");
         txc_gtx_blame (gtx, &error);
-        txc_replica_abort (self, gtx);
+        if (txc_gtx_is_3pc (gtx))
+            txc_replica_give_up (self, gtx);
+        else
+            txc_replica_abort (self, gtx);
         return;
     }
-    s_pump (self, gtx);
+    txc_replica_pump (self, gtx);
     if (gtx->state == TXC_GTX_ABORTING && s_aborting_is_over (gtx)) {
         txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
         s_aborting_done (self, gtx);

@@ -96,13 +96,26 @@ void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
         return;
     }
     const txc_outcome_t *outcome = txc_registry_outcome (&self->registry, gtrid);
-    if (finished && (!outcome || outcome->ended)) {
-        s_tell (self, message, TXC_MSG_ENDED, TXC_OK);
+    bool is_3pc = gtrid->mode == TXC_MODE_3PC;
+    const txc_reg_session_t *its = txc_registry_session (&self->registry, gtrid->session);
+    /* Below the mark it was on record: its application knew it, and what was committed has ended. */
+    bool passed = its && gtrid->n < its->low && !(message->flags & TXC_FLAG_RECORD_ONLY);
+    /* Of a three-phase commit the log may not have learned yet what became of it, and never will behind the
+     * horizon: what members know of it they keep then. */
+    bool unlearned = is_3pc && !outcome && !passed;
+    bool forgotten = txc_registry_is_forgotten (&self->registry, its, gtrid->n);
+    if (finished && (!unlearned || forgotten) && (!outcome || outcome->ended)) {
+        s_tell (self, message, TXC_MSG_ENDED, unlearned ? TXC_FORGOTTEN : TXC_OK);
         return;
     }
     if (outcome) {
         bool listed = txc_outcome_find (outcome, message->rm, message->token) >= 0;
         s_tell_outcome (self, message, outcome->commit && listed);
+        return;
+    }
+    if (is_3pc && !passed &&
+        !TXC_MUTANT (PENDING_3PC_IS_ROLLBACK)) { /* its members decide, not a presumption */
+        s_tell (self, message, TXC_MSG_INQUIRY_PENDING, TXC_PENDING);
         return;
     }
     if (message->flags & TXC_FLAG_RECORD_ONLY && !TXC_MUTANT (RECORD_ONLY_IGNORED)) {
@@ -143,6 +156,17 @@ static int s_unrecorded (txc_replica_t *self, const txc_msg_t *message)
     txc_reg_session_t *session = txc_registry_session (&self->registry, gtrid->session);
     if (txc_registry_is_forgotten (&self->registry, session, gtrid->n))
         return TXC_FORGOTTEN;
+    if (gtrid->mode == TXC_MODE_3PC) {
+        if (several && message->flags & TXC_FLAG_SETTLE &&
+            self->transactions.count < self->config.max_transactions) {
+            txc_gtx_t *gtx = txc_gtx_new (gtrid, message->n_branches, message->branches, self->now_ms);
+            txc_replica_transaction_add (self, session, gtx);
+            gtx->route = message->route;
+            txc_replica_terminate (self, gtx);
+        }
+        /* Members that decide without the group report it; until then nobody here can tell. */
+        return state == TXC_SESSION_CLOSED ? TXC_UNKNOWN : TXC_PENDING;
+    }
     if (state == TXC_SESSION_CLOSED)
         return several || TXC_MUTANT (ONE_BRANCH_PRESUMED) ? TXC_ROLLED_BACK : TXC_UNKNOWN;
     if (!(message->flags & TXC_FLAG_SETTLE))
@@ -189,7 +213,7 @@ void txc_replica_rollback (txc_replica_t *self, const txc_msg_t *message)
         else
             gtx->route = message->route;
         if (gtx->state == TXC_GTX_PREPARING)
-            txc_replica_abort (self, gtx);
+            (gtx->gtrid.mode == TXC_MODE_3PC ? txc_replica_give_up : txc_replica_abort) (self, gtx);
         return;
     }
     if (outcome)
@@ -258,8 +282,15 @@ void txc_replica_resolve (txc_replica_t *self, const txc_event_t *event)
         s_resolved (self, event, TXC_EPROTO,
                     "it cannot be committed: not every branch has voted yes; roll it back, or resolve single "
                     "branches at their agents");
+    else if (!gtx && event->gtrid.mode == TXC_MODE_3PC)
+        s_resolved (
+            self, event, TXC_EPROTO,
+            "a majority of the transaction's members decides, not the log; resolve single branches at "
+            "their agents");
     else {
-        if (gtx)
+        if (gtx && txc_gtx_is_3pc (gtx))
+            txc_replica_give_up (self, gtx);
+        else if (gtx)
             txc_replica_abort (self, gtx);
         else
             s_decide_abort (self, session, &event->gtrid, 0, NULL, 0);

@@ -4,6 +4,7 @@
  *   txc_replica.c           life, leadership, dispatch
  *   txc_replica_session.c   sessions and their leases
  *   txc_replica_commit.c    commit requests, votes, phase 2
+ *   txc_replica_terminate.c three-phase commit: the leader as the first terminator, the group as a member
  *   txc_replica_inquiry.c   what became of it: agents, applications, operators
  *   txc_replica_agent.c     registration, directory, log-loss guard
  *   txc_replica_read.c      questions to a leader that has no lease
@@ -59,7 +60,8 @@ struct txc_replica {
     txc_list_t agents;
     uint64_t lease_due_ms; /* when leases are looked at next */
     uint64_t
-        votes_held_ms; /* until then no new transaction of Paxos Commit begins: the members are to change */
+        votes_held_ms;  /* until then no new transaction of Paxos Commit begins: the members are to change */
+    uint64_t lead_slot; /* of the barrier of its leadership: what began behind it, it began */
     uint64_t dropped, refused;
     txc_rec_t scratch;    /* a record being built or read */
     txc_update_t *update; /* of the step under way */
@@ -151,6 +153,31 @@ void txc_replica_commit_lazily (txc_replica_t *self, txc_gtx_t *gtx);
 void txc_replica_propose_commit (txc_replica_t *self, txc_gtx_t *gtx);
 /* What the session's end waited for may be over. */
 void txc_replica_session_released (txc_replica_t *self, txc_reg_session_t *session);
+/* Sends what is due; sets the timer. */
+void txc_replica_pump (txc_replica_t *self, txc_gtx_t *gtx);
+/* Commit is on record: a transaction that is not in flight goes on with phase 2. */
+void txc_replica_resume (txc_replica_t *self, txc_outcome_t *outcome);
+
+/* --- three-phase commit */
+static inline bool txc_gtx_is_3pc (const txc_gtx_t *gtx)
+{
+    return gtx->gtrid.mode == TXC_MODE_3PC;
+}
+void txc_replica_precommit (txc_replica_t *self, txc_gtx_t *gtx);
+/* It is not going to be agreed: ends it, alone if nobody can have sent PreCommit, else as an elected
+ * terminator. */
+void txc_replica_give_up (txc_replica_t *self, txc_gtx_t *gtx);
+/* A transaction of which only the branches are known. */
+void txc_replica_terminate (txc_replica_t *self, txc_gtx_t *gtx);
+/* What a branch is sent in this state; NONE: nothing. */
+txc_msg_type_t txc_replica_member_message (const txc_gtx_t *gtx, uint32_t place);
+/* The agents of all branches have registered. */
+bool txc_replica_knows_members (const txc_replica_t *self, const txc_gtx_t *gtx);
+/* What the message needs beside what all have. */
+void txc_replica_member_fill (txc_replica_t *self, txc_gtx_t *gtx, txc_msg_t *message);
+void txc_replica_member_timer (txc_replica_t *self, txc_gtx_t *gtx);
+void txc_replica_from_member (txc_replica_t *self, const txc_msg_t *message);
+void txc_replica_elected_applied (txc_replica_t *self, const txc_rec_t *record, bool valid);
 
 /* --- inquiries */
 void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message);

@@ -148,7 +148,10 @@ void txc_replica_session_closed (txc_replica_t *self, txc_reg_session_t *session
     TXC_LIST_EACH (&session->transactions, link)
     {
         txc_gtx_t *gtx = TXC_CONTAINER (link, txc_gtx_t, link);
-        if (gtx->state == TXC_GTX_PREPARING) {
+        if (txc_gtx_is_3pc (gtx) && !TXC_MUTANT (CLOSE_ENDS_3PC)) {
+            if (gtx->state == TXC_GTX_PREPARING)
+                txc_replica_give_up (self, gtx);
+        } else if (gtx->state == TXC_GTX_PREPARING) {
             txc_error_t error;
             txc_error_set (&error, TXC_ESESSION, "the session was closed before the transaction was decided");
             txc_gtx_blame (gtx, &error);

@@ -70,6 +70,7 @@ bool txc_replica_vote_held (const txc_replica_t *self, const txc_gtrid_t *gtrid,
 {
     return txc_paxos_vote_held (self->paxos, gtrid, rm, ballot);
 }
+enum { SILENT_MS = 5000 };
 
 static const char *s_branch_state (const txc_gtx_t *gtx, const txc_gtx_branch_t *branch)
 {
@@ -87,6 +88,9 @@ static const char *s_branch_state (const txc_gtx_t *gtx, const txc_gtx_branch_t 
     default:
         break;
     }
+    uint64_t bit = UINT64_C (2) << (branch - gtx->branches);
+    if (gtx->quorum.phase == TXC_QUORUM_ATTEMPTING && gtx->quorum.acked & bit)
+        return gtx->quorum.kind == TXC_VOTE_YES ? "pre-committed" : "pre-aborted";
     switch (branch->vote) {
     case TXC_VOTE_YES:
         return "prepared";
@@ -110,12 +114,20 @@ static const char *s_branch_waits (const txc_replica_t *self, const txc_gtx_t *g
                         (gtx->state == TXC_GTX_ABORTING && branch->vote != TXC_VOTE_NO);
     if (gtx->state == TXC_GTX_COMMIT_LOGGING || gtx->state == TXC_GTX_ABORT_LOGGING)
         return "the log";
-    if (branch->done || branch->heur || (!votes && !acknowledges))
+    uint64_t bit = UINT64_C (2) << (branch - gtx->branches);
+    bool states = gtx->state == TXC_GTX_ELECTING && !(gtx->quorum.heard & bit);
+    bool attempts = gtx->state == TXC_GTX_PRECOMMITTING || gtx->state == TXC_GTX_TERMINATING;
+    attempts = attempts && !(gtx->quorum.acked & bit);
+    if (branch->done || branch->heur || (!votes && !acknowledges && !states && !attempts))
         return "";
     if (!agent)
         return "its agent to register";
     if (votes && branch->holders)
         return "a majority of acceptors to hold its vote";
+    if (states)
+        return "its state, for the group to terminate it";
+    if (attempts)
+        return gtx->quorum.kind == TXC_VOTE_YES ? "its pre-commit" : "its pre-abort";
     return votes ? "its vote" : "its acknowledgement";
 }
 
@@ -136,7 +148,11 @@ static void s_view_transaction (const txc_replica_t *self, const txc_gtx_t *gtx,
         view->branches[i].state = s_branch_state (gtx, branch);
         view->branches[i].waits = s_branch_waits (self, gtx, branch);
         view->branches[i].heur = branch->heur;
+        const txc_replica_agent_t *agent = txc_replica_agent_of (self, branch->ref.rm);
+        view->branches[i].reachable = agent && agent->heard_ms + SILENT_MS > self->now_ms;
     }
+    if (txc_gtx_is_3pc (gtx) && txc_gtx_is_open (gtx))
+        view->majority = (gtx->n_branches + 1) / 2 + 1;
 }
 
 static void s_view_outcome (const txc_replica_t *self, const txc_outcome_t *outcome, txc_tx_view_t *view)

@@ -235,6 +235,10 @@ void txc_tx_exec (txc_session_t *self, const txc_session_event_t *event)
         code = txc_error_set (
             &error, TXC_EPROTO,
             "a connection is enlisted by the process that began the transaction: it prepares it");
+    else if (event->op == TXC_OP_ENLIST && tx->gtrid.mode == TXC_MODE_3PC)
+        code = txc_error_set (&error, TXC_EMODE,
+                              "no connection is enlisted in a three-phase commit, which agents end by "
+                              "themselves: begin it as 2pc or paxos, or run the statement with txc_exec");
     else if (event->op == TXC_OP_ENLIST && branch)
         code = txc_error_set (&error, TXC_EPROTO,
                               "the transaction has a branch at this resource manager already");
@@ -254,7 +258,8 @@ void txc_tx_exec (txc_session_t *self, const txc_session_event_t *event)
     txc_tx_statement_t *statement = txc_calloc (1, sizeof *statement);
     statement->operation = event->operation;
     statement->seq = ++branch->seq;
-    statement->flags = event->flags & TXC_FLAG_LAST;
+    /* In 3pc the members are named by the prepare: it cannot travel with a statement. */
+    statement->flags = tx->gtrid.mode == TXC_MODE_3PC ? 0 : event->flags & TXC_FLAG_LAST;
     if (event->op == TXC_OP_ENLIST) {
         statement->flags = TXC_FLAG_ENLIST;
         txc_copy_text (branch->ref.evidence, sizeof branch->ref.evidence, event->evidence);

@@ -87,6 +87,7 @@ static int s_make_agent (txc_agentd_t *self, txc_error_t *error)
                                  .n_rms = self->served.n,
                                  .hello_ms = (uint32_t) txc_config_int (self->config, "agent/heartbeat"),
                                  .inquiry_ms = (uint32_t) txc_config_int (self->config, "agent/inquiry"),
+                                 .terminate_ms = (uint32_t) txc_config_int (self->config, "agent/terminate"),
                                  .scan_ms = (uint32_t) txc_config_int (self->config, "agent/scan"),
                                  .timeout_ms =
                                      (uint32_t) txc_config_int (self->config, "agent/branch_timeout"),
@@ -172,6 +173,7 @@ bool txc_agentd_destroy (txc_agentd_t **self_p)
         return false; /* threads still use the rest */
     if (self->queue.fd >= 0)
         txc_done_queue_fini (&self->queue);
+    free (self->peers.items);
     txc_served_close (&self->served);
     txc_agent_destroy (&self->agent);
     txc_update_fini (&self->update);

@@ -23,6 +23,16 @@
 #include "txagent/txc_jfile.h"
 #include "txagent/txc_served.h"
 
+/* The calls to other agents: an endpoint is called when something is first to be sent there.  As many as core
+ * remembers; nobody is given up. */
+typedef struct txc_agentd_peers {
+    uint32_t n, max;
+    struct {
+        uint64_t route;
+        char endpoint[TXC_ENDPOINT_MAX + 1];
+    } * items;
+} txc_agentd_peers_t;
+
 typedef struct txc_agentd {
     uint32_t magic;
     pthread_mutex_t lock; /* of all this; the loop gives it up only to poll */
@@ -31,6 +41,7 @@ typedef struct txc_agentd {
     txc_served_list_t served;
     txc_net_t *net;
     txc_calls_t coordinators;
+    txc_agentd_peers_t peers; /* other agents, with whom three-phase commits are ended */
     txc_jfile_t *journal;
     txc_agent_t *agent;
     txc_update_t update;

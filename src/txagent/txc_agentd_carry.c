@@ -2,7 +2,10 @@
 
 #include "txagent/txc_agentd.h"
 
+#include <string.h>
+
 #include "base/txc_assert.h"
+#include "base/txc_mem.h"
 #include "daemon/txc_report.h"
 
 /* --- crash points ------------------------------------------------------------------ */
@@ -13,7 +16,8 @@ static const char *const s_work[] = {
     "EXEC",    "PREPARE", "COMMIT", "COMMIT_ONE_PHASE", "ROLLBACK", "FENCE_AND_LOOK", "EVIDENCE",
     "RECOVER", "SCAN",    NULL};
 static const char *const s_sent[] = {"EXEC_REPLY",  "BRANCH_ENDED", "AGENT_HELLO", "VOTE",
-                                     "PHASE2_DONE", "INQUIRY",      NULL};
+                                     "PHASE2_DONE", "INQUIRY",      "TERMINATE",   "MEMBER_STATE",
+                                     "PRE_DECIDE",  "PRE_DECIDED",  "DECIDED",     NULL};
 
 const txc_crash_set_t txc_agent_crash_points[] = {{"journal.before", s_entries},
                                                   {"journal.after", s_entries},
@@ -35,10 +39,51 @@ static void s_send_to (txc_agentd_t *self, uint64_t route, const txc_msg_t *mess
                             txc_msg_name ((txc_msg_type_t) message->type), txc_strerror (rc));
 }
 
+/* 0: there is no route, the message is lost and sent again. */
+static uint64_t s_peer_route (txc_agentd_t *self, const char *endpoint)
+{
+    txc_agentd_peers_t *peers = &self->peers;
+    for (uint32_t i = 0; i < peers->n; i++)
+        if (strcmp (peers->items[i].endpoint, endpoint) == 0)
+            return peers->items[i].route;
+    uint64_t route = txc_net_connect_fresh (self->net, endpoint, NULL);
+    if (!route)
+        return 0;
+    if (peers->n == peers->max) {
+        peers->max = peers->max ? 2 * peers->max : 4;
+        peers->items = txc_realloc (peers->items, peers->max * sizeof *peers->items);
+    }
+    peers->items[peers->n].route = route;
+    txc_copy_text (peers->items[peers->n].endpoint, sizeof peers->items[peers->n].endpoint, endpoint);
+    peers->n++;
+    return route;
+}
+
+static bool s_is_peer (const txc_agentd_t *self, uint64_t route)
+{
+    for (uint32_t i = 0; i < self->peers.n; i++)
+        if (self->peers.items[i].route == route)
+            return true;
+    return false;
+}
+
 static void s_send (txc_agentd_t *self, const txc_msg_t *message)
 {
-    const char *endpoint;
-    if (message->route == TXC_ROUTE_LEADER)
+    const char *endpoint = txc_agent_peer (self->agent, message->route);
+    if (endpoint) {
+        static txc_report_limit_t limit;
+        uint64_t route = s_peer_route (self, endpoint);
+        if (message->type == TXC_MSG_TERMINATE) /* an operator should know that nobody leads */
+            txc_report_limited (
+                &limit, TXC_REPORT_WARNING, &message->gtrid,
+                "no word of the coordinator: stands as the terminator, and asks the other members");
+        else if (message->type == TXC_MSG_DECIDED)
+            txc_report (TXC_REPORT_WARNING, &message->gtrid,
+                        "the members end the transaction by themselves: %s",
+                        message->vote == TXC_VOTE_YES ? "COMMIT" : "ABORT");
+        if (route)
+            s_send_to (self, route, message);
+    } else if (message->route == TXC_ROUTE_LEADER)
         s_send_to (self, txc_calls_route (&self->coordinators, self->net, txc_agent_leader (self->agent)),
                    message);
     else if (message->route == TXC_ROUTE_ALL)
@@ -97,6 +142,24 @@ static bool s_is_of_coordinator (txc_msg_type_t type)
            type == TXC_MSG_NOT_LEADER;
 }
 
+/* What members of a three-phase commit say to each other: the group through its leader, branches through
+ * their agents. */
+static bool s_is_of_member (txc_msg_type_t type)
+{
+    return type == TXC_MSG_TERMINATE || type == TXC_MSG_MEMBER_STATE || type == TXC_MSG_PRE_DECIDE ||
+           type == TXC_MSG_PRE_DECIDED || type == TXC_MSG_DECIDED;
+}
+
+/* True if whoever sent it may send such a message.  Only a leader has an epoch; agents that this one called
+ * answer what members answer, and nothing else. */
+static bool s_is_in_place (const txc_agentd_t *self, const txc_msg_t *message, bool coordinator)
+{
+    txc_msg_type_t type = (txc_msg_type_t) message->type;
+    if (s_is_of_member (type))
+        return coordinator == (message->epoch.round != 0);
+    return coordinator == s_is_of_coordinator (type) && !s_is_peer (self, message->route);
+}
+
 static void s_refuse (txc_agentd_t *self, const txc_msg_t *message)
 {
     static txc_report_limit_t limit;
@@ -110,7 +173,7 @@ void txc_agentd_take (void *arg, const txc_msg_t *message)
 {
     txc_agentd_t *self = arg;
     const char *coordinator = txc_calls_endpoint (&self->coordinators, message->route);
-    if ((coordinator != NULL) != s_is_of_coordinator ((txc_msg_type_t) message->type)) {
+    if (!s_is_in_place (self, message, coordinator != NULL)) {
         s_refuse (self, message);
         return;
     }

@@ -139,11 +139,13 @@ static json_t *s_transaction (const txc_tx_view_t *view)
     json_t *branches = json_array();
     for (uint32_t i = 0; i < view->n_branches; i++)
         json_array_append_new (
-            branches, json_pack ("{s:s, s:o, s:s, s:s, s:s}", "rm", view->branches[i].rm, "token",
-                                 coord_answer_hex (view->branches[i].token), "state", view->branches[i].state,
-                                 "waits", view->branches[i].waits, "heur",
-                                 view->branches[i].heur ? txc_heur_name (view->branches[i].heur) : ""));
-    return json_pack ("{s:s, s:s, s:s, s:o, s:o}", "gtrid", txc_gtrid_format (&view->gtrid, gtrid), "state",
+            branches,
+            json_pack ("{s:s, s:o, s:s, s:s, s:b, s:s}", "rm", view->branches[i].rm, "token",
+                       coord_answer_hex (view->branches[i].token), "state", view->branches[i].state, "waits",
+                       view->branches[i].waits, "reachable", view->branches[i].reachable, "heur",
+                       view->branches[i].heur ? txc_heur_name (view->branches[i].heur) : ""));
+    return json_pack ("{s:s, s:s, s:s, s:i, s:s, s:o, s:o}", "gtrid", txc_gtrid_format (&view->gtrid, gtrid),
+                      "mode", txc_mode_name (view->gtrid.mode), "majority", (int) view->majority, "state",
                       view->state, "outcome", s_outcome_name (view->outcome), "age_ms",
                       coord_answer_u64 (view->age_ms), "branches", branches);
 }

@@ -162,6 +162,23 @@ ctl_status_t ctl_in_doubt (const ctl_options_t *options, int n, char **words)
     return found > 0 ? CTL_FOUND : CTL_OK;
 }
 
+/* Three-phase commit, not decided yet: who can end it. */
+static void s_print_terminators (const json_t *transaction)
+{
+    long long majority = tool_admin_int (transaction, "majority");
+    size_t index;
+    json_t *branch;
+    if (majority <= 0)
+        return;
+    printf ("\nany %lld of its members end it; connected: the coordinator's group", majority);
+    json_array_foreach (tool_admin_list (transaction, "branches"), index, branch)
+    {
+        if (json_is_true (json_object_get (branch, "reachable")))
+            printf (", %s", tool_admin_text (branch, "rm"));
+    }
+    putchar ('\n');
+}
+
 ctl_status_t ctl_show (const ctl_options_t *options, int n, char **words)
 {
     (void) n;
@@ -175,10 +192,12 @@ ctl_status_t ctl_show (const ctl_options_t *options, int n, char **words)
         status = CTL_REFUSED;
     } else if (!options->json) {
         printf ("gtrid    %s\n", tool_admin_text (transaction, "gtrid"));
+        printf ("mode     %s\n", tool_admin_text (transaction, "mode"));
         printf ("state    %s\n", tool_admin_text (transaction, "state"));
         printf ("outcome  %s\n", tool_admin_text (transaction, "outcome"));
         printf ("age      %lld ms\n\n", tool_admin_int (transaction, "age_ms"));
         ctl_print_list (tool_admin_list (transaction, "branches"), s_branch_columns, BRANCH_COLUMNS);
+        s_print_terminators (transaction);
     }
     json_decref (answer);
     return status;

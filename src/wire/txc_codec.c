@@ -52,6 +52,9 @@ static bool s_record_is_whole (const txc_rec_t *record)
     case TXC_REC_ABORT:
     case TXC_REC_END:
         return !txc_gtrid_is_none (&record->gtrid);
+    case TXC_REC_ELECTED:
+    case TXC_REC_PRE_DECIDED:
+        return !txc_gtrid_is_none (&record->gtrid) && record->number != 0;
     case TXC_REC_HEURISTIC:
         return !txc_gtrid_is_none (&record->gtrid) && record->rm[0];
     case TXC_REC_VOTE:
@@ -96,10 +99,12 @@ static bool s_journal_is_whole (const txc_jrec_t *record)
     case TXC_JOURNAL_HEURISTIC:
     case TXC_JOURNAL_FORGET:
     case TXC_JOURNAL_OWNER:
+    case TXC_JOURNAL_MEMBER:
         return !txc_gtrid_is_none (&record->gtrid) && record->rm[0];
     case TXC_JOURNAL_EPOCH:
     case TXC_JOURNAL_GUARD:
     case TXC_JOURNAL_LATCH:
+    case TXC_JOURNAL_BIRTH:
         return true;
     case TXC_JOURNAL_NONE:
     case TXC_JOURNAL_KINDS:

@@ -94,7 +94,7 @@ SHAPE (s_txc_error_t, error, I32 (code), I32 (native), CHARS (sqlstate, TXC_SQLS
 #define WIRE Txcoord__BranchRef
 #define CORE txc_branch_ref_t
 SHAPE (s_txc_branch_ref_t, branch_ref, NAME (rm), U64 (token), U32 (count), VOTE (vote), EVIDENCE,
-       SUB (vote_epoch, vote_epoch, txc_epoch_t, false))
+       SUB (vote_epoch, vote_epoch, txc_epoch_t, false), CHARS (endpoint, TXC_ENDPOINT_MAX, ENDPOINT, false))
 #undef WIRE
 #undef CORE
 
@@ -191,7 +191,8 @@ SHAPE (s_agent_welcome, agent_welcome, EPOCH, I32 (code), U64 (cluster),
 SHAPE (s_prepare, prepare, EPOCH, BRANCH, U32 (count), U32 (timeout_ms), BRANCHES)
 #undef WIRE
 #define WIRE Txcoord__VoteCast
-SHAPE (s_vote, vote_cast, EPOCH, BRANCH, VOTE (vote), ERROR, EVIDENCE, BRANCHES)
+SHAPE (s_vote, vote_cast, EPOCH, BRANCH, VOTE (vote), ERROR, EVIDENCE, BRANCHES,
+       SUB (prior, prior, txc_epoch_t, false))
 #undef WIRE
 #define WIRE Txcoord__Phase2
 SHAPE (s_phase2_commit, phase2, EPOCH, BRANCH, EVIDENCE, U32 (flags), U64 (high_slot))
@@ -207,7 +208,13 @@ SHAPE (s_inquiry, inquiry, EPOCH, BRANCH, U64 (age_ms), U32 (timeout_ms), U32 (f
 SHAPE (s_inquiry_pending, inquiry_pending, EPOCH, BRANCH, I32 (code))
 #undef WIRE
 #define WIRE Txcoord__Ended
-SHAPE (s_ended, ended, EPOCH, BRANCH)
+SHAPE (s_ended, ended, EPOCH, BRANCH, I32 (code))
+#undef WIRE
+
+/* One structure for all of a three-phase commit's members. */
+#define WIRE Txcoord__Termination
+SHAPE (s_termination, termination, EPOCH, GTRID, NO_NAME (rm), U64 (token), VOTE (vote), U32 (flags),
+       BRANCHES, U64 (high_slot), U64 (slot), U64 (stamp))
 #undef WIRE
 
 #define WIRE Txcoord__Admin
@@ -282,6 +289,11 @@ static const txc_shape_t *const s_messages[] = {
     [TXC_MSG_PAXOS_VOTED] = &s_paxos_voted,
     [TXC_MSG_OWNER_WORK] = &s_owner_work,
     [TXC_MSG_OWNER_WORD] = &s_owner_word,
+    [TXC_MSG_TERMINATE] = &s_termination,
+    [TXC_MSG_MEMBER_STATE] = &s_termination,
+    [TXC_MSG_PRE_DECIDE] = &s_termination,
+    [TXC_MSG_PRE_DECIDED] = &s_termination,
+    [TXC_MSG_DECIDED] = &s_termination,
 };
 _Static_assert(sizeof s_messages / sizeof *s_messages == TXC_MSG_TYPES,
                "every message of the map has its shape");
@@ -295,8 +307,8 @@ const txc_shape_t *txc_shape_of_message (unsigned type)
 
 #define WIRE Txcoord__Record
 #define CORE txc_rec_t
-SHAPE (s_record, record, ENUM (type, 1, TXC_REC_TYPES - 1), HEUR, U32 (count), U64 (time_ms), U64 (clock),
-       EPOCH, U64 (cluster), U64 (nonce), U64 (session), U64 (low), U64 (token),
+SHAPE (s_record, record, ENUM (type, 1, TXC_REC_TYPES - 1), HEUR, VOTE (vote), U32 (count), U64 (time_ms),
+       U64 (clock), EPOCH, U64 (cluster), U64 (nonce), U64 (session), U64 (low), U64 (token), U64 (number),
        SUB (gtrid, gtrid, txc_gtrid_t, false), SUB (guard, guard, txc_guard_t, false), NO_NAME (rm),
        NO_NAME (agent), TEXT (text, TXC_TEXT_MAX),
        LIST (branches, TXC_BRANCHES_MAX, txc_branch_ref_t, false,
@@ -309,7 +321,9 @@ SHAPE (s_record, record, ENUM (type, 1, TXC_REC_TYPES - 1), HEUR, U32 (count), U
 #define CORE txc_jrec_t
 SHAPE (s_journal, journal_entry, ENUM (kind, 1, TXC_JOURNAL_KINDS - 1), HEUR, I32 (code), U64 (cluster),
        U64 (token), EPOCH, SUB (gtrid, gtrid, txc_gtrid_t, false), SUB (guard, guard, txc_guard_t, false),
-       NO_NAME (rm), TEXT (text, TXC_EVIDENCE_MAX))
+       NO_NAME (rm), TEXT (text, TXC_EVIDENCE_MAX), VOTE (vote), U32 (flags), U64 (number), U64 (attempt),
+       LIST (branches, TXC_BRANCHES_MAX, txc_branch_ref_t, false,
+             sizeof (txc_branch_ref_t[TXC_BRANCHES_MAX])))
 #undef WIRE
 #undef CORE
 

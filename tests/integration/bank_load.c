@@ -173,8 +173,8 @@ static int s_work (worker_t *self, txc_tx_t *tx, unsigned drawn, const order_t *
     case 6:
         s_transfer (tx, order, false);
         return TXC_EBRANCH;
-    case 7: /* prepared already, and then rolled back */
-        *logged = s_transfer (tx, order, true) == TXC_OK;
+    case 7: /* prepared already, and then rolled back; no branch of 3pc is prepared by its last statement */
+        *logged = s_transfer (tx, order, true) == TXC_OK && (!s_mode || strcmp (s_mode, "3pc") != 0);
         return TXC_EBRANCH;
     case 8:
         rc = s_transfer (tx, order, false);

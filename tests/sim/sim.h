@@ -90,7 +90,8 @@ enum {
     X (STRANGER, 20000, "prepared branch ended by somebody else, behind our back")            \
     X (FOREIGN_BRANCH, 0, "branch of somebody else planted in a resource manager")        \
     X (OPERATOR_TRANSACTION, 0, "operator resolved a transaction")                        \
-    X (OPERATOR_BRANCH, 0, "operator resolved a branch at its agent")
+    X (OPERATOR_BRANCH, 0, "operator resolved a branch at its agent")                     \
+    X (JOURNAL_LOST, 0, "agent lost its journal while others were in doubt (mode 3pc)")
 /* clang-format on */
 
 #define SIM_FAULT_ENUM(name, rate, text) SIM_FAULT_##name,
@@ -152,6 +153,7 @@ struct sim {
     uint32_t delay_us;      /* of a message, typically */
     bool stable_routes;     /* a restarted agent is reached under its old route */
     bool journals_lost;     /* an agent lost entries that it had not forced: a hazard can be honest */
+    bool journal_gone;      /* an agent lost all of its journal */
     bool rm_history_lost;   /* a promoted standby: branches of that RM end by an operator */
     bool restored;          /* an old backup is in place: only agents are protected from it */
     uint64_t restored_slot; /* where the copy ends */
@@ -160,6 +162,7 @@ struct sim {
     uint8_t cut[SIM_PROCS_MAX][SIM_PROCS_MAX];      /* partitions that separate two processes */
     uint64_t clogged[SIM_PROCS_MAX][SIM_PROCS_MAX]; /* us: nothing from one arrives at the other before */
 
+    uint32_t loser; /* the agent that loses its journal */
     uint32_t n_procs, n_agents, n_rms, n_clients;
     sim_proc_t *procs[SIM_PROCS_MAX];
     uint32_t n_founders; /* replicas of the new group */
@@ -222,6 +225,7 @@ void sim_proc_begin (sim_t *sim, sim_proc_t *proc);
 
 /* Runs one seed to its end.  True: no invariant was broken. */
 extern uint32_t sim_replicas; /* of every seed's group; 0: drawn */
+extern bool sim_gone;         /* every replica is killed in the middle of each seed, for good */
 extern unsigned sim_mode;     /* of every transaction, txc_mode_t; 0: drawn from those that are served */
 bool sim_run (uint64_t seed, bool trace, sim_stats_t *stats, char *text, size_t size);
 

@@ -49,6 +49,13 @@ static void s_send_to_all (sim_t *sim, sim_agent_t *self, const txc_msg_t *messa
         sim_net_send (sim, &self->proc, sim_coordinator_at (sim, endpoint), message);
 }
 
+static void s_send_to_peer (sim_t *sim, sim_agent_t *self, const char *endpoint, const txc_msg_t *message)
+{
+    for (uint32_t i = 0; i < sim->n_agents; i++)
+        if (strcmp (sim->agents[i]->config.endpoint, endpoint) == 0)
+            sim_net_send (sim, &self->proc, &sim->agents[i]->proc, message);
+}
+
 /* The order that txc_update.h prescribes: what is written, what is forced, then work and messages. */
 static void s_carry_out (sim_t *sim, sim_agent_t *self)
 {
@@ -74,7 +81,10 @@ static void s_carry_out (sim_t *sim, sim_agent_t *self)
         if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_SEND))
             return;
         sim_check_from_agent (sim, self, message);
-        if (message->route == TXC_ROUTE_ALL)
+        const char *peer = txc_agent_peer (self->core, message->route);
+        if (peer)
+            s_send_to_peer (sim, self, peer, message);
+        else if (message->route == TXC_ROUTE_ALL)
             s_send_to_all (sim, self, message);
         else if (message->route)
             sim_net_answer (sim, &self->proc, message->route, message);
@@ -91,6 +101,8 @@ static void s_step (sim_t *sim, sim_agent_t *self, txc_agent_event_t *event)
         sim_check_obeyed (sim, self, event->message);
     s_carry_out (sim, self);
     txc_update_clear (&self->update);
+    if (self->proc.up && sim_log_wants_checkpoint (self->log)) /* as the daemon at the end of each turn */
+        sim_agent_checkpoint (sim, self);
     if (self->proc.up)
         sim_proc_tick_at (sim, &self->proc, txc_agent_next_ms (self->core), s_on_tick);
 }
@@ -129,8 +141,6 @@ static void s_told (sim_t *sim, sim_proc_t *owner, uint64_t number)
     sim_agent_t *self = sim->agents[owner->index];
     txc_agent_event_t event = {.type = TXC_AGENT_JOURNALED, .slot = number};
     s_step (sim, self, &event);
-    if (owner->up && sim_log_wants_checkpoint (self->log))
-        sim_agent_checkpoint (sim, self);
 }
 
 static void s_seen (sim_t *sim, sim_proc_t *owner, const txc_entry_t *entry)
@@ -139,6 +149,8 @@ static void s_seen (sim_t *sim, sim_proc_t *owner, const txc_entry_t *entry)
     sim_agent_t *self = sim->agents[owner->index];
     if (!txc_journal_codec.decode (entry->bytes, entry->size, &record))
         return;
+    if (record.kind == TXC_JOURNAL_MEMBER)
+        sim_check_member (sim, &record);
     if (record.kind == TXC_JOURNAL_GUARD)
         self->guard_slot = record.guard.slot;
     if (record.kind != TXC_JOURNAL_EPOCH)
@@ -156,6 +168,8 @@ static void s_die (sim_t *sim, sim_proc_t *owner)
 
 void sim_agent_checkpoint (sim_t *sim, sim_agent_t *self)
 {
+    if (sim_log_is_cutting (self->log))
+        return;
     txc_agent_checkpoint (self->core, &self->update);
     size_t place = sim_log_count (self->log);
     for (uint32_t i = 0; i < self->update.n_entries; i++)
@@ -185,6 +199,7 @@ void sim_agent_new (sim_t *sim, uint32_t index)
         .scan_ms = (uint32_t) sim_between (sim, 500, 5000),
         .retry_ms = (uint32_t) sim_between (sim, 10, 100),
         .timeout_ms = (uint32_t) sim_between (sim, 3000, 20000),
+        .terminate_ms = (uint32_t) sim_between (sim, 200, 3000),
         .max_ended = sim_percent (sim, 20) && !sim->calm ? 3 : 0,
     };
     txc_copy_text (self->config.name, sizeof self->config.name, self->proc.name);
@@ -245,6 +260,16 @@ void sim_agent_crash (sim_t *sim, sim_agent_t *self, bool machine)
     if (sim_log_crash (self->log, machine))
         sim->journals_lost = true;
     sim_worker_abandon (sim, self);
+}
+
+void sim_agent_lose_journal (sim_t *sim, sim_agent_t *self)
+{
+    sim_agent_crash (sim, self, true);
+    sim_trace (sim, self->proc.name, "has lost its journal");
+    sim->journals_lost = sim->journal_gone = true;
+    sim_log_format (self->log);
+    self->epoch = (txc_epoch_t){0, 0};
+    self->guard_slot = 0;
 }
 
 /* --- operators -------------------------------------------------------------------------------- */

@@ -25,6 +25,8 @@ void sim_agent_new (sim_t *sim, uint32_t index);
 void sim_agent_destroy (sim_t *sim, uint32_t index);
 void sim_agent_start (sim_t *sim, sim_agent_t *self);
 void sim_agent_crash (sim_t *sim, sim_agent_t *self, bool machine);
+/* Its machine goes down, and its disk with it. */
+void sim_agent_lose_journal (sim_t *sim, sim_agent_t *self);
 void sim_agent_receive (sim_t *sim, sim_agent_t *self, const txc_msg_t *message);
 void sim_agent_checkpoint (sim_t *sim, sim_agent_t *self);
 /* An operator ends a branch by hand, or accepts the coordinator's log as it is. */

@@ -33,6 +33,9 @@ bool sim_check_is_listed (const sim_tx_t *tx, uint64_t token)
  * has passed it. */
 static bool s_is_irrevocably_rolled_back (const sim_t *sim, const sim_tx_t *tx)
 {
+    if (tx->gtrid.mode == TXC_MODE_3PC) /* neither a session's end nor a mark decides for its members */
+        return tx->logged == SIM_OUTCOME_ABORT || tx->final_no || sim_check_decided (tx) == TXC_VOTE_NO ||
+               !tx->commit_sent; /* the AP itself rolls back what nobody has asked to commit */
     return tx->logged == SIM_OUTCOME_ABORT || tx->final_no ||
            sim_reflog_session (sim->reflog, tx->gtrid.session) == SIM_REF_CLOSED ||
            sim_reflog_passed (sim->reflog, &tx->gtrid);
@@ -121,6 +124,9 @@ static void s_pending (sim_t *sim, const sim_coordinator_t *replica, const txc_m
     /* An agent that has done its part, or for which an operator has, and waits for the others; or whose
      * resource manager is another copy. */
     bool of_course = branch && (branch->told_commit || tx->operated || message->flags & TXC_FLAG_RECORD_ONLY);
+    /* Behind the horizon members find out by themselves what an Abort had said. */
+    of_course |= tx->gtrid.mode == TXC_MODE_3PC && tx->logged == SIM_OUTCOME_ABORT &&
+                 sim_reflog_session (sim->reflog, tx->gtrid.session) == SIM_REF_CLOSED;
     if (message->code == TXC_PENDING && tx->told_at && tx->told_at < replica->asked && !of_course)
         sim_violation (sim, "stale-read",
                        "%s says that %s is pending, its outcome was told %" PRIu64 " us before it was asked",
@@ -178,6 +184,11 @@ void sim_check_from_coordinator (sim_t *sim, const sim_coordinator_t *replica, c
     case TXC_MSG_PHASE2_ROLLBACK:
         s_phase2_rollback (sim, message, tx);
         break;
+    case TXC_MSG_DECIDED:
+        if (tx->logged != (message->vote == TXC_VOTE_YES ? SIM_OUTCOME_COMMIT : SIM_OUTCOME_ABORT))
+            sim_violation (sim, "decided-not-on-record", "%s is told decided, the log does not say so",
+                           s_gtrid (&message->gtrid));
+        break;
     case TXC_MSG_OUTCOME:
         s_outcome (sim, message, tx);
         s_pending (sim, replica, message, tx);
@@ -218,12 +229,17 @@ static void s_vote (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
     bool over = branch && (branch->told_rollback || branch->ap_rollback || branch->operated);
     switch (message->vote) {
     case TXC_VOTE_YES:
+        if (branch && tx->gtrid.mode == TXC_MODE_3PC && !branch->wrote)
+            break; /* a member like the others, with nothing to prepare */
         if (!branch || branch->state == SIM_BRANCH_ACTIVE ||
             (branch->state == SIM_BRANCH_ROLLED_BACK && !over))
             sim_violation (sim, "yes-not-prepared", "yes for %s at %s, which is not prepared",
                            s_gtrid (&message->gtrid), message->rm);
         else
             branch->voted_yes = true;
+        if (branch && tx->gtrid.mode == TXC_MODE_3PC && !branch->member_durable)
+            sim_violation (sim, "vote-not-durable", "yes for %s at %s, the journal does not say so",
+                           s_gtrid (&message->gtrid), message->rm);
         break;
     case TXC_VOTE_READ_ONLY:
         if (!branch || branch->wrote)
@@ -239,7 +255,9 @@ static void s_vote (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
         if (branch->voted_yes || branch->voted_read_only)
             sim_violation (sim, "no-after-yes", "final no for %s at %s, which had voted",
                            s_gtrid (&message->gtrid), message->rm);
-        if (branch->state == SIM_BRANCH_PREPARED)
+        /* A member whose yes is in no journal is rolled back, whatever happens to its agent. */
+        if (branch->state == SIM_BRANCH_PREPARED &&
+            (tx->gtrid.mode != TXC_MODE_3PC || branch->member_durable))
             sim_violation (sim, "final-no-prepared", "final no for %s at %s, which is prepared",
                            s_gtrid (&message->gtrid), message->rm);
         branch->voted_no = true;
@@ -256,7 +274,8 @@ static void s_phase2_done (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
         tx->hazard = true;
         const sim_rm_t *rm = sim_rm_named (sim, message->rm);
         bool excused = tx->operated || (branch && branch->identity_lost) || !branch ||
-                       (rm && rm->kind == SIM_RM_MYSQL && sim->journals_lost);
+                       (rm && rm->kind == SIM_RM_MYSQL && sim->journals_lost) ||
+                       (sim->journal_gone && branch->rm->agent == sim->loser); /* the proof was in it */
         if (!excused)
             sim_violation (sim, "needless-heuristic",
                            "%s at %s is reported %s, its end could have been proved",
@@ -265,7 +284,8 @@ static void s_phase2_done (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
     }
     if (message->code != TXC_OK || !branch || sim->restored)
         return;
-    bool commit = sim_votes_is_committed (sim, tx) && sim_check_is_listed (tx, message->token);
+    bool commit = sim_votes_is_committed (sim, tx) && sim_check_is_listed (tx, message->token) &&
+                  (branch->wrote || tx->gtrid.mode != TXC_MODE_3PC);
     /* Where only the journal can tell, a commit that was tried before counts. */
     bool tried = branch->rm->kind == SIM_RM_MYSQL && branch->operated &&
                  (branch->commits_lost > 0 || branch->session_life != agent->proc.life || branch->owned);
@@ -298,6 +318,48 @@ static void s_branch_ended (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
         tx->told_rolled_back = true;
 }
 
+/* What a member says was decided is what a majority holds. */
+static void s_decided (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
+{
+    if (message->vote == TXC_VOTE_YES && sim_check_decided (tx) != TXC_VOTE_YES)
+        sim_violation (sim, "commit-sent-undecided", "COMMIT of %s leaves, no majority has pre-committed",
+                       s_gtrid (&message->gtrid));
+    if (message->vote == TXC_VOTE_NO && !tx->logged_end && !s_is_irrevocably_rolled_back (sim, tx))
+        sim_violation (sim, "abort-sent-undecided", "ABORT of %s leaves, it could still commit",
+                       s_gtrid (&message->gtrid));
+}
+
+/* "ABORT" of a single member: it is decided, or this member never voted and never will. */
+static void s_refused (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
+{
+    const sim_branch_t *branch = sim_branch_find (sim, &message->gtrid, message->rm, message->token);
+    if (s_is_irrevocably_rolled_back (sim, tx) || tx->logged_end)
+        return; /* after End nobody is in doubt any more: whoever asks, asked long ago */
+    if (branch && branch->member_durable && !branch->operated)
+        sim_violation (sim, "no-after-yes", "%s at %s refuses, a journal had its yes-vote",
+                       s_gtrid (&message->gtrid), message->rm);
+    tx->final_no = true;
+}
+
+static void s_granted (sim_t *sim, const txc_msg_t *message)
+{
+    const sim_branch_t *branch = sim_branch_find (sim, &message->gtrid, message->rm, message->token);
+    if (branch && branch->granted < message->stamp)
+        sim_violation (sim, "grant-not-durable", "%s at %s grants a number that is in no journal",
+                       s_gtrid (&message->gtrid), message->rm);
+}
+
+/* An acknowledgement rests on what is durable. */
+static void s_pre_decided (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < tx->n_attempts; i++)
+        found |= tx->attempts[i].number == message->stamp && tx->attempts[i].kind == message->vote;
+    if (message->slot == message->stamp && !found)
+        sim_violation (sim, "pre-decided-not-durable",
+                       "%s is acknowledged as pre-decided, no journal says so", s_gtrid (&message->gtrid));
+}
+
 void sim_check_from_agent (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *message)
 {
     sim_tx_t *tx = txc_gtrid_is_none (&message->gtrid) ? NULL : sim_tx_get (sim, &message->gtrid);
@@ -311,6 +373,18 @@ void sim_check_from_agent (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
         break;
     case TXC_MSG_PHASE2_DONE:
         s_phase2_done (sim, agent, message, tx);
+        break;
+    case TXC_MSG_DECIDED:
+        s_decided (sim, message, tx);
+        break;
+    case TXC_MSG_PRE_DECIDED:
+        s_pre_decided (sim, message, tx);
+        break;
+    case TXC_MSG_MEMBER_STATE:
+        if (message->flags & TXC_FLAG_FINAL && message->vote == TXC_VOTE_NO)
+            s_refused (sim, message, tx);
+        if (!(message->flags & TXC_FLAG_FINAL) && message->slot == message->stamp)
+            s_granted (sim, message);
         break;
     case TXC_MSG_BRANCH_ENDED:
         s_branch_ended (sim, message, tx);
@@ -366,15 +440,16 @@ void sim_check_told (sim_t *sim, const char *who, sim_tx_t *tx, int code, bool c
         if (tx->told_rolled_back && wrote > 0)
             sim_violation (sim, "told-twice", "%s is told committed to %s, it was told rolled back before",
                            gtrid, who);
-        if (wrote > 0 && !sim_votes_is_committed (sim, tx) && committed == 0)
+        if (wrote > 0 && !sim_votes_is_committed (sim, tx) && committed == 0 && tx->n_members == 0)
             sim_violation (sim, "committed-told-not-durable", "%s is told committed to %s, nothing says so",
                            gtrid, who);
         if (completed && !tx->operated && !tx->hazard && tx->logged == SIM_OUTCOME_COMMIT)
             TXC_LIST_EACH (&tx->branches, link)
             {
                 const sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, node);
+                bool idle = tx->gtrid.mode == TXC_MODE_3PC && !branch->wrote;
                 if (sim_check_is_listed (tx, branch->token) && branch->state != SIM_BRANCH_COMMITTED &&
-                    !branch->reappeared)
+                    !branch->reappeared && !idle)
                     sim_violation (sim, "completed-not-applied", "%s is told completed to %s, not at %s",
                                    gtrid, who, branch->rm->proc.name);
             }

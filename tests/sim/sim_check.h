@@ -8,6 +8,7 @@
 #ifndef SIM_CHECK_H
 #define SIM_CHECK_H
 
+#include "core/txc_journal.h"
 #include "sim.h"
 #include "sim_truth.h"
 
@@ -21,6 +22,12 @@ bool sim_check_is_restored_epoch (const sim_t *sim, txc_epoch_t epoch);
 
 /* A message of a leader has reached an agent, which asked for this. */
 void sim_check_obeyed (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *message);
+
+/* A member's state has become durable: in an agent's journal, or (place 0) in the group's log. */
+void sim_check_member (sim_t *sim, const txc_jrec_t *record);
+void sim_check_attempt (sim_t *sim, sim_tx_t *tx, uint32_t place, uint64_t number, uint8_t kind);
+/* What a three-phase commit's members have decided: TXC_VOTE_YES, TXC_VOTE_NO, or NONE so far. */
+uint8_t sim_check_decided (const sim_tx_t *tx);
 
 /* An application was told what became of its transaction. */
 void sim_check_told (sim_t *sim, const char *who, sim_tx_t *tx, int code, bool completed);

@@ -86,6 +86,9 @@ static void s_atomic (sim_t *sim, const sim_branch_t *branch)
         TXC_LIST_EACH (&tx->branches, link)
         {
             const sim_branch_t *other = TXC_CONTAINER (link, sim_branch_t, node);
+            bool idle =
+                tx->gtrid.mode == TXC_MODE_3PC && !other->wrote; /* a member with nothing to prepare */
+            alive |= other->token == tx->listed[i] && idle;
             alive |= other->token == tx->listed[i] && other->state != SIM_BRANCH_ACTIVE &&
                      (other->state != SIM_BRANCH_ROLLED_BACK || other->operated);
         }
@@ -113,7 +116,10 @@ void sim_check_committed (sim_t *sim, sim_branch_t *branch)
     const sim_tx_t *tx = branch->tx;
     if (!branch->wrote || branch->operated)
         return;
-    if (!branch->told_commit && !branch->ap_commit)
+    uint8_t decided = sim_check_decided (tx);
+    if (tx->n_members && !branch->one_phase && decided != TXC_VOTE_YES)
+        sim_violation (sim, "commit-undecided", "%s commits, no majority has pre-committed", s_name (branch));
+    if (!branch->told_commit && !branch->ap_commit && decided != TXC_VOTE_YES)
         sim_violation (sim, "commit-unasked", "%s commits, nobody decided so", s_name (branch));
     if (tx->told_rolled_back && !tx->operated)
         sim_violation (sim, "commit-after-rolled-back", "%s commits, it was told rolled back",
@@ -139,11 +145,16 @@ void sim_check_rolled_back (sim_t *sim, sim_branch_t *branch, bool by_op)
     bool decided = tx->logged == SIM_OUTCOME_COMMIT || tx->decided;
     if (decided && sim_check_is_listed (tx, branch->token))
         sim_violation (sim, "torn", "%s rolls back, its transaction is committed", s_name (branch));
+    if (sim_check_decided (tx) == TXC_VOTE_YES && sim_check_is_listed (tx, branch->token))
+        sim_violation (sim, "torn", "%s rolls back, a majority of its members has decided to commit",
+                       s_name (branch));
     bool stray = decided ? !sim_check_is_listed (tx, branch->token) : !branch->ap_commit;
     if (tx->told_committed && !stray)
         sim_violation (sim, "rollback-after-committed", "%s rolls back, it was told committed",
                        s_name (branch));
-    bool asked = branch->told_rollback || branch->ap_rollback;
+    bool asked = branch->told_rollback || branch->ap_rollback || tx->final_no ||
+                 sim_check_decided (tx) == TXC_VOTE_NO ||
+                 (tx->n_members && tx->logged == SIM_OUTCOME_ABORT); /* members tell each other */
     if (by_op && branch->owned && branch->prepared_at && !asked)
         sim_violation (sim, "prepared-without-outcome",
                        "%s was prepared by its owner and rolls back, nobody decided so", s_name (branch));

@@ -7,6 +7,18 @@
 #include "sim_coordinator.h"
 #include "sim_rm.h"
 
+/* A member of a three-phase commit may have written nothing. */
+static uint32_t s_listed_that_wrote (const sim_tx_t *tx)
+{
+    uint32_t count = 0;
+    TXC_LIST_EACH (&tx->branches, link)
+    {
+        const sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, node);
+        count += branch->wrote && sim_check_is_listed (tx, branch->token);
+    }
+    return count;
+}
+
 static void s_transaction (sim_t *sim, const sim_tx_t *tx, int64_t *excused)
 {
     char gtrid[TXC_GTRID_MAX + 1];
@@ -35,9 +47,12 @@ static void s_transaction (sim_t *sim, const sim_tx_t *tx, int64_t *excused)
     if (tx->told_rolled_back && committed)
         sim_violation (sim, "rolled-back-told-not-rolled-back",
                        "%s was told rolled back, %u branches are committed", gtrid, committed);
-    if (tx->logged == SIM_OUTCOME_COMMIT && tx->n_listed != committed)
-        sim_violation (sim, "ledger-differs", "%s: %u branches voted yes, %u are committed", gtrid,
-                       tx->n_listed, committed);
+    uint32_t expected = tx->gtrid.mode == TXC_MODE_3PC ? s_listed_that_wrote (tx) : tx->n_listed;
+    if (tx->gtrid.mode == TXC_MODE_3PC && tx->commit_sent && committed && committed != expected)
+        sim_violation (sim, "torn", "%s: %u of %u branches are committed", gtrid, committed, expected);
+    if (tx->logged == SIM_OUTCOME_COMMIT && expected != committed)
+        sim_violation (sim, "ledger-differs", "%s: %u branches voted yes, %u are committed", gtrid, expected,
+                       committed);
     if (tx->logged == SIM_OUTCOME_COMMIT && !tx->logged_end)
         sim_violation (sim, "never-ended", "%s is committed, its End is not on record", gtrid);
     if (committed)

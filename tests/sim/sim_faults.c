@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "sim_agent.h"
+#include "sim_check.h"
 #include "sim_client.h"
 #include "sim_coordinator.h"
 #include "sim_log.h"
+#include "sim_loss.h"
 #include "sim_members.h"
 #include "sim_reflog.h"
 #include "sim_rm.h"
@@ -19,6 +21,8 @@ void sim_faults_draw (sim_t *sim)
     uint32_t share = sim_below (sim, 5) * 20; /* of the kinds that are enabled; some seeds have none */
     sim->calm = share == 0;
     for (int i = 0; i < SIM_FAULTS; i++) {
+        if (i == SIM_FAULT_JOURNAL_LOST && (sim_mode != TXC_MODE_3PC || sim_gone))
+            continue; /* only its members do without */
         sim->enabled[i] = sim_percent (sim, share);
         uint32_t rate = most[i] >> sim_below (sim, 4);
         sim->rate[i] = sim->enabled[i] ? rate : 0;
@@ -29,7 +33,8 @@ void sim_faults_draw (sim_t *sim)
     for (uint32_t i = 0; i < sizeof seldom / sizeof *seldom; i++)
         sim->enabled[seldom[i]] &= sim_percent (sim, 30);
     sim->grows = sim->enabled[SIM_FAULT_MEMBERS_CHANGED] && sim_replicas != 1;
-    if (sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED] || sim->n_replicas > 1 || sim->grows)
+    if (sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED] || sim->n_replicas > 1 || sim->grows ||
+        sim->enabled[SIM_FAULT_JOURNAL_LOST])
         sim->enabled[SIM_FAULT_RESTORED_BACKUP] = false;
 }
 
@@ -84,6 +89,8 @@ void sim_faults_watch (sim_t *sim)
 {
     for (uint32_t i = 0; i < sim->n_procs; i++) {
         sim_proc_t *proc = sim->procs[i];
+        if (sim_gone && sim->healed && proc->kind == SIM_COORDINATOR)
+            continue;
         if (!proc->up && (sim->healed || sim_percent (sim, 30)) &&
             !(proc->kind == SIM_CLIENT && sim->clients[proc->index]->auditor))
             s_start (sim, proc);
@@ -228,8 +235,9 @@ static void s_resolve_branch (sim_t *sim, sim_agent_t *agent, bool all)
             if (branch->state != SIM_BRANCH_PREPARED || tx->planted || branch->foreign || !agent->proc.up ||
                 sim->agents[branch->rm->agent] != agent || (!all && !sim_percent (sim, 20)))
                 continue;
-            bool commit =
-                all ? tx->logged == SIM_OUTCOME_COMMIT || tx->told_committed : sim_percent (sim, 50);
+            bool commit = all ? tx->logged == SIM_OUTCOME_COMMIT || tx->told_committed ||
+                                    sim_check_decided (tx) == TXC_VOTE_YES
+                              : sim_percent (sim, 50);
             if (!all)
                 sim_count (sim, SIM_FAULT_OPERATOR_BRANCH);
             tx->operated = true;
@@ -493,13 +501,15 @@ void sim_faults_plan (sim_t *sim, uint64_t until_us)
                        NULL, 0, s_on_fault)
                 ->a = timed[i];
     }
+    sim_loss_plan (sim, until_us);
 }
 
 static void s_on_operator (sim_t *sim, sim_event_t *event)
 {
     (void) event;
     for (uint32_t i = 0; i < sim->n_agents; i++)
-        s_resolve_branch (sim, sim->agents[i], true);
+        if (sim->rm_history_lost || i == sim->loser)
+            s_resolve_branch (sim, sim->agents[i], true);
 }
 
 void sim_faults_heal (sim_t *sim)
@@ -514,6 +524,8 @@ void sim_faults_heal (sim_t *sim)
         if (sim->procs[i]->paused_until > sim->now)
             sim->procs[i]->paused_until = sim->now;
     sim_faults_watch (sim);
-    if (sim->rm_history_lost) /* what a promoted standby shows is for an operator */
+    /* What a promoted standby shows is for an operator; and what an agent has voted for in a journal that it
+     * lost, if none but that journal knew who the other members were. */
+    if (sim->rm_history_lost || sim->journal_gone)
         sim_after (sim, 100 * SIM_S, NULL, 0, s_on_operator);
 }

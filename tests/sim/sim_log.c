@@ -38,6 +38,8 @@ struct sim_log {
     uint8_t *checkpoint;
     uint64_t durable_slot;
     bool blank; /* a new disk that was not opened yet */
+    bool cuts;  /* a journal's checkpoint waits for the end of a sync, to cut before cut_at */
+    size_t cut_at;
 };
 
 static void s_on_write (sim_t *sim, sim_event_t *event);
@@ -221,6 +223,8 @@ static void s_wake (sim_log_t *self, uint64_t delay_us)
     sim_after (self->sim, delay_us, self->owner, self->owner->life, s_on_write)->data = self;
 }
 
+static void s_cut (sim_log_t *self);
+
 static void s_on_forced (sim_t *sim, sim_event_t *event)
 {
     sim_log_t *self = event->data;
@@ -232,6 +236,7 @@ static void s_on_forced (sim_t *sim, sim_event_t *event)
         TXC_MUTANT (SYNC_SKIPPED) ? 0 : txc_store_force (txc_fake_disk_table (self->disk), &self->ticket);
     txc_store_sync_end (self->store, &self->ticket, forced);
     self->forcing = false;
+    s_cut (self);
     s_note_durable (self);
     if (s_has_forced (self))
         s_wake (self, 1);
@@ -317,16 +322,33 @@ void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size)
     s_checkpoint (self, bytes, size, self->n_told < self->n_places ? self->n_told : self->n_places);
 }
 
+/* Cuts the journal as soon as its thread is free to: what was written for that must not be in vain. */
+static void s_cut (sim_log_t *self)
+{
+    if (!self->cuts || self->forcing)
+        return;
+    self->cuts = false;
+    s_checkpoint (self, NULL, 0, self->cut_at);
+}
+
+bool sim_log_is_cutting (const sim_log_t *self)
+{
+    return self->cuts || (self->store && txc_store_is_checkpointing (self->store));
+}
+
 void sim_log_cut (sim_log_t *self, size_t place)
 {
-    s_checkpoint (self, NULL, 0, place);
+    self->cuts = true;
+    self->cut_at = place;
+    s_cut (self);
 }
 
 /* --- space, crashes --------------------------------------------------------------------- */
 
 bool sim_log_wants_checkpoint (const sim_log_t *self)
 {
-    return self->store && txc_store_size (self->store) > (uint64_t) SEGMENT * self->max_segments / 2;
+    uint32_t share = self->write_through ? 4 : 2; /* txc_jfile.c; the coordinator's */
+    return self->store && txc_store_size (self->store) > (uint64_t) SEGMENT * self->max_segments / share;
 }
 
 bool sim_log_is_low (const sim_log_t *self)
@@ -346,7 +368,7 @@ bool sim_log_crash (sim_log_t *self, bool machine)
         return false;
     bool dirty = txc_store_is_dirty (self->store);
     txc_store_abandon (&self->store);
-    self->forcing = self->lazy = false;
+    self->forcing = self->lazy = self->cuts = false;
     s_forget_places (self, 0);
     self->n_appended = self->n_durable = self->n_told = 0;
     if (!machine) {
@@ -375,7 +397,7 @@ void sim_log_restore (sim_log_t *self, uint64_t slot)
     if (self->store)
         txc_store_abandon (&self->store);
     self->disk = txc_fake_disk_new();
-    self->forcing = self->lazy = false;
+    self->forcing = self->lazy = self->cuts = false;
     self->n_appended = self->n_durable = self->n_told = 0;
     self->durable_slot = slot;
     if (s_open_store (self)) {
@@ -397,7 +419,7 @@ void sim_log_format (sim_log_t *self)
         txc_store_abandon (&self->store);
     txc_fake_disk_destroy (&self->disk);
     self->disk = txc_fake_disk_new();
-    self->forcing = self->lazy = false;
+    self->forcing = self->lazy = self->cuts = false;
     s_forget_places (self, 0);
     self->n_appended = self->n_durable = self->n_told = 0;
     self->durable_slot = 0;

@@ -48,6 +48,9 @@ size_t sim_log_count (const sim_log_t *self);
 void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size);
 void sim_log_cut (sim_log_t *self, size_t place);
 
+/* A checkpoint of a journal is under way: the next one would only take more space. */
+bool sim_log_is_cutting (const sim_log_t *self);
+
 /* True when it is time for a checkpoint, as the daemons see it. */
 bool sim_log_wants_checkpoint (const sim_log_t *self);
 

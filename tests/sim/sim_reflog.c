@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/txc_quorum.h"
+#include "sim_check.h"
 #include "sim_trace.h"
 #include "sim_truth.h"
 #include "sim_votes.h"
@@ -32,12 +34,16 @@ bool sim_reflog_passed (const sim_reflog_t *self, const txc_gtrid_t *gtrid)
     return i >= 0 && gtrid->n < self->sessions[i].low;
 }
 
-static void s_commit (sim_reflog_t *self, sim_tx_t *tx, const txc_rec_t *record)
+static void s_commit (sim_reflog_t *self, sim_t *sim, sim_tx_t *tx, const txc_rec_t *record)
 {
-    if (tx->logged != SIM_OUTCOME_NONE || sim_reflog_session (self, tx->gtrid.session) != SIM_REF_OPEN ||
-        sim_reflog_passed (self, &tx->gtrid))
+    bool learned = tx->gtrid.mode == TXC_MODE_3PC; /* its members decided, whatever became of its session */
+    if (tx->logged != SIM_OUTCOME_NONE ||
+        (!learned && (sim_reflog_session (self, tx->gtrid.session) != SIM_REF_OPEN ||
+                      sim_reflog_passed (self, &tx->gtrid))))
         return; /* void */
     tx->logged = SIM_OUTCOME_COMMIT;
+    if (learned && sim_check_decided (tx) != TXC_VOTE_YES)
+        sim_violation (sim, "learned-not-decided", "a COMMIT is on record that no majority has decided");
     tx->n_listed = record->n_branches;
     for (uint32_t i = 0; i < record->n_branches; i++)
         tx->listed[i] = record->branches[i].token;
@@ -123,7 +129,15 @@ void sim_reflog_add (sim_reflog_t *self, sim_t *sim, uint64_t slot, const txc_re
             s_close (self, sim, session);
         break;
     case TXC_REC_COMMIT:
-        s_commit (self, tx, record);
+        s_commit (self, sim, tx, record);
+        break;
+    case TXC_REC_PRE_DECIDED: /* taken only under the number that was granted last */
+        if (record->number == (tx->group_elected ? tx->group_elected : TXC_NUMBER_FIRST))
+            sim_check_attempt (sim, tx, 0, record->number, record->vote);
+        break;
+    case TXC_REC_ELECTED:
+        if (record->number > tx->group_elected)
+            tx->group_elected = record->number;
         break;
     case TXC_REC_ABORT:
         sim_votes_check_kept (sim, tx, "Abort is on record");

@@ -23,6 +23,7 @@
 enum { BOUND_S = 240 /* after healing everything ends within this virtual time */ };
 
 uint32_t sim_replicas;
+bool sim_gone;
 unsigned sim_mode = TXC_MODE_2PC;
 
 static jmp_buf s_escape;
@@ -191,10 +192,53 @@ static bool s_never (const sim_t *sim)
     return false;
 }
 
+/* A branch that a majority of connected members could have ended, or any of a two-phase commit. */
+static const sim_branch_t *s_abandoned (const sim_t *sim)
+{
+    for (uint32_t i = 0; i < sim->n_rms; i++)
+        TXC_LIST_EACH (&sim->rms[i]->live, link)
+        {
+            const sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, rm_node);
+            bool alone =
+                branch->tx->gtrid.mode == TXC_MODE_3PC && branch->tx->n_members == 2; /* it and the group */
+            if (!branch->foreign && !branch->tx->operated && !alone && branch->state == SIM_BRANCH_PREPARED)
+                return branch;
+        }
+    return NULL;
+}
+
+static bool s_is_abandoned (const sim_t *sim)
+{
+    return !s_abandoned (sim);
+}
+
+/* The whole group is gone for good: the agents are left to themselves. */
+static void s_live_on (sim_t *sim)
+{
+    char text[TXC_GTRID_MAX + 1];
+    for (uint32_t i = 0; i < sim->n_replicas; i++)
+        sim_coordinator_crash (sim, sim->coordinators[i], true);
+    sim_faults_heal (sim);
+    if (s_run_until (sim, BOUND_S * SIM_S, s_is_abandoned) || sim->violation || sim->rm_history_lost)
+        return;
+    const sim_branch_t *branch = s_abandoned (sim);
+    sim_violation (sim, "blocked", "%s at %s waits for a group that is gone",
+                   txc_gtrid_format (&branch->tx->gtrid, text), branch->rm->proc.name);
+}
+
 static void s_live (sim_t *sim)
 {
     s_build (sim);
     uint64_t active = sim_between (sim, 5, 40) * SIM_S;
+    if (sim_gone) {
+        active = sim_between (sim, 100, 10000) * SIM_MS;
+        sim->enabled[SIM_FAULT_RESTORED_BACKUP] = false;
+        sim_faults_plan (sim, active);
+        s_run_until (sim, active, s_never);
+        if (!sim->violation)
+            s_live_on (sim);
+        return;
+    }
     sim_faults_plan (sim, active);
     s_run_until (sim, active, s_clients_are_over);
     if (sim->restored) { /* nothing ends by itself any more; what must hold was checked at every step */

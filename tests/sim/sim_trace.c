@@ -56,6 +56,8 @@ char *sim_show_message (const txc_msg_t *m, char *text)
     s_add_branch (&line, m->rm, m->token);
     if (m->session)
         s_add (&line, " session=%" PRIx64, m->session);
+    if (m->type >= TXC_MSG_TERMINATE)
+        s_add (&line, " number=%" PRIx64, m->stamp);
     if (m->vote)
         s_add (&line, " vote=%s", txc_vote_name (m->vote));
     if (m->work)
@@ -108,6 +110,8 @@ char *sim_show_record (const txc_rec_t *r, uint64_t slot, char *text)
         s_add (&line, " session=%" PRIx64, r->session);
     if (r->low)
         s_add (&line, " low=%" PRIu64, r->low);
+    if (r->number)
+        s_add (&line, " number=%" PRIx64 " vote=%s", r->number, txc_vote_name (r->vote));
     if (r->agent[0])
         s_add (&line, " %s guard=%" PRIu64, r->agent, r->guard.slot);
     if (r->heur)
@@ -130,6 +134,9 @@ char *sim_show_journal (const txc_jrec_t *r, char *text)
         s_add (&line, " epoch=%" PRIu64, r->epoch.round);
     if (r->heur)
         s_add (&line, " heur=%s", txc_heur_name (r->heur));
+    if (r->number)
+        s_add (&line, " elected=%" PRIx64 " attempt=%" PRIx64 " vote=%s flags=%x", r->number, r->attempt,
+               txc_vote_name (r->vote), r->flags);
     if (r->code)
         s_add (&line, " code=%s", txc_code_name (r->code));
     if (r->text[0])

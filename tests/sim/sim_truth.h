@@ -10,7 +10,7 @@
 
 #include "sim.h"
 
-enum { SIM_STATEMENTS_MAX = 16, SIM_ACCOUNTS = 4, SIM_BALLOTS_MAX = 16 };
+enum { SIM_STATEMENTS_MAX = 16, SIM_ACCOUNTS = 4, SIM_BALLOTS_MAX = 16, SIM_ATTEMPTS_MAX = 64 };
 
 /* What a statement of the workload does; its encoded form is these bytes. */
 typedef struct sim_statement {
@@ -56,6 +56,8 @@ struct sim_branch {
     bool wrote;
     /* what left its agent and the coordinator about it */
     bool voted_yes, voted_read_only, voted_no;
+    uint64_t granted;                /* 3pc: the highest number that its journal grants */
+    bool member_durable;             /* 3pc: its yes-vote is in the journal */
     bool told_commit, told_rollback; /* PHASE2_* left the coordinator */
     bool ap_rollback, ap_commit;     /* BRANCH_ROLLBACK, BRANCH_COMMIT left a client */
 };
@@ -102,6 +104,14 @@ struct sim_tx {
     bool told_committed;   /* to any client */
     bool told_rolled_back; /* to anyone */
     uint64_t told_at;      /* us; when a replica first told its outcome on record; 0: not yet */
+    /* of a three-phase commit, by what is durable: its members and their attempts */
+    uint32_t n_members; /* with the group; 0: not known yet */
+    uint32_t n_attempts;
+    uint64_t group_elected;
+    struct {
+        uint64_t number, members; /* bit i: member i has taken it; 0: the group */
+        uint8_t kind;
+    } attempts[SIM_ATTEMPTS_MAX];
     /* the log's verdict, by the harness's own reading of what is durable (sim_reflog.h) */
     sim_outcome_t logged;
     bool logged_end, logged_heuristic;

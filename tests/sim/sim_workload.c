@@ -105,13 +105,15 @@ static void s_begin (sim_t *sim, sim_client_t *self, uint32_t index)
     memset (slot->own, 0, sizeof slot->own);
     slot->works = 0;
     bool enlists = sim_percent (sim, 35);
+    uint8_t mode = s_mode (sim);
+    enlists = enlists && mode != TXC_MODE_3PC; /* refused there */
     for (uint32_t i = 0; i < sim->n_rms; i++)
         slot->own[i].wanted = enlists && sim_percent (sim, 70);
     slot->async = slot->async && !enlists;
     slot->shared =
         !slot->async && !enlists && sim->n_clients > 1 && slot->n_statements > 1 && sim_percent (sim, 15);
     txc_session_event_t event = {.op = TXC_OP_BEGIN,
-                                 .mode = s_mode (sim),
+                                 .mode = mode,
                                  .timeout_ms = sim->calm ? 60000 : (uint32_t) sim_between (sim, 500, 8000),
                                  .flags = slot->decision_logged ? TXC_FLAG_DECISION_LOGGED : 0};
     slot->tx = 0;

@@ -1,6 +1,7 @@
 # Unit tests of src/core: single flows through its machines, then what each machine refuses.
 if HAVE_CMOCKA
 core_tests = tests/unit/test_core tests/unit/test_core_session tests/unit/test_core_ticket tests/unit/test_core_votes \
+	tests/unit/test_core_quorum tests/unit/test_core_member \
 	tests/unit/test_core_replica tests/unit/test_core_agent tests/unit/test_core_group tests/unit/test_core_leader \
 	tests/unit/test_core_owner
 check_PROGRAMS += $(core_tests)
@@ -34,4 +35,10 @@ tests_unit_test_core_group_LDADD = $(core_ldadd)
 tests_unit_test_core_leader_SOURCES = tests/unit/test_core_leader.c tests/unit/txc_test.h
 tests_unit_test_core_leader_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_core_leader_LDADD = $(core_ldadd)
+tests_unit_test_core_quorum_SOURCES = tests/unit/test_core_quorum.c
+tests_unit_test_core_quorum_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_core_quorum_LDADD = $(core_ldadd)
+tests_unit_test_core_member_SOURCES = tests/unit/test_core_member.c $(core_world)
+tests_unit_test_core_member_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_core_member_LDADD = $(core_ldadd)
 endif

@@ -16,6 +16,13 @@ static struct {
 } s_log[512];
 static unsigned s_log_size;
 
+/* The agent's journal, likewise. */
+static struct {
+    uint8_t *bytes;
+    size_t size;
+} s_journal[4096];
+static unsigned s_journal_size;
+
 static const char *const s_rms[WORLD_RMS] = {"bank_pg", "bank_my"};
 
 static void s_trace (world_t *self, const char *what, const char *name)
@@ -146,6 +153,10 @@ static void s_agent_step (world_t *self, txc_agent_event_t event)
     uint64_t forced = 0;
     for (uint32_t i = 0; i < update.n_entries; i++) {
         s_trace (self, "!", txc_journal_name (update.entries[i].kind));
+        TXC_ASSERT (s_journal_size < sizeof s_journal / sizeof *s_journal);
+        s_journal[s_journal_size].bytes = txc_malloc (update.entries[i].size);
+        s_journal[s_journal_size].size = update.entries[i].size;
+        memcpy (s_journal[s_journal_size++].bytes, update.entries[i].bytes, update.entries[i].size);
         if (update.entries[i].forced)
             forced = update.entries[i].slot;
     }
@@ -227,7 +238,8 @@ static void s_deliver (world_t *self, world_mail_t *mail)
     if (mail->to == 'L') {
         unsigned type = mail->message.type;
         bool from_agent = type == TXC_MSG_AGENT_HELLO || type == TXC_MSG_VOTE ||
-                          type == TXC_MSG_PHASE2_DONE || type == TXC_MSG_INQUIRY;
+                          type == TXC_MSG_PHASE2_DONE || type == TXC_MSG_INQUIRY ||
+                          (type >= TXC_MSG_TERMINATE && type <= TXC_MSG_DECIDED);
         mail->message.route = from_agent ? 2 : 1;
         s_replica_step (self, (txc_event_t){.type = TXC_EVENT_MESSAGE, .message = &mail->message});
     } else if (mail->to == 'A')
@@ -290,6 +302,44 @@ void world_open (world_t *self)
     world_open_with (self, NULL);
 }
 
+static void s_agent_new (world_t *self, uint64_t incarnation)
+{
+    txc_agent_config_t agent = {.name = "agent",
+                                .endpoint = "ipc:///agent",
+                                .incarnation = incarnation,
+                                .seed = 3,
+                                .codec = &txc_journal_codec,
+                                .n_rms = WORLD_RMS};
+    for (int i = 0; i < WORLD_RMS; i++)
+        txc_copy_text (agent.rms[i].name, sizeof agent.rms[i].name, s_rms[i]);
+    agent.rms[0].detaches = true;
+    agent.rms[1].journal_committing = true;
+    self->agent = txc_agent_new (&agent);
+}
+
+static void s_journal_clear (void)
+{
+    while (s_journal_size > 0)
+        free (s_journal[--s_journal_size].bytes);
+}
+
+void world_restart_agent (world_t *self, bool lost)
+{
+    txc_agent_status_t status;
+    txc_agent_status (self->agent, &status);
+    txc_agent_destroy (&self->agent);
+    s_agent_new (self, status.incarnation + 1);
+    if (lost)
+        s_journal_clear();
+    for (unsigned i = 0; i < s_journal_size; i++) {
+        int rc = txc_agent_replay (self->agent, s_journal[i].bytes, s_journal[i].size);
+        TXC_ASSERT (rc == TXC_OK);
+    }
+    s_agent_step (self, (txc_agent_event_t){.type = TXC_AGENT_START});
+    world_run (self);
+    world_pass (self, 1500);
+}
+
 void world_open_with (world_t *self, const txc_replica_config_t *limits)
 {
     memset (self, 0, sizeof *self);
@@ -301,17 +351,7 @@ void world_open_with (world_t *self, const txc_replica_config_t *limits)
         self->status[TXC_WORK_FENCE_AND_LOOK][i] = TXC_WORK_ABSENT;
         self->status[TXC_WORK_EVIDENCE][i] = TXC_WORK_UNKNOWN;
     }
-    txc_agent_config_t agent = {.name = "agent",
-                                .endpoint = "ipc:///agent",
-                                .incarnation = 0xabcd,
-                                .seed = 3,
-                                .codec = &txc_journal_codec,
-                                .n_rms = WORLD_RMS};
-    for (int i = 0; i < WORLD_RMS; i++)
-        txc_copy_text (agent.rms[i].name, sizeof agent.rms[i].name, s_rms[i]);
-    agent.rms[0].detaches = true;
-    agent.rms[1].journal_committing = true;
-    self->agent = txc_agent_new (&agent);
+    s_agent_new (self, 0xabcd);
     txc_session_config_t session = {.nonce = 0x5e55, .seed = 5};
     self->session = txc_session_new (&session);
     s_replica_new (self);
@@ -327,6 +367,7 @@ void world_close (world_t *self)
 {
     txc_session_destroy (&self->session);
     txc_agent_destroy (&self->agent);
+    s_journal_clear();
     txc_replica_destroy (&self->replica);
     while (self->head != self->tail) {
         txc_blob_destroy (&self->queue[self->head]->message.body);

@@ -90,4 +90,8 @@ txc_gtrid_t world_gtrid (const world_t *self, uint64_t tx);
 /* A second life of the coordinator, from the values that were durable. */
 void world_restart_replica (world_t *self);
 
+/* A second life of the agent, from its journal; lost: from an empty one.  Its resource managers list nothing
+ * as prepared. */
+void world_restart_agent (world_t *self, bool lost);
+
 #endif

@@ -340,9 +340,6 @@ static void test_misuse (void **state)
     assert_null (txc_begin (NULL, NULL));
     assert_null (txc_begin (s_client, &(txc_tx_options_t){.mode = "4pc"}));
     assert_int_equal (txc_last_error().code, TXC_EINVAL);
-    /* Not served yet: refused, instead of being ended as another protocol would end it. */
-    assert_null (txc_begin (s_client, &(txc_tx_options_t){.mode = "3pc"}));
-    assert_int_equal (txc_last_error().code, TXC_EMODE);
     assert_null (txc_begin (s_client, &(txc_tx_options_t){.isolation = (txc_isolation_t) 9}));
     assert_null (txc_begin (s_client, &(txc_tx_options_t){.commit_return = (txc_commit_return_t) 9}));
     assert_null (txc_join (s_client, "no ticket"));

@@ -5,6 +5,13 @@
 #include "wire/txcoord.pb-c.h"
 #include "wire_sample.h"
 
+/* No record has the endpoint of a branch's agent. */
+static void s_branch (txc_branch_ref_t *branch)
+{
+    wire_sample_branch (branch);
+    memset (branch->endpoint, 0, sizeof branch->endpoint);
+}
+
 static void s_record (txc_rec_t *record, txc_rec_type_t type)
 {
     memset (record, 0, sizeof *record); /* the whole is compared, with its padding */
@@ -27,7 +34,9 @@ static void s_record (txc_rec_t *record, txc_rec_type_t type)
     record->n_branches =
         type == TXC_REC_VOTE ? 1 + txc_test_below (TXC_BRANCHES_MAX) : txc_test_below (TXC_BRANCHES_MAX + 1);
     for (uint32_t i = 0; i < record->n_branches; i++)
-        wire_sample_branch (&record->branches[i]);
+        s_branch (&record->branches[i]);
+    record->vote = (uint8_t) txc_test_below (TXC_VOTE_NO_NOT_FINAL + 1);
+    record->number = wire_sample_u64() | 1;
     record->n_members = 1 + txc_test_below (TXC_REPLICAS_MAX);
     for (uint32_t i = 0; i < record->n_members; i++)
         wire_sample_member (&record->members[i]);
@@ -46,6 +55,18 @@ static void s_entry (txc_jrec_t *entry, txc_journal_kind_t kind)
     entry->guard = (txc_guard_t){.slot = wire_sample_u64(), .digest = wire_sample_u64()};
     wire_sample_name (entry->rm);
     wire_sample_text (entry->text, TXC_EVIDENCE_MAX);
+    entry->vote = (uint8_t) txc_test_below (TXC_VOTE_NO_NOT_FINAL + 1);
+    entry->flags = (uint32_t) wire_sample_u64();
+    entry->number = wire_sample_u64();
+    entry->attempt = wire_sample_u64();
+    entry->n_branches = txc_test_below (TXC_BRANCHES_MAX + 1);
+    for (uint32_t i = 0; i < entry->n_branches; i++) { /* members: their agents' endpoints, no evidence */
+        wire_sample_branch (&entry->branches[i]);
+        memset (entry->branches[i].evidence, 0, sizeof entry->branches[i].evidence);
+        entry->branches[i].vote_epoch = (txc_epoch_t){0, 0};
+        entry->branches[i].vote = 0;
+        entry->branches[i].count = 0;
+    }
 }
 
 static void s_records_survive_the_round_trip (void **state)
@@ -112,6 +133,8 @@ static void s_equal_records_have_equal_bytes (void **state)
         copy.session = record.session;
         copy.low = record.low;
         copy.token = record.token;
+        copy.vote = record.vote;
+        copy.number = record.number;
         copy.gtrid.cluster = record.gtrid.cluster;
         copy.gtrid.session = record.gtrid.session;
         copy.gtrid.n = record.gtrid.n;
@@ -165,7 +188,8 @@ static void s_incomplete_records_are_refused (void **state)
         wire.kind = (Txcoord__JournalKind) kind;
         size_t size = txcoord__journal_entry__pack (&wire, bytes);
         assert_int_equal (txc_journal_codec.decode (bytes, size, &entry),
-                          kind >= TXC_JOURNAL_EPOCH && kind <= TXC_JOURNAL_LATCH);
+                          (kind >= TXC_JOURNAL_EPOCH && kind <= TXC_JOURNAL_LATCH) ||
+                              kind == TXC_JOURNAL_BIRTH);
     }
 }
 
@@ -200,6 +224,8 @@ static void s_damaged_records_are_survived (void **state)
             s_entry (&entry, (txc_journal_kind_t) (type < TXC_JOURNAL_KINDS ? type : 1));
             if (record.n_branches > 2)
                 record.n_branches = 2;
+            if (entry.n_branches > 2)
+                entry.n_branches = 2;
             size_t size =
                 journal ? txc_journal_codec.encode (&entry, bytes) : txc_record_codec.encode (&record, bytes);
             for (size_t cut = 0; cut < size; cut++)

@@ -25,13 +25,13 @@ static const char *const s_fields[TXC_MSG_TYPES] = {
     [TXC_MSG_AGENT_HELLO] = "agent incarnation entries epoch guard0 high_slot code",
     [TXC_MSG_AGENT_WELCOME] = "epoch code cluster guard0 guard1 high_slot members",
     [TXC_MSG_PREPARE] = "epoch gtrid rm token count timeout_ms branches",
-    [TXC_MSG_VOTE] = "epoch gtrid rm token vote error evidence branches",
+    [TXC_MSG_VOTE] = "epoch gtrid rm token vote error evidence branches prior",
     [TXC_MSG_PHASE2_COMMIT] = "epoch gtrid rm token evidence high_slot",
     [TXC_MSG_PHASE2_ROLLBACK] = "epoch gtrid rm token evidence high_slot",
     [TXC_MSG_PHASE2_DONE] = "epoch gtrid rm token code heur error",
     [TXC_MSG_INQUIRY] = "epoch gtrid rm token age_ms timeout_ms flags",
     [TXC_MSG_INQUIRY_PENDING] = "epoch gtrid rm token code",
-    [TXC_MSG_ENDED] = "epoch gtrid rm token",
+    [TXC_MSG_ENDED] = "epoch gtrid rm token code",
     [TXC_MSG_ADMIN] = "body",
     [TXC_MSG_ADMIN_REPLY] = "body code error",
     [TXC_MSG_NOT_LEADER] = "replica members",
@@ -49,6 +49,11 @@ static const char *const s_fields[TXC_MSG_TYPES] = {
     [TXC_MSG_PAXOS_SNAPSHOT_FETCH] = "replica disk cluster settings slot age_ms",
     [TXC_MSG_PAXOS_SNAPSHOT] = "replica disk cluster settings slot age_ms high_slot stamp body",
     [TXC_MSG_PAXOS_TRANSFER] = "replica disk cluster settings epoch",
+    [TXC_MSG_TERMINATE] = "epoch gtrid rm token stamp slot high_slot vote flags branches",
+    [TXC_MSG_MEMBER_STATE] = "epoch gtrid rm token stamp slot high_slot vote flags branches",
+    [TXC_MSG_PRE_DECIDE] = "epoch gtrid rm token stamp slot high_slot vote flags branches",
+    [TXC_MSG_PRE_DECIDED] = "epoch gtrid rm token stamp slot high_slot vote flags branches",
+    [TXC_MSG_DECIDED] = "epoch gtrid rm token stamp slot high_slot vote flags branches",
     [TXC_MSG_PAXOS_JOIN] = "replica disk cluster settings members slot",
     [TXC_MSG_OWNER_WORK] = "gtrid rm token work flags",
     [TXC_MSG_OWNER_WORD] = "gtrid rm token work status evidence error",
@@ -126,6 +131,7 @@ void wire_sample_branch (txc_branch_ref_t *branch)
     branch->vote = (uint8_t) txc_test_below (TXC_VOTE_NO_NOT_FINAL + 1);
     wire_sample_epoch (&branch->vote_epoch);
     wire_sample_printable (branch->evidence, TXC_EVIDENCE_MAX);
+    s_letters (branch->endpoint, 0, TXC_ENDPOINT_MAX, "tcp://[]0123456789abcdef.:*", 27);
 }
 
 static void s_entry (txc_rm_entry_t *entry)
@@ -303,6 +309,7 @@ static void s_assert_branches_equal (const txc_msg_t *a, const txc_msg_t *b)
         const txc_branch_ref_t *x = &a->branches[i], *y = &b->branches[i];
         assert_string_equal (x->rm, y->rm);
         assert_string_equal (x->evidence, y->evidence);
+        assert_string_equal (x->endpoint, y->endpoint);
         assert_true (x->token == y->token && x->count == y->count && x->vote == y->vote);
         assert_int_equal (txc_epoch_compare (x->vote_epoch, y->vote_epoch), 0);
     }

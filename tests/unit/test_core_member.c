@@ -1,0 +1,244 @@
+/* Members of three-phase commits: what an agent may say of a branch, and how long it remembers that. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/txc_quorum.h"
+#include "core_world.h"
+#include "wire/txc_codec.h"
+
+enum { SOME_NUMBER = 3 * TXC_NUMBER_MEMBERS };
+
+/* A transaction with a branch at each resource manager, as its members see it. */
+typedef struct s_tx {
+    uint64_t number;
+    txc_gtrid_t gtrid;
+    txc_branch_ref_t branches[WORLD_RMS];
+} s_tx_t;
+
+static s_tx_t s_begin (world_t *world)
+{
+    static const char *const rms[WORLD_RMS] = {"bank_pg", "bank_my"};
+    s_tx_t tx = {.number = world_do (world, (txc_session_event_t){.op = TXC_OP_BEGIN,
+                                                                  .mode = TXC_MODE_3PC,
+                                                                  .timeout_ms = 5000,
+                                                                  .flags = TXC_FLAG_DECISION_LOGGED})};
+    tx.gtrid = world_gtrid (world, tx.number);
+    for (int i = 0; i < WORLD_RMS; i++) {
+        assert_int_equal (world_exec (world, tx.number, rms[i], 0), TXC_OK);
+        strcpy (tx.branches[i].rm, rms[i]);
+        strcpy (tx.branches[i].endpoint, "ipc:///agent");
+        tx.branches[i].token = world->last[TXC_MSG_EXEC_REPLY].token;
+    }
+    return tx;
+}
+
+/* What a terminator (in the place of the application) asks of the first branch; its answer is in last. */
+static unsigned s_terminate (world_t *world, s_tx_t *tx)
+{
+    txc_msg_t message = {.type = TXC_MSG_TERMINATE, .gtrid = tx->gtrid, .stamp = SOME_NUMBER};
+    message.token = tx->branches[0].token;
+    message.branches = tx->branches;
+    message.n_branches = WORLD_RMS;
+    memcpy (message.rm, tx->branches[0].rm, sizeof message.rm);
+    world->trace[0] = '\0';
+    world_forge (world, 'A', message);
+    return world_count (world, "MEMBER_STATE");
+}
+
+static bool s_refused (const world_t *world)
+{
+    const txc_msg_t *state = &world->last[TXC_MSG_MEMBER_STATE];
+    return state->flags & TXC_FLAG_FINAL && state->vote == TXC_VOTE_NO;
+}
+
+/* Entries of members that a checkpoint of the journal would keep. */
+static unsigned s_remembered (world_t *world)
+{
+    unsigned count = 0;
+    txc_update_t update;
+    txc_update_init (&update);
+    txc_agent_checkpoint (world->agent, &update);
+    for (uint32_t i = 0; i < update.n_entries; i++)
+        count += update.entries[i].kind == TXC_JOURNAL_MEMBER;
+    txc_update_fini (&update);
+    return count;
+}
+
+/* Both branches have voted, the leader's PreCommits are lost. */
+static s_tx_t s_vote (world_t *world)
+{
+    s_tx_t tx = s_begin (world);
+    world->drop = TXC_MSG_PRE_DECIDE;
+    assert_int_equal (world_commit (world, tx.number), TXC_PENDING);
+    assert_int_equal (s_remembered (world), 2);
+    return tx;
+}
+
+static void s_a_member_tells_its_state (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_vote (world);
+    assert_int_equal (s_terminate (world, &tx), 1);
+    assert_int_equal (world_count (world, "!MEMBER"), 1); /* the grant, before it is said */
+    assert_false (s_refused (world));
+    assert_int_equal (world->last[TXC_MSG_MEMBER_STATE].slot, SOME_NUMBER);
+}
+
+/* The branch wrote nothing, so that its resource manager lists nothing: only the journal knows the vote. */
+static void s_a_member_that_lost_its_journal_abstains (void **state)
+{
+    world_t *world = *state;
+    world->status[TXC_WORK_PREPARE][0] = TXC_WORK_READ_ONLY;
+    s_tx_t tx = s_vote (world);
+    world_restart_agent (world, true);
+    assert_int_equal (s_terminate (world, &tx), 0);
+    assert_int_equal (world_count (world, "!MEMBER"), 0);
+    s_tx_t later = s_begin (world); /* under the new journal */
+    assert_true (later.branches[0].token >> 32 != tx.branches[0].token >> 32);
+    assert_int_equal (s_terminate (world, &tx), 0);
+    assert_int_equal (s_terminate (world, &later), 1);
+    assert_true (s_refused (world));
+}
+
+static void s_a_member_that_kept_its_journal_does_not (void **state)
+{
+    world_t *world = *state;
+    world->status[TXC_WORK_PREPARE][0] = TXC_WORK_READ_ONLY;
+    s_tx_t tx = s_vote (world);
+    world_restart_agent (world, false);
+    assert_int_equal (s_terminate (world, &tx), 1);
+    assert_false (s_refused (world));
+}
+
+/* Phase 2 of a branch that nobody here knows is done only if the journal is the one that would know it. */
+static void s_a_lost_journal_proves_no_commit (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_begin (world);
+    world->drop = TXC_MSG_PHASE2_COMMIT;
+    assert_int_equal (world_commit (world, tx.number), TXC_OK);
+    world_restart_agent (world, true);
+    world->drop = 0;
+    world->trace[0] = '\0';
+    world_pass (world, 5000);
+    assert_true (world_count (world, "*EVIDENCE") >= 1);
+    assert_int_equal (world->last[TXC_MSG_PHASE2_DONE].heur, TXC_HEUR_HAZARD); /* of which there is none */
+}
+
+static void s_a_refusal_is_journaled_first_and_stays (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_begin (world);
+    world->drop = TXC_MSG_DECIDED; /* the group does not hear of it */
+    assert_int_equal (s_terminate (world, &tx), 1);
+    assert_true (s_refused (world));
+    assert_true (strstr (world->trace, "!MEMBER") < strstr (world->trace, "MEMBER_STATE"));
+    for (int life = 0; life < 2; life++) {
+        assert_int_equal (s_terminate (world, &tx), 1);
+        assert_true (s_refused (world));
+        assert_int_equal (world_count (world, "!MEMBER"), 0);
+        world_restart_agent (world, false);
+    }
+    world->trace[0] = '\0';
+    world_commit (world, tx.number);                   /* a leader asks it for its vote */
+    assert_int_equal (world_count (world, "VOTE"), 1); /* of the other branch, which was lost */
+    assert_int_not_equal (world->last[TXC_MSG_VOTE].vote, TXC_VOTE_YES);
+    assert_int_equal (world_count (world, "+COMMIT"), 0);
+}
+
+static void s_a_member_that_was_told_before_it_voted_says_so (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_begin (world);
+    world->status[TXC_WORK_PREPARE][0] = WORLD_HOLD;
+    world->drop = TXC_MSG_PHASE2_ROLLBACK;
+    assert_int_equal (world_commit (world, tx.number), TXC_PENDING);
+    txc_msg_t told = {.type = TXC_MSG_DECIDED, .gtrid = tx.gtrid, .token = tx.branches[0].token};
+    told.vote = TXC_VOTE_NO;
+    memcpy (told.rm, tx.branches[0].rm, sizeof told.rm);
+    world_forge (world, 'A', told);
+    assert_int_equal (s_terminate (world, &tx), 1);
+    assert_true (s_refused (world));
+    world_answer (world, TXC_WORK_OK); /* it was prepared meanwhile */
+    assert_true (world_count (world, "*ROLLBACK") >= 1);
+}
+
+/* Even of a branch that was never heard of, if it could only have begun under this journal. */
+static void s_an_unknown_branch_of_this_journal_is_refused (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_begin (world);
+    tx.branches[0].token ^= 1;
+    assert_int_equal (s_terminate (world, &tx), 1);
+    assert_true (s_refused (world));
+    assert_int_equal (world_count (world, "!MEMBER"), 1);
+    tx.branches[0].token ^= UINT64_C (1) << 40;
+    assert_int_equal (s_terminate (world, &tx), 0);
+    tx.branches[0].token ^= UINT64_C (1) << 40;
+    tx.branches[0].token++;
+    s_tx_t unlisted = tx;
+    unlisted.branches[1] = unlisted.branches[0];
+    unlisted.branches[0].token++;
+    txc_msg_t message = {.type = TXC_MSG_TERMINATE, .gtrid = tx.gtrid, .stamp = SOME_NUMBER};
+    message.token = tx.branches[0].token + 2; /* the message does not list what it asks for */
+    message.branches = unlisted.branches;
+    message.n_branches = WORLD_RMS;
+    memcpy (message.rm, tx.branches[0].rm, sizeof message.rm);
+    world->trace[0] = '\0';
+    world_forge (world, 'A', message);
+    assert_int_equal (world_count (world, "MEMBER_STATE"), 0);
+}
+
+static void s_a_refusal_goes_when_the_abort_is_on_record (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_begin (world);
+    assert_int_equal (s_terminate (world, &tx), 1);
+    world_pass (world, 10000);
+    assert_int_equal (world_count (world, "+ABORT"), 1);
+    assert_int_equal (s_remembered (world), 0);
+}
+
+static void s_the_journal_of_members_is_bounded (void **state)
+{
+    world_t *world = *state;
+    for (int i = 0; i < 40; i++) {
+        s_tx_t tx = s_begin (world);
+        assert_int_equal (world_commit (world, tx.number), TXC_OK);
+        assert_int_equal (world_code (world, (txc_session_event_t){.op = TXC_OP_FORGET, .tx = tx.number}),
+                          TXC_OK);
+        world_pass (world, 500);
+        world->trace[0] = '\0';
+    }
+    world_pass (world, 60000);
+    assert_int_equal (s_remembered (world), 0);
+    world_restart_agent (world, false);
+    assert_int_equal (s_remembered (world), 0); /* FORGET was written, too */
+}
+
+int main (void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown (s_a_member_tells_its_state, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown (s_a_member_that_lost_its_journal_abstains, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_a_member_that_kept_its_journal_does_not, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_a_lost_journal_proves_no_commit, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown (s_a_refusal_is_journaled_first_and_stays, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_a_member_that_was_told_before_it_voted_says_so, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_an_unknown_branch_of_this_journal_is_refused, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_a_refusal_goes_when_the_abort_is_on_record, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_the_journal_of_members_is_bounded, world_setup, world_teardown),
+    };
+    return cmocka_run_group_tests_name ("core member", tests, NULL, NULL);
+}
