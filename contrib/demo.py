@@ -77,20 +77,35 @@ class Demo:
                               "@bank_pg UPDATE acct SET bal = bal - 999999 WHERE id = 1;", "\\commit"))
         return self.expect(before, 0)
 
-    def crash(self, before):
+    def arm(self):
+        """The leader, which kills itself when it is about to write its next decision."""
         cluster, group = self.cluster, self.cluster.group
         leader = group.leader()
-        say(f"4. Move 100 again, and kill -9 the leader {DECIDING[self.mode]}.")
         group.process(leader).stop()  # it hands its leadership over
         cluster.restart(group.name(leader), "--crash-at", "append.before.COMMIT")
         group.await_caught_up(leader)
         group.transfer(leader)
         cluster.wait_ready()
-        client = subprocess.Popen([cluster.program("txsql"), "-C", cluster.endpoint], text=True, env=cluster.environment(),
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return leader
+
+    def start_transfer(self):
+        """In a process of its own, which waits for its outcome."""
+        client = subprocess.Popen([self.cluster.program("txsql"), "-C", self.cluster.endpoint], text=True,
+                                  env=self.cluster.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT)
         client.stdin.write(f"{self.begin}\n@bank_pg UPDATE acct SET bal = bal - 100 WHERE id = 1;\n"
                            "@bank_my UPDATE acct SET bal = bal + 100 WHERE id = 1;\n\\commit\n")
         client.stdin.close()
+        return client
+
+    def prepared(self):
+        return self.cluster.postgres.prepared() + self.cluster.mariadb.prepared()
+
+    def crash(self, before):
+        cluster, group = self.cluster, self.cluster.group
+        say(f"4. Move 100 again, and kill -9 the leader {DECIDING[self.mode]}.")
+        leader = self.arm()
+        client = self.start_transfer()
         poll(lambda: not group.process(leader).running(), 30, "the leader is killed")
         group.dead.add(group.name(leader))
         began = time.monotonic()
@@ -101,13 +116,45 @@ class Demo:
         status = client.wait(60)
         say(f"   Replica {group.leader()} leads now; {took:.1f} s after the kill the application had its answer:")
         self.show(status, output.strip())
-        poll(lambda: cluster.postgres.prepared() + cluster.mariadb.prepared() == 0, 30, "nothing is in doubt")
+        poll(lambda: self.prepared() == 0, 30, "nothing is in doubt")
         before = self.expect(before, 100)
         cluster.restart(group.name(leader))
         group.await_caught_up(leader)
         say(f"   Replica {leader} is back, follows, and has caught up:")
         for line in cluster.txctl("member", "list")[1].splitlines():
             print(f"            {line}")
+        return before
+
+    def said_of_members(self):
+        lines = (self.cluster.tail("agent_pg", 1000) + self.cluster.tail("agent_my", 1000)).splitlines()
+        return [line for line in lines if "by themselves" in line]
+
+    def no_coordinator(self, before):
+        cluster, group = self.cluster, self.cluster.group
+        say("5. Move 100 once more, and kill -9 every replica at that moment.")
+        leader = self.arm()
+        said_before = self.said_of_members()
+        client = self.start_transfer()
+        poll(lambda: not group.process(leader).running(), 30, "the leader is killed")
+        replicas = [leader, *group.running()]
+        for number in replicas:
+            group.kill(number)
+        began = time.monotonic()
+        say(f"   No replica is left. In doubt: {cluster.postgres.prepared()} branch in PostgreSQL, "
+            f"{cluster.mariadb.prepared()} in MariaDB.")
+        poll(lambda: self.prepared() == 0, 60, "the agents end the transaction")
+        said = [line for line in self.said_of_members() if line not in said_before]
+        if not said:
+            raise Failure("no agent says that the members have ended the transaction")
+        say(f"   The agents have ended it by themselves, {time.monotonic() - began:.1f} s after the kill. They say:")
+        for line in said:
+            print(f"            {line}")
+        before = self.expect(before, 100)
+        for number in replicas:
+            group.start(number)
+        output = client.stdout.read()
+        say("   The replicas are back, learn what the members did, and tell the application, which has waited:")
+        self.show(client.wait(60), output.strip())
         return before
 
     def check_mode(self):
@@ -121,7 +168,11 @@ class Demo:
         before = self.balances()
         for step in (self.commit, self.rollback, self.constraint, self.crash):
             before = step(before)
-        say("Done: four transactions, one of them through a kill -9 of the leader, and not a coin lost.")
+        if self.mode == "3pc":
+            self.no_coordinator(before)
+            say("Done: five transactions, one through a kill -9 of the leader, one of the whole group, and not a coin lost.")
+        else:
+            say("Done: four transactions, one of them through a kill -9 of the leader, and not a coin lost.")
 
 
 def tell_how_to_connect(cluster):
@@ -147,7 +198,9 @@ def main():
     parser.add_argument("--mode", choices=sorted(NAMES), default="2pc")
     options = parser.parse_args()
     keep = options.keep
-    cluster = Cluster(build=options.build, replicas=3)
+    # How long a member of a three-phase commit hears nothing before it asks the others.
+    settings = {"agent": "    terminate = 2s"} if options.mode == "3pc" else {}
+    cluster = Cluster(build=options.build, replicas=3, settings=settings)
     try:
         say("starting a private PostgreSQL and a private MariaDB, each with a bank of 1,000 accounts")
         cluster.start_databases(rows=1000, balance=1000)
