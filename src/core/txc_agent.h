@@ -41,6 +41,7 @@ typedef struct txc_agent_config {
     uint32_t owner_ms;   /* how long the owner of an enlisted branch may take to answer [3,000] */
     uint32_t
         terminate_ms; /* 3pc: without a word of a leader for so long a member ends it with others [5,000] */
+    bool timers_end;  /* 3pc: then a timer ends it, by the textbook's rule, which is unsafe */
     uint32_t max_queued; /* statements waiting at one branch [64] */
     uint32_t max_ended;  /* finished branches remembered [100,000] */
 } txc_agent_config_t;

@@ -85,6 +85,9 @@ void txc_agent_member_refused (txc_agent_t *self, txc_agent_member_t *member);
 /* --- txc_agent_terminate.c */
 /* In doubt for long enough, without a leader that would end it: becomes a terminator. */
 void txc_agent_terminate (txc_agent_t *self, txc_agent_member_t *member);
+/* The textbook's rule instead (termination = timeout): commits what is pre-committed, rolls everything else
+ * back, and asks nobody. */
+void txc_agent_terminate_by_timer (txc_agent_t *self, txc_branch_t *branch);
 bool txc_agent_terminate_is_due (const txc_agent_t *self, const txc_branch_t *branch);
 /* Its own grant or attempt is durable. */
 void txc_agent_terminate_granted (txc_agent_t *self, txc_agent_member_t *member);

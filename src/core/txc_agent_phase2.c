@@ -206,7 +206,9 @@ static void s_committed (txc_agent_t *self, txc_branch_t *branch)
 {
     bool tell = !branch->one_phase;
     if (branch->by_operator) {
-        s_heuristic (self, branch, TXC_HEUR_COMMITTED, "committed by an operator");
+        s_heuristic (self, branch, TXC_HEUR_COMMITTED,
+                     branch->by_timer ? "committed by a timer (termination = timeout)"
+                                      : "committed by an operator");
         return;
     }
     if (TXC_MUTANT (PROOF_FORGOTTEN_AT_ACK)) {
@@ -285,7 +287,9 @@ void txc_agent_rollback_done (txc_agent_t *self, txc_branch_t *branch, const txc
         }
     }
     if (branch->by_operator) {
-        s_heuristic (self, branch, TXC_HEUR_ROLLED_BACK, "rolled back by an operator");
+        s_heuristic (self, branch, TXC_HEUR_ROLLED_BACK,
+                     branch->by_timer ? "rolled back by a timer (termination = timeout)"
+                                      : "rolled back by an operator");
         return;
     }
     bool tell = branch->vote == TXC_VOTE_YES || branch->final_no || branch->vote == TXC_VOTE_READ_ONLY;
@@ -419,8 +423,13 @@ void txc_agent_branch_done (txc_agent_t *self, txc_branch_t *branch, txc_work_do
 
 void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch)
 {
-    if (txc_branch_is_3pc (branch) && txc_agent_terminate_is_due (self, branch))
+    if (txc_branch_is_3pc (branch) && txc_agent_terminate_is_due (self, branch)) {
+        if (self->config.timers_end && !branch->busy) {
+            txc_agent_terminate_by_timer (self, branch);
+            return;
+        }
         txc_agent_terminate (self, txc_agent_member (self, &branch->gtrid, branch->rm, branch->token));
+    }
     branch->inquire_ms =
         self->now_ms + s_backoff (self->config.inquiry_ms, branch->inquiries++, INQUIRY_MAX_MS);
     txc_agent_branch_timer (self, branch);
@@ -478,6 +487,19 @@ void txc_agent_operator (txc_agent_t *self, const txc_agent_event_t *event)
         return;
     branch->by_operator = branch->outcome = true;
     if (event->vote == TXC_VOTE_YES)
+        s_commit (self, branch);
+    else
+        txc_agent_roll_back (self, branch);
+}
+
+void txc_agent_end_by_timer (txc_agent_t *self, txc_branch_t *branch, bool commit)
+{
+    if (branch->state != TXC_BRANCH_PREPARED) { /* it wrote nothing */
+        txc_agent_outcome (self, branch, commit);
+        return;
+    }
+    branch->by_operator = branch->by_timer = branch->outcome = true;
+    if (commit)
         s_commit (self, branch);
     else
         txc_agent_roll_back (self, branch);

@@ -87,6 +87,7 @@ typedef struct txc_branch {
     bool record_only;     /* the RM's identity changed: only recorded outcomes count */
     bool unproved;        /* in PROVING: nothing proves its end; does the leader still want to know? */
     bool by_operator;     /* the end under way is an operator's heuristic */
+    bool by_timer;        /* ... or a timer's (3pc, timers_end) */
     bool outcome;         /* it rests on an outcome: the owner obeys even if the branch is prepared */
     bool owner_kept;      /* the journal names the owner's session */
     uint64_t number;      /* txc_work_t.branch */
@@ -261,6 +262,8 @@ void txc_agent_phase2_later (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_acknowledge (txc_agent_t *self, txc_branch_t *branch, bool commit);
 void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_operator (txc_agent_t *self, const txc_agent_event_t *event);
+/* A timer ends a branch in doubt, whatever others do: a heuristic, too. */
+void txc_agent_end_by_timer (txc_agent_t *self, txc_branch_t *branch, bool commit);
 /* The outcome of a branch that is known here. */
 void txc_agent_outcome (txc_agent_t *self, txc_branch_t *branch, bool commit);
 /* A work item of a branch came back. */

@@ -26,6 +26,14 @@ bool txc_agent_terminate_is_due (const txc_agent_t *self, const txc_branch_t *br
            self->now_ms >= branch->began_ms + branch->timeout_ms + self->config.terminate_ms;
 }
 
+void txc_agent_terminate_by_timer (txc_agent_t *self, txc_branch_t *branch)
+{
+    const txc_agent_member_t *member = txc_agent_member (self, &branch->gtrid, branch->rm, branch->token);
+    bool commit = member->attempt != 0 && member->kind == TXC_VOTE_YES;
+    self->terminations++;
+    txc_agent_end_by_timer (self, branch, commit);
+}
+
 /* To every member but this one for which bit i of done is not set. */
 static void s_tell (txc_agent_t *self, txc_agent_member_t *member, txc_msg_type_t type, uint64_t done,
                     uint8_t vote)

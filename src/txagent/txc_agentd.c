@@ -79,6 +79,19 @@ static int s_coordinators (const txc_agentd_t *self, txc_agent_config_t *config,
     return TXC_OK;
 }
 
+/* Whoever chose it shall know what it loses, at each start. */
+static bool s_timers_end (const txc_config_t *config)
+{
+    bool timers = strcmp (txc_config_string (config, "agent/termination"), "timeout") == 0;
+    if (timers)
+        txc_report (
+            TXC_REPORT_WARNING, NULL,
+            "agent/termination = timeout: THREE-PHASE COMMITS ARE NOT ATOMIC. A link that is cut, a "
+            "message that is late, or a coordinator that dies between two PreCommits makes one branch "
+            "commit and another one roll back; use quorum");
+    return timers;
+}
+
 static int s_make_agent (txc_agentd_t *self, txc_error_t *error)
 {
     txc_agent_config_t config = {.incarnation = txc_random64(),
@@ -87,6 +100,7 @@ static int s_make_agent (txc_agentd_t *self, txc_error_t *error)
                                  .n_rms = self->served.n,
                                  .hello_ms = (uint32_t) txc_config_int (self->config, "agent/heartbeat"),
                                  .inquiry_ms = (uint32_t) txc_config_int (self->config, "agent/inquiry"),
+                                 .timers_end = s_timers_end (self->config),
                                  .terminate_ms = (uint32_t) txc_config_int (self->config, "agent/terminate"),
                                  .scan_ms = (uint32_t) txc_config_int (self->config, "agent/scan"),
                                  .timeout_ms =

@@ -25,6 +25,7 @@ const txc_key_t txc_agent_keys[] = {
     {"agent/branch_timeout", TXC_KEY_DURATION, 0, "60s", 100, 86400000, NULL},
     {"agent/scan", TXC_KEY_DURATION, 0, "10s", 100, 3600000, NULL},
     {"agent/inquiry", TXC_KEY_DURATION, 0, "2s", 50, 30000, NULL},
+    {"agent/termination", TXC_KEY_CHOICE, 0, "quorum", 0, 0, "quorum|timeout"},
     {"agent/terminate", TXC_KEY_DURATION, 0, "5s", 100, 600000, NULL},
     {"agent/heartbeat", TXC_KEY_DURATION, 0, "1s", 50, 60000, NULL},
     {"agent/max_ended", TXC_KEY_INT, 0, "100000", 100, 10000000, NULL},

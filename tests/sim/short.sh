@@ -12,3 +12,12 @@ set -e
 blocked=$(grep -c '^seed .*: blocked:' group-gone.out)
 rm group-gone.out
 test "$blocked" -gt 0
+# The textbook's rule tears on both schedules, that of a majority on neither.
+for schedule in partition leader-dies; do
+    ./tests/sim/txsim --schedule $schedule --termination quorum
+    said=$(./tests/sim/txsim --schedule $schedule --termination timeout) && exit 1
+    case $said in
+    *torn*) ;;
+    *) exit 1 ;;
+    esac
+done

@@ -292,6 +292,28 @@ static void s_precommit (s_alone_t *self, s_peer_t *peer)
 
 /* --- the run ------------------------------------------------------------------------------------ */
 
+static bool s_is_cut (const s_alone_t *self, const s_mail_t *mail)
+{
+    return self->peers[mail->from].cut || self->peers[mail->to].cut;
+}
+
+static void s_hand_over (s_alone_t *self, s_mail_t *mail)
+{
+    if (self->trace) {
+        char text[SIM_TEXT_MAX];
+        printf ("peer %u <- %u %s\n", mail->to, mail->from, sim_show_message (&mail->message, text));
+    }
+    mail->message.branches = mail->branches;
+    mail->message.route = ROUTE + mail->from;
+    s_step (self, &self->peers[mail->to],
+            (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .message = &mail->message});
+}
+
+static void s_take_out (s_alone_t *self, uint32_t i)
+{
+    memmove (&self->mails[i], &self->mails[i + 1], (--self->n_mails - i) * sizeof self->mails[0]);
+}
+
 /* One message that is under way: delivered, delivered twice, or lost; most come early, some very late. */
 static void s_deliver (s_alone_t *self)
 {
@@ -299,21 +321,13 @@ static void s_deliver (s_alone_t *self)
         return;
     uint32_t i = s_below (self, 3) ? 0 : s_below (self, self->n_mails);
     s_mail_t mail = self->mails[i];
-    bool lost = self->peers[mail.from].cut || self->peers[mail.to].cut;
+    bool lost = s_is_cut (self, &mail);
     if (lost && s_below (self, 4) == 0)
         return; /* it is held back */
     if (self->healed || s_below (self, 10) != 0)
-        memmove (&self->mails[i], &self->mails[i + 1], (--self->n_mails - i) * sizeof mail);
-    if (lost || (!self->healed && s_below (self, 12) == 0))
-        return;
-    if (self->trace) {
-        char text[SIM_TEXT_MAX];
-        printf ("peer %u <- %u %s\n", mail.to, mail.from, sim_show_message (&mail.message, text));
-    }
-    mail.message.branches = mail.branches;
-    mail.message.route = ROUTE + mail.from;
-    s_step (self, &self->peers[mail.to],
-            (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .message = &mail.message});
+        s_take_out (self, i);
+    if (!lost && (self->healed || s_below (self, 12) != 0))
+        s_hand_over (self, &mail);
 }
 
 static void s_something (s_alone_t *self)
@@ -334,21 +348,26 @@ static void s_something (s_alone_t *self)
         peer->now_ms += 2000;
 }
 
+static void s_join (s_alone_t *self, uint32_t i, bool timers)
+{
+    s_peer_t *peer = &self->peers[i];
+    peer->config = (txc_agent_config_t){.codec = &txc_journal_codec, .n_rms = 1, .terminate_ms = 500};
+    peer->config.inquiry_ms = 200;
+    peer->config.timers_end = timers;
+    snprintf (peer->config.name, sizeof peer->config.name, "agent-%u", i);
+    snprintf (peer->config.endpoint, sizeof peer->config.endpoint, "%u", i);
+    snprintf (peer->config.rms[0].name, sizeof peer->config.rms[0].name, "pg%u", i);
+    peer->config.rms[0].detaches = true;
+    s_take_part (self, peer);
+}
+
 static void s_build (s_alone_t *self)
 {
     self->n = 4 + s_below (self, 2); /* so that with the group gone one more can be spared */
     self->restarting = s_below (self, 2);
     self->gtrid = (txc_gtrid_t){CLUSTER, SESSION, 1, TXC_MODE_3PC};
-    for (uint32_t i = 0; i < self->n; i++) {
-        s_peer_t *peer = &self->peers[i];
-        peer->config = (txc_agent_config_t){.codec = &txc_journal_codec, .n_rms = 1, .terminate_ms = 500};
-        peer->config.inquiry_ms = 200;
-        snprintf (peer->config.name, sizeof peer->config.name, "agent-%u", i);
-        snprintf (peer->config.endpoint, sizeof peer->config.endpoint, "%u", i);
-        snprintf (peer->config.rms[0].name, sizeof peer->config.rms[0].name, "pg%u", i);
-        peer->config.rms[0].detaches = true;
-        s_take_part (self, peer);
-    }
+    for (uint32_t i = 0; i < self->n; i++)
+        s_join (self, i, false);
     for (uint32_t i = 0; i < self->n; i++)
         s_vote (self, &self->peers[i]);
     uint32_t told = s_below (self, self->n + 1);
@@ -365,6 +384,15 @@ static bool s_is_over (const s_alone_t *self)
         if (!self->peers[i].ended)
             return false;
     return true;
+}
+
+static void s_close (s_alone_t *self)
+{
+    for (uint32_t i = 0; i < self->n; i++) {
+        txc_agent_destroy (&self->peers[i].core);
+        free (self->peers[i].journal);
+    }
+    free (self);
 }
 
 bool sim_alone_run (uint64_t seed, bool trace, char *text, size_t size)
@@ -385,10 +413,59 @@ bool sim_alone_run (uint64_t seed, bool trace, char *text, size_t size)
         s_something (self);
     if (!text[0] && !s_is_over (self))
         s_violation (self, "in-doubt-for-ever: all members are connected, not all of them end");
-    for (uint32_t i = 0; i < self->n; i++) {
-        txc_agent_destroy (&self->peers[i].core);
-        free (self->peers[i].journal);
-    }
-    free (self);
+    s_close (self);
     return !text[0];
+}
+
+/* --- schedules by name ------------------------------------------------------------------------- */
+
+/* Time passes for everybody at once; what is sent arrives, unless one of the two is cut off. */
+static void s_pass (s_alone_t *self, uint64_t ms)
+{
+    for (uint64_t until = self->peers[0].now_ms + ms; self->peers[0].now_ms < until;)
+        for (uint32_t i = 0; i < self->n; i++) {
+            self->peers[i].now_ms += 50;
+            s_step (self, &self->peers[i], (txc_agent_event_t){.type = TXC_AGENT_TICK});
+            s_sync (self, &self->peers[i]);
+            while (self->n_mails > 0) {
+                s_mail_t mail = self->mails[0];
+                s_take_out (self, 0);
+                if (!s_is_cut (self, &mail))
+                    s_hand_over (self, &mail);
+            }
+        }
+}
+
+static void s_decided (s_alone_t *self, s_peer_t *peer)
+{
+    txc_msg_t message = {.type = TXC_MSG_PHASE2_COMMIT, .gtrid = self->gtrid, .token = peer->token};
+    memcpy (message.rm, peer->config.rms[0].name, sizeof message.rm);
+    s_tell (self, peer, message);
+}
+
+int sim_alone_schedule (const char *name, bool timers, bool trace, char *text, size_t size)
+{
+    bool partition = strcmp (name, "partition") == 0;
+    if (!partition && strcmp (name, "leader-dies") != 0)
+        return -1;
+    s_alone_t *self = txc_calloc (1, sizeof *self);
+    *self = (s_alone_t){.n = 2, .trace = trace, .text = text, .size = size, .healed = true};
+    self->gtrid = (txc_gtrid_t){CLUSTER, SESSION, 1, TXC_MODE_3PC};
+    text[0] = '\0';
+    for (uint32_t i = 0; i < self->n; i++)
+        s_join (self, i, timers);
+    for (uint32_t i = 0; i < self->n; i++)
+        s_vote (self, &self->peers[i]);
+    s_precommit (self, &self->peers[0]); /* the other one's does not come */
+    if (partition) {                     /* with the group it is a majority: it is decided */
+        self->peers[1].cut = true;
+        s_decided (self, &self->peers[0]);
+    }
+    s_pass (self, 20000);
+    self->peers[1].cut = false;
+    s_pass (self, 120000);
+    if (!text[0] && !s_is_over (self))
+        s_violation (self, "in-doubt-for-ever: all members are connected, not all of them end");
+    s_close (self);
+    return text[0] != '\0';
 }

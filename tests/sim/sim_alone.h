@@ -10,6 +10,10 @@
 
 /* One seed: agents that have all voted, whose group is gone for good in the middle of its PreCommits.  True:
  * no invariant was broken; else text says which. */
+/* A schedule by its name ("partition", "leader-dies"), under the rule of a majority or of timers.  -1: there
+ * is no such schedule; 0: it ended, all alike; 1: it did not, text says how. */
+int sim_alone_schedule (const char *name, bool timers, bool trace, char *text, size_t size);
+
 bool sim_alone_run (uint64_t seed, bool trace, char *text, size_t size);
 
 #endif

@@ -14,7 +14,8 @@ enum { SEEDS_FOR_COVERAGE = 200, SHOWN_MAX = 10 };
 
 typedef struct s_options {
     uint64_t first, last;
-    bool trace, verbose, quiet, alone;
+    bool trace, verbose, quiet, alone, timers;
+    const char *schedule;
 } s_options_t;
 
 int txc_mutant; /* declared in core/txc_mutant.h */
@@ -50,6 +51,7 @@ static int s_usage (void)
            "NAME] [--trace] [--verbose]\n"
            "       txsim --list-mutants\n"
            "       txsim --seeds FIRST-LAST --members-alone [--mutant NAME] [--trace]\n"
+           "       txsim --schedule partition|leader-dies [--termination quorum|timeout] [--trace]\n"
            "       txsim --count\n",
            stderr);
     return 2;
@@ -162,6 +164,17 @@ static bool s_run (const s_options_t *options, uint64_t seed, sim_stats_t *stats
     return good;
 }
 
+static int s_schedule (const s_options_t *options)
+{
+    char text[SIM_TEXT_MAX] = "";
+    int rc = sim_alone_schedule (options->schedule, options->timers, options->trace, text, sizeof text);
+    if (rc < 0)
+        return s_usage();
+    printf ("%s, termination = %s: %s\n", options->schedule, options->timers ? "timeout" : "quorum",
+            rc ? text : "all end alike");
+    return rc;
+}
+
 int main (int argc, char **argv)
 {
     enum {
@@ -175,7 +188,9 @@ int main (int argc, char **argv)
         OPT_MODE,
         OPT_COUNT,
         OPT_GONE,
-        OPT_ALONE
+        OPT_ALONE,
+        OPT_SCHEDULE,
+        OPT_TERMINATION
     };
     static const struct option names[] = {{"seeds", required_argument, NULL, OPT_SEEDS},
                                           {"mutant", required_argument, NULL, OPT_MUTANT},
@@ -188,6 +203,8 @@ int main (int argc, char **argv)
                                           {"count", no_argument, NULL, OPT_COUNT},
                                           {"group-gone", no_argument, NULL, OPT_GONE},
                                           {"members-alone", no_argument, NULL, OPT_ALONE},
+                                          {"schedule", required_argument, NULL, OPT_SCHEDULE},
+                                          {"termination", required_argument, NULL, OPT_TERMINATION},
                                           {NULL, 0, NULL, 0}};
     s_options_t options = {0};
     sim_stats_t stats;
@@ -220,6 +237,14 @@ int main (int argc, char **argv)
         case OPT_GONE:
             sim_gone = true;
             break;
+        case OPT_SCHEDULE:
+            options.schedule = optarg;
+            break;
+        case OPT_TERMINATION:
+            options.timers = strcmp (optarg, "timeout") == 0;
+            if (!options.timers && strcmp (optarg, "quorum") != 0)
+                return s_usage();
+            break;
         case OPT_ALONE:
             options.alone = true;
             break;
@@ -233,6 +258,8 @@ int main (int argc, char **argv)
         default:
             return s_usage();
         }
+    if (options.schedule && optind == argc)
+        return s_schedule (&options);
     if (optind < argc || options.last == 0)
         return s_usage();
     for (uint64_t seed = options.first; seed <= options.last; seed++) {
