@@ -38,7 +38,10 @@ static void s_put (sim_t *sim, sim_agent_t *self, bool forced)
             sim_trace (sim, self->proc.name, "journals %s %s", sim_show_journal (&record, text),
                        forced ? "forced" : "written");
         }
-        sim_log_put (self->log, entry);
+        if (entry->kind == TXC_JOURNAL_FORGET) /* as the daemon does it: nothing rests on it */
+            sim_log_put_along (self->log, entry);
+        else
+            sim_log_put (self->log, entry);
     }
 }
 
@@ -173,7 +176,7 @@ void sim_agent_checkpoint (sim_t *sim, sim_agent_t *self)
     txc_agent_checkpoint (self->core, &self->update);
     size_t place = sim_log_count (self->log);
     for (uint32_t i = 0; i < self->update.n_entries; i++)
-        sim_log_put (self->log, &self->update.entries[i]);
+        sim_log_put_along (self->log, &self->update.entries[i]);
     txc_update_clear (&self->update);
     sim_log_cut (self->log, place);
     (void) sim;

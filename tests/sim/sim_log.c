@@ -269,19 +269,29 @@ static void s_on_write (sim_t *sim, sim_event_t *event)
         ->data = self;
 }
 
-void sim_log_put (sim_log_t *self, const txc_entry_t *entry)
+static void s_put (sim_log_t *self, const txc_entry_t *entry, bool write_through)
 {
     s_place_t *place = s_add_place (self, entry);
     if (!place->entry.form)
         place->entry.form = TXC_ENTRY_ACCEPTED; /* a journal knows no forms */
     if (entry->forced)
         s_wake (self, sim_between (self->sim, 1, 50));
-    else if (self->write_through && s_append (self))
+    else if (write_through && s_append (self))
         txc_store_write (self->store);
     if (!entry->forced && !self->lazy) {
         self->lazy = true;
         s_wake (self, sim_between (self->sim, 10 * SIM_MS, 50 * SIM_MS));
     }
+}
+
+void sim_log_put (sim_log_t *self, const txc_entry_t *entry)
+{
+    s_put (self, entry, self->write_through);
+}
+
+void sim_log_put_along (sim_log_t *self, const txc_entry_t *entry)
+{
+    s_put (self, entry, false);
 }
 
 /* --- checkpoints -------------------------------------------------------------------- */

@@ -39,6 +39,8 @@ bool sim_log_open (sim_log_t *self, sim_log_replay_t *replay, void *arg);
 
 /* Takes an entry of an update. */
 void sim_log_put (sim_log_t *self, const txc_entry_t *entry);
+/* Likewise, but it goes to the file with the next entry that does (of a journal). */
+void sim_log_put_along (sim_log_t *self, const txc_entry_t *entry);
 
 /* Entries put or replayed in this life. */
 size_t sim_log_count (const sim_log_t *self);
