@@ -88,6 +88,8 @@ txc_rm_status_t txc_pg_commit (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, con
                                txc_rm_error_t *error)
 {
     (void) evidence;
+    if (conn->rm->last_resource)
+        return txc_pg_end_last (conn, xid, true, error);
     return s_finish (conn, "COMMIT", xid, error);
 }
 
@@ -95,6 +97,8 @@ txc_rm_status_t txc_pg_rollback (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, c
                                  txc_rm_error_t *error)
 {
     (void) evidence;
+    if (conn->rm->last_resource)
+        return txc_pg_end_last (conn, xid, false, error);
     return s_finish (conn, "ROLLBACK", xid, error);
 }
 
