@@ -204,8 +204,27 @@ static void s_from_leader (txc_agent_t *self, const txc_msg_t *message)
     }
 }
 
+/* Participants of two-phase commits only ask each other, and answer. */
+static int s_from_peer (txc_agent_t *self, const txc_msg_t *message)
+{
+    if (message->epoch.round) /* a leader has other words for it */
+        return TXC_EPROTO;
+    switch (message->type) {
+    case TXC_MSG_TERMINATE:
+        txc_agent_peer_asked (self, message);
+        return TXC_OK;
+    case TXC_MSG_MEMBER_STATE:
+        txc_agent_peer_answered (self, message);
+        return TXC_OK;
+    default:
+        return TXC_EPROTO;
+    }
+}
+
 static int s_from_member (txc_agent_t *self, const txc_msg_t *message)
 {
+    if (message->gtrid.mode == TXC_MODE_2PC)
+        return s_from_peer (self, message);
     if (message->gtrid.mode != TXC_MODE_3PC)
         return TXC_EPROTO;
     if (message->epoch.round && !txc_agent_obeys (self, message))

@@ -11,6 +11,7 @@
  *   txc_agent_proof.c   the journal's proofs
  *   txc_agent_member.c  members of three-phase commits: their state
  *   txc_agent_answer.c  their answers to a terminator
+ *   txc_agent_peer.c    participants of two-phase commits that ask each other
  *   txc_agent_terminate.c   an agent as the terminator of one
  *   txc_agent_view.c    what operators see
  */
@@ -70,12 +71,12 @@ typedef struct txc_branch {
     uint8_t state; /* txc_branch_state_t */
     uint8_t rm;
     uint8_t vote; /* cast by this incarnation; YES also for one found prepared */
+    uint8_t told; /* the outcome, from the coordinator or a peer that has it from there: YES, NO */
     uint8_t heur;
     bool busy;          /* a work item is out */
     bool owner;         /* it has its connection: a worker's, or if it is enlisted, the application's */
     bool enlisted;      /* the application runs its SQL, and ends it while it can */
     bool rollback_only; /* a statement failed */
-    bool told_rollback; /* a leader said so, and waits for the acknowledgement */
     bool want_rollback; /* roll back as soon as the item that is out comes back */
     bool recovered;     /* found by a scan, not begun by this incarnation */
     bool final_no;  /* ended without PREPARE ever being sent, or refused by the RM: can never be prepared */
@@ -104,7 +105,8 @@ typedef struct txc_branch {
     uint32_t count, expected; /* statements run; what the leader expects */
     uint64_t ended_scan;      /* the latest scan given out when it ended */
     uint64_t client_route;    /* who waits for BRANCH_ENDED */
-    /* Paxos Commit: whom the vote names, and under which epoch it is cast: that of the last prepare */
+    /* Two-phase commit: who may be asked.  Paxos Commit: whom the vote names, and under which epoch it is
+     * cast: that of the last prepare */
     txc_branch_ref_t *participants;
     uint32_t n_participants;
     txc_epoch_t ballot;
@@ -293,6 +295,11 @@ void txc_agent_member_branch_ended (txc_agent_t *self, const txc_branch_t *branc
 void txc_agent_member_list (txc_agent_t *self, const txc_agent_member_t *member, txc_msg_t *message);
 /* A route to the agent at that endpoint; 0: there is none. */
 uint64_t txc_agent_peer_route (txc_agent_t *self, const char *endpoint);
+
+/* --- cooperative termination of two-phase commits */
+void txc_agent_ask_peers (txc_agent_t *self, const txc_branch_t *branch);
+void txc_agent_peer_asked (txc_agent_t *self, const txc_msg_t *message);
+void txc_agent_peer_answered (txc_agent_t *self, const txc_msg_t *message);
 
 /* --- journal */
 uint64_t txc_agent_journal (txc_agent_t *self, const txc_jrec_t *record, bool forced);

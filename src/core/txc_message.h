@@ -60,8 +60,7 @@
     X (AGENT_HELLO, 17)                                                                                             \
     /* L -> A  epoch cluster guards[2] high_slot code members   guards: the pairs on record for this agent */        \
     X (AGENT_WELCOME, 18)                                                                                           \
-    /* L -> A  epoch gtrid rm token count timeout_ms flags(LAST_RESOURCE)                                    */    \
-    /*                                              branches(3pc and Paxos Commit: all participants)        */      \
+    /* L -> A  epoch gtrid rm token count timeout_ms branches(all participants)                            */        \
     X (PREPARE, 19)                                                                                                 \
     /* A -> L  epoch gtrid rm token vote error evidence prior(3pc: the epoch in which it was cast)         */       \
     /*                                              branches(of Paxos Commit: as the prepare had them;     */       \
@@ -130,7 +129,8 @@
     /* C -> A  gtrid rm token work status evidence error   the owner's word: what it did, asked or not    */        \
     X (OWNER_WORD, 47)                                                                                              \
                                                                                                                     \
-    /* Members of a three-phase commit among themselves: agents, for their branches, and L, for the group (rm is empty). */ \
+    /* Members of a three-phase commit among themselves: agents, for their branches, and L, for the group (rm is empty). \
+     * 2pc: agents only, TERMINATE (without number and branches) and a final MEMBER_STATE. */                     \
     /* epoch: L's own, of all that it sends; number in stamp (core/txc_quorum.h); branches: all members but the group.  */ \
     /* M -> M  epoch gtrid rm token stamp branches   elect me as the terminator; answered by MEMBER_STATE  */       \
     X (TERMINATE, 48)                                                                                               \
@@ -185,8 +185,7 @@ enum {
     TXC_FLAG_FINAL = 512,         /* MEMBER_STATE: vote is the final state */
     TXC_FLAG_ENLIST =
         1024, /* EXEC: begins a branch on the application's own connection, which evidence names */
-    TXC_FLAG_OUTCOME = 2048, /* OWNER_WORK: it rests on an outcome: it is to be done though it is prepared */
-    TXC_FLAG_LAST_RESOURCE = 4096 /* PREPARE: all others voted yes: commit, or never */
+    TXC_FLAG_OUTCOME = 2048 /* OWNER_WORK: it rests on an outcome: it is to be done though it is prepared */
 };
 
 /* What went wrong at a resource manager (or in a daemon), passed through to the AP. */
@@ -220,8 +219,7 @@ typedef struct txc_rm_entry {
     char agent[TXC_AGENT_NAME_MAX + 1];
     char endpoint[TXC_ENDPOINT_MAX + 1];
     uint64_t incarnation;
-    bool up;            /* recovery is over and the RM is reachable */
-    bool last_resource; /* it cannot prepare: asked last, it commits */
+    bool up; /* recovery is over and the RM is reachable */
 } txc_rm_entry_t;
 
 /* A position of the log with the running digest of all values applied up to it (the log-loss guard). */

@@ -24,11 +24,6 @@
     X (MARK_PASSES_UNENDED, "a low-water mark passes transactions that are committed and not ended")                 \
     X (FORGOTTEN_IS_ROLLED_BACK, "what is off the record is answered rolled back")                                   \
     X (ONE_YES_IS_ENOUGH, "a transaction commits when one branch voted yes")                                         \
-    X (LAST_ASKED_BEFORE_INTENT, "the last resource is asked before Intent is durable")                              \
-    X (INTENT_NOT_RESUMED, "a new leader does not know whose last resource was asked")                               \
-    X (LAST_TIMES_OUT, "a time-out rolls back although the last resource was asked")                                 \
-    X (LAST_NOT_LAST, "a last resource is asked together with all others")                                           \
-    X (LAST_ABSENT_IS_NO, "an agent takes a last resource's branch that it does not know for one that never commits") \
     X (END_BEFORE_ACKS, "End is logged when one branch has acknowledged")                                            \
     X (ENDED_TOLD_EARLY, "agents are told that a transaction ended before End is durable")                           \
     X (NOT_RESUMED, "a new leader does not go on with phase 2")                                                      \
@@ -119,6 +114,7 @@
     X (VOTE_NOT_FORCED, "the yes-vote of a three-phase commit is sent before the journal has it") \
     X (LOST_JOURNAL_VOTES, "a member whose journal is lost takes a prepared branch for one that never voted") \
     X (LOST_JOURNAL_IS_NO, "a member whose journal is lost refuses for branches that it may have voted for") \
+    X (PEER_UNKNOWN_IS_ABORT, "a participant that does not know what became of a transaction tells its peers that it is aborted") \
     X (LOG_ALONE_ABORTS, "a leader that may not be the first aborts a three-phase commit by itself") \
     X (CLOSE_ENDS_3PC, "the session's end rolls three-phase commits back") \
     X (LEARNED_IS_VOID, "a final state that the log learns behind the session's end is void") \

@@ -100,13 +100,10 @@ static int s_ask_agent (txc_tx_t *tx, txc_enlisted_t *self)
 
 static int s_enlist (txc_tx_t *tx, txc_enlisted_t *self)
 {
-    if (!txc_greeting_recall (self)) {
-        s_run (self, TXC_WORK_NONE);
-        if (self->done.status != TXC_WORK_OK) {
-            tx->error = self->done.error;
-            return tx->error.code;
-        }
-        txc_greeting_keep (self);
+    s_run (self, TXC_WORK_NONE);
+    if (self->done.status != TXC_WORK_OK) {
+        tx->error = self->done.error;
+        return tx->error.code;
     }
     int rc = s_ask_agent (tx, self);
     if (rc != TXC_OK)

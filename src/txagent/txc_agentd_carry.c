@@ -76,7 +76,9 @@ static void s_send (txc_agentd_t *self, const txc_msg_t *message)
         if (message->type == TXC_MSG_TERMINATE) /* an operator should know that nobody leads */
             txc_report_limited (
                 &limit, TXC_REPORT_WARNING, &message->gtrid,
-                "no word of the coordinator: stands as the terminator, and asks the other members");
+                message->gtrid.mode == TXC_MODE_2PC
+                    ? "no word of the coordinator: asks the other participants what they know"
+                    : "no word of the coordinator: stands as the terminator, and asks the other members");
         else if (message->type == TXC_MSG_DECIDED)
             txc_report (TXC_REPORT_WARNING, &message->gtrid,
                         "the members end the transaction by themselves: %s",

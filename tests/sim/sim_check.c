@@ -249,15 +249,10 @@ static void s_vote (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
             branch->voted_read_only = true;
         break;
     case TXC_VOTE_NO:
-        /* A question that comes when all is over finds no marker any more: nobody counts the answer. */
-        if (branch && branch->rm->last && tx->logged == SIM_OUTCOME_COMMIT)
-            break;
         tx->final_no = true;
         if (!branch || over)
             break;
-        /* A last resource that wrote nothing may have been lost meanwhile; its word counts when it is on
-         * record. */
-        if (branch->voted_yes || (branch->voted_read_only && !branch->rm->last))
+        if (branch->voted_yes || branch->voted_read_only)
             sim_violation (sim, "no-after-yes", "final no for %s at %s, which had voted",
                            s_gtrid (&message->gtrid), message->rm);
         /* A member whose yes is in no journal is rolled back, whatever happens to its agent. */
@@ -338,12 +333,32 @@ static void s_decided (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
 static void s_refused (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
 {
     const sim_branch_t *branch = sim_branch_find (sim, &message->gtrid, message->rm, message->token);
-    if (s_is_irrevocably_rolled_back (sim, tx) || tx->logged_end)
+    if (tx->gtrid.mode == TXC_MODE_2PC) /* to its peers it is as if the coordinator said so */
+        TXC_LIST_EACH (&tx->branches, link)
+    TXC_CONTAINER (link, sim_branch_t, node)->told_rollback = true;
+    if (s_is_irrevocably_rolled_back (sim, tx) || tx->logged_end || sim->restored)
         return; /* after End nobody is in doubt any more: whoever asks, asked long ago */
+    bool voted = branch && tx->gtrid.mode == TXC_MODE_2PC && (branch->voted_yes || branch->voted_read_only);
+    if (voted || !branch)
+        sim_violation (sim, "abort-unproved", "%s at %s tells a peer of an abort that could still commit",
+                       s_gtrid (&message->gtrid), message->rm);
     if (branch && branch->member_durable && !branch->operated)
         sim_violation (sim, "no-after-yes", "%s at %s refuses, a journal had its yes-vote",
                        s_gtrid (&message->gtrid), message->rm);
     tx->final_no = true;
+}
+
+/* One participant of a two-phase commit tells another one: to that one it is as if the coordinator had. */
+static void s_peer_commits (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
+{
+    if (!s_is_committed (sim, tx) && !sim->restored)
+        sim_violation (sim, "commit-unproved", "%s at %s tells a peer of a commit, no Commit is durable",
+                       s_gtrid (&message->gtrid), message->rm);
+    TXC_LIST_EACH (&tx->branches, link)
+    {
+        sim_branch_t *branch = TXC_CONTAINER (link, sim_branch_t, node);
+        branch->told_commit |= sim_check_is_listed (tx, branch->token);
+    }
 }
 
 static void s_granted (sim_t *sim, const txc_msg_t *message)
@@ -388,6 +403,9 @@ void sim_check_from_agent (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
     case TXC_MSG_MEMBER_STATE:
         if (message->flags & TXC_FLAG_FINAL && message->vote == TXC_VOTE_NO)
             s_refused (sim, message, tx);
+        if (message->flags & TXC_FLAG_FINAL && message->vote == TXC_VOTE_YES &&
+            tx->gtrid.mode == TXC_MODE_2PC)
+            s_peer_commits (sim, message, tx);
         if (!(message->flags & TXC_FLAG_FINAL) && message->slot == message->stamp)
             s_granted (sim, message);
         break;
