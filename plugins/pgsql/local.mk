@@ -10,6 +10,7 @@ plugins_pgsql_txc_rm_pgsql_la_SOURCES = \
 	plugins/pgsql/txc_pg_conn.c \
 	plugins/pgsql/txc_pg_evidence.c \
 	plugins/pgsql/txc_pg_finish.c \
+	plugins/pgsql/txc_pg_last.c \
 	plugins/pgsql/txc_pg_pipe.c \
 	plugins/pgsql/txc_pg_prepare.c \
 	plugins/pgsql/txc_pg_recover.c \

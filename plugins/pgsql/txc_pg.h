@@ -10,6 +10,7 @@
  *     txc_pg_branch.c   start and execute
  *     txc_pg_prepare.c  the vote, and the ends of a branch that is not prepared
  *     txc_pg_finish.c   the ends of a prepared branch
+ *     txc_pg_last.c     a database that takes part as the last resource
  *     txc_pg_recover.c  recover, fence, evidence
  *     txc_pg_check.c    what would lose data later
  *
@@ -52,6 +53,7 @@ struct txc_rm {
     uint32_t statement_cache;
     uint32_t fence_timeout_ms;
     uint32_t max_branches; /* 0: not told */
+    bool last_resource;    /* branches commit with a marker instead of preparing */
 };
 
 /* What tells this server, and this session of it, from any other. */
@@ -257,9 +259,28 @@ txc_rm_status_t txc_pg_forget (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, txc
 
 txc_rm_status_t txc_pg_recover (txc_rm_conn_t *conn, void (*found) (void *arg, const txc_rm_found_t *branch),
                                 void *arg, txc_rm_error_t *error);
+/* gtrid ":" bqual into both; false: any other gid, nobody's that we know. */
+bool txc_pg_split (const char *gid, txc_rm_found_t *found);
 txc_rm_status_t txc_pg_fence (txc_rm_conn_t *conn, txc_rm_conn_t *dead, const char *evidence,
                               txc_rm_error_t *error);
 txc_rm_status_t txc_pg_fence_all (txc_rm_conn_t *conn, txc_rm_error_t *error);
+
+/* --- txc_pg_last.c --------------------------------------------------------- */
+
+/* The marker and COMMIT, into the pipeline. */
+void txc_pg_send_last (txc_rm_conn_t *conn);
+/* From the results of both: the branch has committed. */
+bool txc_pg_is_last_yes (txc_rm_conn_t *conn, PGresult *marked, PGresult *committed);
+txc_rm_status_t txc_pg_refuse (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
+                               char evidence[TXC_RM_EVIDENCE_SIZE], txc_rm_error_t *error);
+/* Phase 2: commit takes the marker away; a rollback comes too late (HEURISTIC), or finds nothing (ABSENT). */
+txc_rm_status_t txc_pg_end_last (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, bool commit,
+                                 txc_rm_error_t *error);
+txc_rm_status_t txc_pg_recover_last (txc_rm_conn_t *conn,
+                                     void (*found) (void *arg, const txc_rm_found_t *branch), void *arg,
+                                     txc_rm_error_t *error);
+/* The table of markers is there and may be used; old aborted ones go. */
+txc_rm_status_t txc_pg_check_last (txc_rm_conn_t *conn, txc_rm_error_t *error);
 
 /* --- txc_pg_evidence.c ----------------------------------------------------- */
 

@@ -49,9 +49,10 @@ static txc_rm_status_t s_refuse_settings (const txc_rm_conn_t *conn, const PGres
         text = "a connection pooler stands between the agent and PostgreSQL: connect to the server itself";
     else if (PQgetvalue (r, 0, S_RECOVERY)[0] == 't')
         text = "the server is a standby: connect to the primary";
-    else if (atoi (PQgetvalue (r, 0, S_MAX_PREPARED)) == 0)
-        text =
-            "max_prepared_transactions is 0: set it to the number of branches at once and restart PostgreSQL";
+    else if (atoi (PQgetvalue (r, 0, S_MAX_PREPARED)) == 0 && !conn->rm->last_resource)
+        text = "max_prepared_transactions is 0: set it to the number of branches at once and restart "
+               "PostgreSQL; "
+               "or let this database take part as the last resource (last_resource = 1)";
     else if (strcmp (PQgetvalue (r, 0, S_READ_ONLY), "on") == 0)
         text = "default_transaction_read_only is on: set it to off for the agent's role (ALTER ROLE ... SET "
                "...)";
@@ -66,7 +67,7 @@ static void s_warn_settings (const txc_rm_conn_t *conn, const PGresult *r, const
 {
     char text[256];
     uint32_t slots = (uint32_t) atoi (PQgetvalue (r, 0, S_MAX_PREPARED));
-    if (conn->rm->max_branches > slots) {
+    if (conn->rm->max_branches > slots && !conn->rm->last_resource) {
         snprintf (text, sizeof text,
                   "max_prepared_transactions (%" PRIu32
                   ") is less than the agent's branches at once (%" PRIu32
@@ -132,7 +133,9 @@ txc_rm_status_t txc_pg_check (txc_rm_conn_t *conn, const char *instance,
         status = s_refuse_settings (conn, result, error);
     if (status == TXC_RM_OK) {
         s_warn_settings (conn, result, &(s_warn_t){warn, arg});
-        if (!conn->holds_lock)
+        if (conn->rm->last_resource)
+            status = txc_pg_check_last (conn, error);
+        if (status == TXC_RM_OK && !conn->holds_lock)
             status = s_lock (conn, instance, error);
     }
     PQclear (result);

@@ -166,6 +166,29 @@ static txc_rm_status_t s_precheck (txc_rm_conn_t *conn, txc_rm_error_t *error)
     return s_end_refused (conn, error);
 }
 
+/* The vote of a last resource: it commits.  A standby that was not waited for changes nothing any more. */
+static txc_rm_status_t s_commit_last (txc_rm_conn_t *conn, txc_rm_error_t *error)
+{
+    const char *mark[] = {conn->gid, conn->user};
+    txc_pg_send_own (conn, TXC_PG_GUARD, 2, mark);
+    txc_pg_send_last (conn);
+    txc_pg_send_sync (conn);
+    PGresult *guard = txc_pg_read (conn), *marked = txc_pg_read (conn), *committed = txc_pg_read (conn);
+    txc_rm_status_t vote = TXC_RM_OK;
+    txc_pg_keep_xid (conn, guard, 0);
+    if (!txc_pg_read_sync (conn))
+        vote = txc_pg_fail_lost (conn, error);
+    else if (!txc_pg_ok (guard) || !txc_pg_is_last_yes (conn, marked, committed)) {
+        s_explain (conn, guard, txc_pg_ok (marked) ? committed : marked, error);
+        vote = s_end_refused (conn, error);
+    } else
+        conn->phase = TXC_PG_IDLE;
+    PQclear (guard);
+    PQclear (marked);
+    PQclear (committed);
+    return vote;
+}
+
 txc_rm_status_t txc_pg_prepare (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
                                 char evidence[TXC_RM_EVIDENCE_SIZE], txc_rm_error_t *error)
 {
@@ -179,9 +202,13 @@ txc_rm_status_t txc_pg_prepare (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
         return TXC_RM_READ_ONLY;
     if (conn->xid[0] == '\0' && (status = s_ask (conn, error)) != TXC_RM_OK)
         return status;
-    txc_pg_send_prepare (conn);
-    txc_pg_send_sync (conn);
-    status = txc_pg_read_vote (conn, error);
+    if (conn->rm->last_resource)
+        status = s_commit_last (conn, error);
+    else {
+        txc_pg_send_prepare (conn);
+        txc_pg_send_sync (conn);
+        status = txc_pg_read_vote (conn, error);
+    }
     txc_pg_evidence_format (conn, status == TXC_RM_OK, evidence);
     return status;
 }

@@ -20,8 +20,7 @@
     " FROM pg_prepared_xacts WHERE database = current_database()"                                            \
     " UNION ALL SELECT NULL, NULL, NULL, NULL, pg_is_in_recovery()"
 
-/* gtrid ":" bqual, as the ABI bounds them; any other gid is nobody's that we know. */
-static bool s_split (const char *gid, txc_rm_found_t *found)
+bool txc_pg_split (const char *gid, txc_rm_found_t *found)
 {
     const char *colon = strchr (gid, ':');
     if (colon == NULL || colon == gid || colon - gid > TXC_GTRID_MAX || strlen (colon + 1) > TXC_BQUAL_MAX)
@@ -35,7 +34,7 @@ static void s_found (const txc_rm_conn_t *conn, const PGresult *result, int row,
                      void (*found) (void *arg, const txc_rm_found_t *branch), void *arg)
 {
     txc_rm_found_t branch = {.format_id = TXC_FORMAT_ID};
-    if (!s_split (PQgetvalue (result, row, 0), &branch))
+    if (!txc_pg_split (PQgetvalue (result, row, 0), &branch))
         return;
     branch.age_ms = strtoull (PQgetvalue (result, row, 1), NULL, 10);
     uint64_t xid = strtoull (PQgetvalue (result, row, 2), NULL, 10);
@@ -55,6 +54,8 @@ txc_rm_status_t txc_pg_recover (txc_rm_conn_t *conn, void (*found) (void *arg, c
     TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
     if (!txc_pg_is_alive (conn))
         return txc_pg_fail_lost (conn, error);
+    if (conn->rm->last_resource)
+        return txc_pg_recover_last (conn, found, arg, error);
     PGresult *result = txc_pg_run (conn, S_RECOVER, 0, NULL);
     if (result == NULL)
         return txc_pg_fail_lost (conn, error);

@@ -76,6 +76,8 @@ static txc_rm_status_t s_open (const char *name, txc_rm_config_fn *config, void 
         !s_number (config, arg, "connections", 0, UINT32_MAX, &rm.max_branches, error) ||
         !s_number (config, arg, "max_branches", rm.max_branches, UINT32_MAX, &rm.max_branches, error))
         return TXC_RM_ERROR;
+    const char *last = config (arg, "last_resource"); /* the agent's own key, a checked one */
+    rm.last_resource = last && strcmp (last, "1") == 0;
     if (rm.fence_timeout_ms == 0)
         return txc_pg_fail (error, TXC_RM_ERROR, TXC_ECONFIG, "fence_timeout_ms = 0: at least 1 is needed");
     txc_copy_text (rm.name, sizeof rm.name, name);
@@ -129,6 +131,7 @@ __attribute__ ((visibility ("default"))) const txc_rm_switch_t *txc_rm_switch (v
         .fence = txc_pg_fence,
         .fence_all = txc_pg_fence_all,
         .evidence = txc_pg_evidence,
+        .refuse = txc_pg_refuse,
         .is_alive = txc_pg_is_alive,
     };
     return &table;

@@ -32,7 +32,13 @@ ALTER ROLE :"agent" SET default_transaction_read_only = off;
 ALTER ROLE :"agent" SET idle_in_transaction_session_timeout = 0; -- a branch waits for its next statement
 
 -- Applications that prepare branches on their own connections (txc_enlist_pg): the agent must see and end their sessions.
---     psql -v agent=txagent -v enlist=1 -d bank -f roles.sql
+-- And it must be able to finish what they have prepared, which only its owner may: so it is given the application's role.
+--     psql -v agent=txagent -v enlist=1 -v app=shop -d bank -f roles.sql
+-- (Or the other way round, GRANT txagent TO shop, without app=: the library then prepares and finishes branches as the agent's
+-- role; that takes it three statements more, and gives the application every right that the agent has.)
 \if :{?enlist}
     GRANT pg_signal_backend, pg_read_all_stats TO :"agent";
+\endif
+\if :{?app}
+    GRANT :"app" TO :"agent";
 \endif

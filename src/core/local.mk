@@ -18,10 +18,10 @@ CORE_SOURCES = \
 	src/core/txc_paxos_values.c src/core/txc_paxos_values.h src/core/txc_paxos_votes.c \
 	src/core/txc_quorum.c src/core/txc_quorum.h \
 	src/core/txc_record.c src/core/txc_record.h \
-	src/core/txc_registry.c src/core/txc_registry.h src/core/txc_registry_member.c \
+	src/core/txc_registry.c src/core/txc_registry.h src/core/txc_registry_intent.c src/core/txc_registry_member.c \
 	src/core/txc_replica.c src/core/txc_replica.h src/core/txc_replica_private.h \
 	src/core/txc_replica_agent.c src/core/txc_replica_commit.c src/core/txc_replica_inquiry.c \
-	src/core/txc_replica_read.c src/core/txc_replica_session.c src/core/txc_replica_terminate.c \
+	src/core/txc_replica_last.c src/core/txc_replica_read.c src/core/txc_replica_session.c src/core/txc_replica_terminate.c \
 	src/core/txc_replica_view.c src/core/txc_replica_votes.c \
 	src/core/txc_session.c src/core/txc_session.h src/core/txc_session_private.h \
 	src/core/txc_session_commit.c src/core/txc_session_join.c src/core/txc_session_owner.c \

@@ -18,7 +18,8 @@ typedef struct txc_agent txc_agent_t;
 typedef struct txc_agent_rm {
     char name[TXC_RM_NAME_MAX + 1];
     bool journal_committing; /* the RM cannot prove a commit by itself (MariaDB): journal before phase 2 */
-    bool detaches; /* a prepared branch belongs to no connection (PostgreSQL): it is unpinned at once */
+    bool detaches;      /* a prepared branch belongs to no connection (PostgreSQL): it is unpinned at once */
+    bool last_resource; /* it cannot prepare: its commit, with a marker, is its vote */
     uint32_t max_branches; /* [100] */
 } txc_agent_rm_t;
 

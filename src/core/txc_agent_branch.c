@@ -22,6 +22,7 @@ const txc_transitions_t *txc_branch_transitions (void)
             {
                 [TXC_BRANCH_NEW] = {[TXC_BRANCH_ACTIVE] = true,
                                     [TXC_BRANCH_PREPARED] = true, /* found by a scan */
+                                    [TXC_BRANCH_LOOKING] = true,  /* a last resource's, not known here */
                                     [TXC_BRANCH_PROVING] = true}, /* asked about one that is not known here */
                 [TXC_BRANCH_ACTIVE] = {[TXC_BRANCH_PREPARING] = true,
                                        [TXC_BRANCH_ONE_PHASE] = true,

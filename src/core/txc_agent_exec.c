@@ -133,6 +133,10 @@ static bool s_may_begin (txc_agent_t *self, const txc_msg_t *message, int rm)
         s_refuse (self, message, TXC_EMODE, "this agent ends no transactions in that mode");
     else if (message->gtrid.mode == TXC_MODE_3PC && message->flags & TXC_FLAG_ENLIST)
         s_refuse (self, message, TXC_EMODE, "no connection is enlisted in a three-phase commit");
+    else if (self->config.rms[rm].last_resource && message->flags & TXC_FLAG_ENLIST)
+        s_refuse (self, message, TXC_EMODE, "no connection is enlisted at a last resource");
+    else if (self->config.rms[rm].last_resource && message->gtrid.mode != TXC_MODE_2PC)
+        s_refuse (self, message, TXC_EMODE, "a last resource takes part in transactions of mode 2pc only");
     else if (!self->rms[rm].ready)
         s_refuse (self, message, TXC_ENOTREADY, "the resource manager's recovery is not over yet");
     else if (self->draining)
@@ -176,7 +180,9 @@ static void s_enqueue (txc_agent_t *self, txc_branch_t *branch, const txc_msg_t 
     statement->seq = message->seq;
     statement->route = message->route;
     statement->flags = message->flags;
-    if (txc_branch_is_3pc (branch)) /* its members are named by the leader's prepare only */
+    /* The members of 3pc are named by the leader's prepare only; a last resource is asked behind all others.
+     */
+    if (txc_branch_is_3pc (branch) || self->config.rms[branch->rm].last_resource)
         statement->flags &= ~(uint32_t) TXC_FLAG_LAST;
     statement->isolation = message->isolation;
     statement->body = txc_blob_ref (message->body);

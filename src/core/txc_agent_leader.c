@@ -27,6 +27,7 @@ void txc_agent_hello (txc_agent_t *self)
         memcpy (entries[i].endpoint, self->config.endpoint, sizeof entries[i].endpoint);
         entries[i].incarnation = self->config.incarnation;
         entries[i].up = txc_agent_rm_is_up (self, i) && !self->draining;
+        entries[i].last_resource = self->config.rms[i].last_resource;
     }
     /* Every replica hears it, so that whichever comes to lead knows its agents at once. */
     txc_msg_t *message = txc_update_message (self->update, TXC_MSG_AGENT_HELLO,

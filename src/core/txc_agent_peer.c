@@ -16,10 +16,11 @@
 /* --- the one that is asked ------------------------------------------------------------- */
 
 /* It runs here, has cast no vote, and now never will: PREPARE was not sent, and nobody else sends it.  (An
- * enlisted branch is prepared by its owner.) */
+ * enlisted branch is prepared by its owner; a last resource is left to its coordinator.) */
 static bool s_refuses (txc_agent_t *self, txc_branch_t *branch)
 {
-    if (branch->enlisted || branch->vote != TXC_VOTE_NONE || branch->recovered || branch->one_phase)
+    if (branch->enlisted || branch->vote != TXC_VOTE_NONE || branch->recovered || branch->one_phase ||
+        self->config.rms[branch->rm].last_resource)
         return false;
     if (branch->state == TXC_BRANCH_ACTIVE)
         txc_agent_roll_back (self, branch);

@@ -36,7 +36,8 @@ void txc_agent_phase2_try (txc_agent_t *self, txc_branch_t *branch)
     if (branch->busy)
         return;
     if (branch->fence_first || branch->state == TXC_BRANCH_LOOKING) {
-        txc_agent_branch_work (self, branch, TXC_WORK_FENCE_AND_LOOK);
+        txc_work_t *work = txc_agent_branch_work (self, branch, TXC_WORK_FENCE_AND_LOOK);
+        work->refuse = branch->state == TXC_BRANCH_LOOKING && self->config.rms[branch->rm].last_resource;
         return;
     }
     if (branch->state == TXC_BRANCH_PROVING) {
@@ -170,6 +171,8 @@ void txc_agent_phase2 (txc_agent_t *self, const txc_msg_t *message, bool commit)
         self->high_slot = message->high_slot;
     txc_branch_t *branch = txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
     txc_agent_member_t *member = txc_agent_member (self, &message->gtrid, (uint8_t) rm, message->token);
+    if (branch && !commit)
+        branch->told_rollback = true;
     if (!branch && member && member->read_only) {
         txc_agent_member_decided (self, member, commit);
         s_done (self, message, TXC_HEUR_NONE, NULL); /* it wrote nothing, and its session is gone */
@@ -293,7 +296,9 @@ void txc_agent_rollback_done (txc_agent_t *self, txc_branch_t *branch, const txc
                                       : "rolled back by an operator");
         return;
     }
-    bool tell = branch->vote == TXC_VOTE_YES || branch->final_no || branch->vote == TXC_VOTE_READ_ONLY;
+    /* Nothing that ended by itself is acknowledged unasked: it may be a commit that is waited for. */
+    bool tell = branch->vote == TXC_VOTE_YES || branch->vote == TXC_VOTE_READ_ONLY ||
+                (branch->final_no && branch->told_rollback);
     txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
     if (tell)
         txc_agent_acknowledge (self, branch, false);

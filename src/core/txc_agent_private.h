@@ -77,6 +77,7 @@ typedef struct txc_branch {
     bool owner;         /* it has its connection: a worker's, or if it is enlisted, the application's */
     bool enlisted;      /* the application runs its SQL, and ends it while it can */
     bool rollback_only; /* a statement failed */
+    bool told_rollback; /* a leader said so, and waits for the acknowledgement */
     bool want_rollback; /* roll back as soon as the item that is out comes back */
     bool recovered;     /* found by a scan, not begun by this incarnation */
     bool final_no;  /* ended without PREPARE ever being sent, or refused by the RM: can never be prepared */

@@ -234,14 +234,19 @@ int txc_agent_replay (txc_agent_t *self, const void *bytes, size_t size)
 
 void txc_agent_checkpoint (txc_agent_t *self, txc_update_t *update)
 {
-    txc_jrec_t record = {.kind = TXC_JOURNAL_EPOCH, .cluster = self->cluster, .epoch = self->epoch};
+    /* What is on its way to the disk counts: its entry goes with all that lies before these ones. */
+    bool offered = self->epoch_slot != 0;
+    txc_jrec_t record = {.kind = TXC_JOURNAL_EPOCH,
+                         .cluster = offered ? self->offered_cluster : self->cluster,
+                         .epoch = offered ? self->offered : self->epoch};
     self->update = update;
-    if (self->cluster)
+    if (record.cluster)
         txc_agent_journal (self, &record, false);
     record = (txc_jrec_t){.kind = TXC_JOURNAL_BIRTH, .number = self->birth};
     if (self->birth)
         txc_agent_journal (self, &record, false);
-    record = (txc_jrec_t){.kind = TXC_JOURNAL_GUARD, .guard = self->guard};
+    record = (txc_jrec_t){.kind = TXC_JOURNAL_GUARD,
+                          .guard = self->guard_slot ? self->guard_offered : self->guard};
     txc_agent_journal (self, &record, false);
     record = (txc_jrec_t){.kind = TXC_JOURNAL_LATCH, .code = self->latched ? TXC_ELOGLOSS : TXC_OK};
     txc_agent_journal (self, &record, false);

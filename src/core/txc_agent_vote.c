@@ -141,6 +141,44 @@ static void s_prepare_active (txc_agent_t *self, txc_branch_t *branch, const txc
         s_say (self, message, TXC_VOTE_YES, branch);
 }
 
+/* --- the last resource -------------------------------------------------------------- */
+
+/* Whether a branch that nobody here remembers has committed is asked of the RM, which then rules the other
+ * out for good. */
+static void s_look_for_last (txc_agent_t *self, const txc_msg_t *message, uint8_t rm)
+{
+    const txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, rm, message->token);
+    if (proof && proof->kind == TXC_JOURNAL_HEURISTIC && proof->heur == TXC_HEUR_COMMITTED) {
+        s_say (self, message, TXC_VOTE_YES, NULL); /* an operator finished what had committed */
+        return;
+    }
+    txc_branch_t *branch = txc_agent_branch_add (self, &message->gtrid, rm, message->token);
+    branch->recovered = true;
+    branch->asked = true;
+    txc_agent_branch_move (self, branch, TXC_BRANCH_LOOKING);
+    txc_agent_phase2_try (self, branch);
+}
+
+/* A prepare that does not fit what this RM is.  True: it was answered, or may not be. */
+static bool s_is_misplaced (txc_agent_t *self, const txc_msg_t *message, const txc_branch_t *branch, int rm)
+{
+    bool last = self->config.rms[rm].last_resource, asked_last = message->flags & TXC_FLAG_LAST_RESOURCE;
+    if (last == asked_last || TXC_MUTANT (LAST_NOT_LAST))
+        return false;
+    if (!last && branch)
+        return false; /* it prepares: as good as its commit */
+    if (!last) {      /* whatever an earlier configuration let it do */
+        self->dropped++;
+        return true;
+    }
+    txc_error_t error;
+    txc_error_set (&error, TXC_ECONFIG,
+                   "a last resource is asked last: its coordinator does not know it as one");
+    s_say (self, message, TXC_VOTE_NO_NOT_FINAL, NULL);
+    self->update->messages[self->update->n_messages - 1].error = txc_agent_lend_error (self, &error);
+    return true;
+}
+
 /* Keeps whom the vote will name, or who may be asked. */
 static void s_take_participants (txc_branch_t *branch, const txc_msg_t *message)
 {
@@ -166,6 +204,21 @@ void txc_agent_prepare (txc_agent_t *self, const txc_msg_t *message)
         reply->flags = member->final ? TXC_FLAG_FINAL : 0;
         reply->vote = member->final ? member->final : TXC_VOTE_YES;
         reply->prior = member->epoch;
+        return;
+    }
+    if (s_is_misplaced (self, message, branch, rm))
+        return;
+    bool last = self->config.rms[rm].last_resource && !TXC_MUTANT (LAST_ABSENT_IS_NO);
+    if (last && branch && branch->state == TXC_BRANCH_HEURISTIC && branch->heur == TXC_HEUR_COMMITTED) {
+        s_say (self, message, TXC_VOTE_YES, branch);
+        return;
+    }
+    if (last && branch && branch->state == TXC_BRANCH_ROLLED_BACK && !branch->final_no) {
+        txc_agent_branch_remove (self, branch);
+        branch = NULL;
+    }
+    if (last && !branch) {
+        s_look_for_last (self, message, (uint8_t) rm);
         return;
     }
     if (!branch) {
@@ -206,6 +259,8 @@ void txc_agent_prepared (txc_agent_t *self, txc_branch_t *branch)
      * undone. */
     bool unheard = branch->rollback_only;
     bool is_3pc = txc_branch_is_3pc (branch);
+    if (self->config.rms[branch->rm].last_resource) /* it has committed, whatever was wanted of it */
+        branch->want_rollback = unheard = false;
     branch->final_no = unheard || (is_3pc && branch->want_rollback);
     if (branch->want_rollback || unheard) { /* or an outcome came meanwhile */
         txc_agent_roll_back (self, branch);
@@ -267,7 +322,7 @@ void txc_agent_prepare_done (txc_agent_t *self, txc_branch_t *branch, uint8_t st
             return;
         }
         txc_agent_branch_move (self, branch, TXC_BRANCH_LOOKING);
-        txc_agent_branch_work (self, branch, TXC_WORK_FENCE_AND_LOOK);
+        txc_agent_phase2_try (self, branch);
     }
 }
 
@@ -276,14 +331,19 @@ void txc_agent_look_done (txc_agent_t *self, txc_branch_t *branch, const txc_wor
 {
     switch (done->status) {
     case TXC_WORK_OK:
-        /* Of an enlisted branch nothing more than its session was known before. */
-        if (branch->enlisted && done->evidence[0])
+        /* Of an enlisted branch nothing more than its session was known before, of one that this incarnation
+         * did not begin nothing. */
+        if (done->evidence[0] && (branch->enlisted || branch->recovered))
             memcpy (branch->evidence, done->evidence, sizeof branch->evidence);
         txc_agent_prepared (self, branch);
         break;
     case TXC_WORK_ABSENT:
-        branch->final_no = TXC_MUTANT (NO_FENCE);
+        branch->final_no = self->config.rms[branch->rm].last_resource || TXC_MUTANT (NO_FENCE);
         txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
+        /* The question may have been an old one, about a branch that committed, ended and was forgotten: what
+         * was said of it says nothing to whoever knows the outcome. */
+        if (branch->recovered && branch->final_no)
+            txc_agent_branch_remove (self, branch);
         break;
     default:
         txc_agent_phase2_later (self, branch);

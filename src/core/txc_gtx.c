@@ -26,14 +26,16 @@ const txc_transitions_t *txc_gtx_transitions (void)
                                  [TXC_GTX_ABORT_LOGGING] = true,  /* roll back, an old inquiry, settle */
                                  [TXC_GTX_ELECTING] = true,       /* 3pc, its session is closed */
                                  [TXC_GTX_COMMIT_LOGGING] = true, /* 3pc: its members decided */
-                                 [TXC_GTX_COMMITTING] = true},    /* found on record at start */
+                                 [TXC_GTX_LAST_ASKED] = true,     /* found on record at start, */
+                                 [TXC_GTX_COMMITTING] = true},    /* likewise */
                 [TXC_GTX_PREPARING] = {[TXC_GTX_COMMIT_LOGGING] = true,
-                                       [TXC_GTX_COMMITTING] = true,    /* Paxos Commit: the votes decide */
-                                       [TXC_GTX_ABORT_LOGGING] = true, /* time-out, a no that is not final */
-                                       [TXC_GTX_ABORTING] = true,      /* a final no, the session's end */
-                                       [TXC_GTX_PRECOMMITTING] = true, /* 3pc */
-                                       [TXC_GTX_ELECTING] = true,      /* 3pc: time-out of a later leader */
-                                       [TXC_GTX_TOLD] = true},         /* all read-only */
+                                       [TXC_GTX_COMMITTING] = true,     /* Paxos Commit: the votes decide */
+                                       [TXC_GTX_ABORT_LOGGING] = true,  /* time-out, a no that is not final */
+                                       [TXC_GTX_ABORTING] = true,       /* a final no, the session's end */
+                                       [TXC_GTX_PRECOMMITTING] = true,  /* 3pc */
+                                       [TXC_GTX_ELECTING] = true,       /* 3pc: time-out of a later leader */
+                                       [TXC_GTX_INTENT_LOGGING] = true, /* it has a last resource */
+                                       [TXC_GTX_TOLD] = true},          /* all read-only */
                 [TXC_GTX_PRECOMMITTING] = {[TXC_GTX_COMMIT_LOGGING] = true,
                                            [TXC_GTX_ABORT_LOGGING] = true, /* another terminator's end */
                                            [TXC_GTX_ELECTING] = true},
@@ -44,6 +46,9 @@ const txc_transitions_t *txc_gtx_transitions (void)
                 [TXC_GTX_TERMINATING] = {[TXC_GTX_COMMIT_LOGGING] = true,
                                          [TXC_GTX_ABORT_LOGGING] = true,
                                          [TXC_GTX_ELECTING] = true},
+                [TXC_GTX_INTENT_LOGGING] =
+                    {[TXC_GTX_LAST_ASKED] = true, [TXC_GTX_ABORTING] = true}, /* void */
+                [TXC_GTX_LAST_ASKED] = {[TXC_GTX_COMMIT_LOGGING] = true, [TXC_GTX_ABORT_LOGGING] = true},
                 [TXC_GTX_COMMIT_LOGGING] =
                     {[TXC_GTX_COMMITTING] = true, [TXC_GTX_ABORTING] = true}, /* void */
                 [TXC_GTX_ABORT_LOGGING] = {[TXC_GTX_ABORTING] = true},
@@ -74,6 +79,7 @@ txc_gtx_t *txc_gtx_new (const txc_gtrid_t *gtrid, uint32_t n_branches, const txc
     self->answer = TXC_PENDING;
     self->n_branches = n_branches;
     self->several = n_branches >= 2;
+    self->last = -1;
     txc_list_init (&self->link);
     for (uint32_t i = 0; i < n_branches; i++) {
         self->branches[i].ref = branches[i];
@@ -98,6 +104,11 @@ void txc_gtx_destroy (txc_gtx_t **self_p)
 static void s_check (const txc_gtx_t *self)
 {
     switch (self->state) {
+    case TXC_GTX_INTENT_LOGGING:
+    case TXC_GTX_LAST_ASKED:
+        TXC_INVARIANT (self->answer == TXC_PENDING && self->last >= 0 &&
+                       txc_gtx_is_agreed_but (self, self->last));
+        break;
     case TXC_GTX_PRECOMMITTING:
         TXC_INVARIANT (txc_gtx_is_agreed (self));
         /* fall through */
@@ -108,8 +119,9 @@ static void s_check (const txc_gtx_t *self)
         TXC_INVARIANT (self->answer == TXC_PENDING);
         break;
     case TXC_GTX_COMMIT_LOGGING:
-        TXC_INVARIANT (self->answer == TXC_PENDING && txc_gtx_is_agreed (self) &&
-                       (!txc_gtx_is_read_only (self) || self->gtrid.mode == TXC_MODE_PAXOS));
+        TXC_INVARIANT (
+            self->answer == TXC_PENDING && txc_gtx_is_agreed (self) &&
+            (!txc_gtx_is_read_only (self) || self->gtrid.mode == TXC_MODE_PAXOS || self->last >= 0));
         break;
     case TXC_GTX_COMMITTING:
         TXC_INVARIANT (self->recorded || txc_gtx_is_agreed (self));
@@ -168,6 +180,15 @@ bool txc_gtx_is_open (const txc_gtx_t *self)
 {
     return self->state == TXC_GTX_PREPARING || self->state == TXC_GTX_PRECOMMITTING ||
            self->state == TXC_GTX_ELECTING || self->state == TXC_GTX_TERMINATING;
+}
+
+bool txc_gtx_is_agreed_but (const txc_gtx_t *self, int place)
+{
+    for (uint32_t i = 0; i < self->n_branches; i++)
+        if ((int) i != place && self->branches[i].vote != TXC_VOTE_YES &&
+            self->branches[i].vote != TXC_VOTE_READ_ONLY)
+            return false;
+    return true;
 }
 
 bool txc_gtx_is_read_only (const txc_gtx_t *self)

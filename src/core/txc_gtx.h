@@ -20,6 +20,8 @@
     X (PRECOMMITTING, "pre-committing")   /* 3pc: all voted yes; PreCommit is out                         */        \
     X (ELECTING, "electing")              /* 3pc: the group stands as the terminator; states come in      */        \
     X (TERMINATING, "terminating")        /* 3pc: elected; PreCommit or PreAbort is out                   */        \
+    X (INTENT_LOGGING, "intent logging")  /* all but the last resource voted yes; Intent is proposed       */        \
+    X (LAST_ASKED, "last resource asked") /* Intent is applied; the last resource commits, or says no      */        \
     X (COMMIT_LOGGING, "commit logging")  /* all voted yes (or read-only); Commit is proposed             */        \
     X (ABORT_LOGGING, "abort logging")    /* Abort is proposed; nobody is told before it is applied       */        \
     X (COMMITTING, "committing")          /* Commit is applied and valid; phase 2 until all acknowledged  */        \
@@ -62,6 +64,7 @@ typedef struct txc_gtx {
     uint64_t highest;    /* 3pc: the highest number heard of */
     uint64_t elect_ms;   /* 3pc: when it stands (again) */
     uint32_t elections;
+    int last; /* the place of the last resource, once Intent is proposed; -1 */
     uint32_t n_branches;
     txc_gtx_branch_t branches[];
 } txc_gtx_t;
@@ -81,6 +84,8 @@ int txc_gtx_find (const txc_gtx_t *self, const char *rm, uint64_t token);
 
 /* True if every branch has a vote that lets the transaction commit. */
 bool txc_gtx_is_agreed (const txc_gtx_t *self);
+/* True if every branch but this one has. */
+bool txc_gtx_is_agreed_but (const txc_gtx_t *self, int place);
 /* True if no branch wrote anything. */
 bool txc_gtx_is_read_only (const txc_gtx_t *self);
 /* True if nobody's acknowledgement is missing. */

@@ -60,7 +60,8 @@
     X (AGENT_HELLO, 17)                                                                                             \
     /* L -> A  epoch cluster guards[2] high_slot code members   guards: the pairs on record for this agent */        \
     X (AGENT_WELCOME, 18)                                                                                           \
-    /* L -> A  epoch gtrid rm token count timeout_ms branches(all participants)                            */        \
+    /* L -> A  epoch gtrid rm token count timeout_ms flags(LAST_RESOURCE)                                    */    \
+    /*                                              branches(all participants)                              */      \
     X (PREPARE, 19)                                                                                                 \
     /* A -> L  epoch gtrid rm token vote error evidence prior(3pc: the epoch in which it was cast)         */       \
     /*                                              branches(of Paxos Commit: as the prepare had them;     */       \
@@ -185,7 +186,8 @@ enum {
     TXC_FLAG_FINAL = 512,         /* MEMBER_STATE: vote is the final state */
     TXC_FLAG_ENLIST =
         1024, /* EXEC: begins a branch on the application's own connection, which evidence names */
-    TXC_FLAG_OUTCOME = 2048 /* OWNER_WORK: it rests on an outcome: it is to be done though it is prepared */
+    TXC_FLAG_OUTCOME = 2048, /* OWNER_WORK: it rests on an outcome: it is to be done though it is prepared */
+    TXC_FLAG_LAST_RESOURCE = 4096 /* PREPARE: all others voted yes: commit, or never */
 };
 
 /* What went wrong at a resource manager (or in a daemon), passed through to the AP. */
@@ -219,7 +221,8 @@ typedef struct txc_rm_entry {
     char agent[TXC_AGENT_NAME_MAX + 1];
     char endpoint[TXC_ENDPOINT_MAX + 1];
     uint64_t incarnation;
-    bool up; /* recovery is over and the RM is reachable */
+    bool up;            /* recovery is over and the RM is reachable */
+    bool last_resource; /* it cannot prepare: asked last, it commits */
 } txc_rm_entry_t;
 
 /* A position of the log with the running digest of all values applied up to it (the log-loss guard). */

@@ -24,6 +24,11 @@
     X (MARK_PASSES_UNENDED, "a low-water mark passes transactions that are committed and not ended")                 \
     X (FORGOTTEN_IS_ROLLED_BACK, "what is off the record is answered rolled back")                                   \
     X (ONE_YES_IS_ENOUGH, "a transaction commits when one branch voted yes")                                         \
+    X (LAST_ASKED_BEFORE_INTENT, "the last resource is asked before Intent is durable")                              \
+    X (INTENT_NOT_RESUMED, "a new leader does not know whose last resource was asked")                               \
+    X (LAST_TIMES_OUT, "a time-out rolls back although the last resource was asked")                                 \
+    X (LAST_NOT_LAST, "a last resource is asked together with all others")                                           \
+    X (LAST_ABSENT_IS_NO, "an agent takes a last resource's branch that it does not know for one that never commits") \
     X (END_BEFORE_ACKS, "End is logged when one branch has acknowledged")                                            \
     X (ENDED_TOLD_EARLY, "agents are told that a transaction ended before End is durable")                           \
     X (NOT_RESUMED, "a new leader does not go on with phase 2")                                                      \

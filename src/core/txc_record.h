@@ -43,7 +43,10 @@
     /* gtrid number                 3pc: the group grants this number; its own terminators are elected so  */       \
     X (ELECTED, 14)                                                                                                 \
     /* gtrid number vote            3pc: the group takes PreCommit (YES) or PreAbort (NO) under this number */      \
-    X (PRE_DECIDED, 15)
+    X (PRE_DECIDED, 15)                                                                                             \
+    /* gtrid rm token branches(yes votes, and the one that rm and token name)   the last resource may have been  */ \
+    /*                              asked to commit: only its own word makes this transaction roll back       */   \
+    X (INTENT, 16)
 /* clang-format on */
 
 #define TXC_RECORD_ENUM(name, value) TXC_REC_##name = (value),

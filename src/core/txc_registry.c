@@ -19,6 +19,7 @@ void txc_registry_init (txc_registry_t *self, const txc_codec_t *codec, uint64_t
     txc_hash_init (&self->nonces);
     txc_hash_init (&self->outcomes);
     txc_hash_init (&self->members);
+    txc_hash_init (&self->intents);
     txc_list_init (&self->closed);
 }
 
@@ -34,6 +35,8 @@ static void s_session_remove (txc_registry_t *self, txc_reg_session_t *session)
 {
     TXC_LIST_EACH (&session->outcomes, link)
     s_outcome_remove (self, TXC_CONTAINER (link, txc_outcome_t, link));
+    TXC_LIST_EACH (&session->intents, intent)
+    txc_registry_intent_remove (self, TXC_CONTAINER (intent, txc_intent_t, link));
     TXC_LIST_EACH (&session->transactions, gtx) /* they live on without it, until they are over */
     txc_list_remove (gtx);
     txc_hash_remove (&self->sessions, &session->node);
@@ -60,6 +63,7 @@ void txc_registry_fini (txc_registry_t *self)
     txc_hash_fini (&self->sessions);
     txc_hash_fini (&self->nonces);
     txc_hash_fini (&self->outcomes);
+    txc_hash_fini (&self->intents);
     free (self->agents);
 }
 
@@ -117,6 +121,11 @@ uint64_t txc_registry_clamp_low (const txc_reg_session_t *session, uint64_t low)
         if (outcome->commit && !outcome->ended && outcome->gtrid.n < low && !TXC_MUTANT (MARK_PASSES_UNENDED))
             low = outcome->gtrid.n;
     }
+    for (const txc_list_t *link = session->intents.next; link != &session->intents; link = link->next) {
+        const txc_intent_t *intent = TXC_CONTAINER (link, const txc_intent_t, link);
+        if (intent->gtrid.n < low)
+            low = intent->gtrid.n;
+    }
     return low;
 }
 
@@ -151,6 +160,7 @@ static txc_reg_session_t *s_apply_open (txc_registry_t *self, uint64_t slot, con
     session->low = session->told_low = 1;
     txc_list_init (&session->link);
     txc_list_init (&session->outcomes);
+    txc_list_init (&session->intents);
     txc_list_init (&session->transactions);
     txc_hash_add (&self->sessions, &session->node, txc_mix64 (slot));
     txc_hash_add (&self->nonces, &session->nonce_node, txc_mix64 (record->nonce));
@@ -272,10 +282,12 @@ static void s_purge (txc_registry_t *self)
 }
 
 /* Behind its session's end, or below its mark, nothing is decided any more.  A three-phase commit was: by its
- * members. */
-static bool s_is_late (const txc_reg_session_t *session, const txc_rec_t *record)
+ * members; and so was one whose last resource may have committed. */
+static bool s_is_late (const txc_registry_t *self, const txc_reg_session_t *session, const txc_rec_t *record)
 {
     if (record->gtrid.mode == TXC_MODE_3PC && !TXC_MUTANT (LEARNED_IS_VOID))
+        return false;
+    if (txc_registry_intent (self, &record->gtrid))
         return false;
     return (session->closed && !TXC_MUTANT (COMMIT_AFTER_CLOSE)) || record->gtrid.n < session->low;
 }
@@ -307,14 +319,17 @@ static bool s_apply (txc_registry_t *self, uint64_t slot, const txc_rec_t *recor
         return true;
     case TXC_REC_COMMIT:
     case TXC_REC_ABORT:
-        if (*outcome || !*session || s_is_late (*session, record))
+        if (*outcome || !*session || s_is_late (self, *session, record))
             return false;
         *outcome = s_apply_outcome (self, *session, record);
         txc_registry_member_remove (self, &record->gtrid);
+        txc_registry_intent_remove (self, txc_registry_intent (self, &record->gtrid));
         return true;
     case TXC_REC_ELECTED:
     case TXC_REC_PRE_DECIDED:
         return *session && !*outcome && txc_registry_member_apply (self, record);
+    case TXC_REC_INTENT:
+        return *session && !*outcome && txc_registry_intent_apply (self, *session, record);
     case TXC_REC_END:
         if (!*outcome || (*outcome)->ended)
             return false;
@@ -437,6 +452,10 @@ static void s_save_session (snapshot_t *to, const txc_reg_session_t *session, tx
     record->type = TXC_REC_SESSION_OPEN;
     record->nonce = session->nonce;
     s_save (to, session->number, record);
+    for (const txc_list_t *link = session->intents.next; link != &session->intents; link = link->next) {
+        txc_registry_intent_record (TXC_CONTAINER (link, const txc_intent_t, link), record);
+        s_save (to, 0, record);
+    }
     memset (record, 0, sizeof *record);
     record->type = TXC_REC_MARK;
     record->session = session->number;

@@ -9,9 +9,10 @@
  *   - a Commit applied after its session's SessionClose, or below the
  *     session's low-water mark, is void;
  *   - a final state of a three-phase commit is never void for these reasons: its
- *     members decided, the log learns it;
+ *     members decided, the log learns it; nor is the outcome of a transaction with an
+ *     Intent: its last resource decided;
  *   - a value of an epoch below the last barrier is void;
- *   - a mark never passes a committed gtrid that has not ended.
+ *   - a mark never passes a committed gtrid that has not ended, nor one with an Intent.
  */
 #ifndef TXC_REGISTRY_H
 #define TXC_REGISTRY_H
@@ -42,11 +43,22 @@ typedef struct txc_reg_member {
     uint8_t kind;              /* of the attempt: TXC_VOTE_YES, TXC_VOTE_NO */
 } txc_reg_member_t;
 
+/* An Intent without an outcome: the last resource may have committed. */
+typedef struct txc_intent {
+    txc_hash_node_t node;
+    txc_list_t link; /* of its session */
+    txc_gtrid_t gtrid;
+    uint64_t token; /* of the last resource, with rm */
+    char rm[TXC_RM_NAME_MAX + 1];
+    uint32_t n_branches; /* the yes votes and the last resource */
+    txc_branch_ref_t *branches;
+} txc_intent_t;
+
 typedef struct txc_reg_session {
     txc_hash_node_t node; /* by number */
     txc_hash_node_t nonce_node;
     txc_list_t link; /* closed ones, in the order of closing */
-    txc_list_t outcomes;
+    txc_list_t outcomes, intents;
     uint64_t number, nonce, low;
     uint64_t closed_ms; /* the registry's clock at SessionClose */
     bool closed;
@@ -56,7 +68,7 @@ typedef struct txc_reg_session {
     uint64_t proposed_low; /* of the last Mark proposed */
     uint64_t route;
     bool closing;     /* SessionClose is proposed, or will be */
-    bool close_waits; /* for votes of Paxos Commit that are open */
+    bool close_waits; /* for votes of Paxos Commit that are open, or the word of a last resource */
     txc_list_t transactions;
 } txc_reg_session_t;
 
@@ -74,7 +86,7 @@ typedef struct txc_registry {
     uint64_t horizon_ms;
     uint64_t floor; /* closed sessions up to this number are no longer listed one by one */
     txc_epoch_t barrier;
-    txc_hash_t sessions, nonces, outcomes, members;
+    txc_hash_t sessions, nonces, outcomes, members, intents;
     txc_list_t closed;
     uint32_t n_open, n_closed;
     txc_reg_agent_t *agents;
@@ -107,7 +119,8 @@ txc_session_state_t txc_registry_session_state (const txc_registry_t *self, uint
  * or its session (NULL: gone) was closed a horizon ago.  Nothing on record then means nothing. */
 bool txc_registry_is_forgotten (const txc_registry_t *self, const txc_reg_session_t *session, uint64_t n);
 
-/* The mark that a session may have at most: the lowest committed gtrid that has not ended bounds it. */
+/* The mark that a session may have at most: the lowest committed gtrid that has not ended, or that has an
+ * Intent and no outcome, bounds it. */
 uint64_t txc_registry_clamp_low (const txc_reg_session_t *session, uint64_t low);
 
 /* TXC_OK, TXC_ROLLED_BACK, TXC_MIXED, TXC_HAZARD: what an outcome on record means for the whole. */
@@ -124,6 +137,14 @@ void txc_registry_member_remove (txc_registry_t *self, const txc_gtrid_t *gtrid)
 void txc_registry_members_fini (txc_registry_t *self);
 /* The i-th of the records (0 to 2) that give this state again; false: that one is not needed. */
 bool txc_reg_member_record (const txc_reg_member_t *self, int i, txc_rec_t *record);
+
+/* NULL: none, or it has an outcome. */
+txc_intent_t *txc_registry_intent (const txc_registry_t *self, const txc_gtrid_t *gtrid);
+/* For the registry itself; true if the record is valid.  _remove takes NULL. */
+bool txc_registry_intent_apply (txc_registry_t *self, txc_reg_session_t *session, const txc_rec_t *record);
+void txc_registry_intent_remove (txc_registry_t *self, txc_intent_t *intent);
+/* The record that gives it again. */
+void txc_registry_intent_record (const txc_intent_t *intent, txc_rec_t *record);
 
 /* Snapshots; see txc_replica.h. */
 void *txc_registry_snapshot (const txc_registry_t *self, size_t *size);

@@ -133,6 +133,8 @@ static void s_lead (txc_replica_t *self)
     txc_replica_agents_welcome (self);
     if (!TXC_MUTANT (NOT_RESUMED))
         txc_replica_resume_all (self);
+    if (!TXC_MUTANT (INTENT_NOT_RESUMED))
+        txc_replica_resume_intents (self);
     txc_replica_votes_recover (self);
 }
 
@@ -162,6 +164,11 @@ static void s_applied (txc_replica_t *self, uint64_t slot, const txc_rec_t *reco
     case TXC_REC_COMMIT:
     case TXC_REC_ABORT:
         txc_replica_outcome_applied (self, record, outcome);
+        if (session)
+            txc_replica_session_released (self, session);
+        break;
+    case TXC_REC_INTENT:
+        txc_replica_intent_applied (self, record, valid);
         if (session)
             txc_replica_session_released (self, session);
         break;

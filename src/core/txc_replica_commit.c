@@ -98,6 +98,8 @@ static void s_send (txc_replica_t *self, txc_gtx_t *gtx, txc_gtx_branch_t *branc
     message->high_slot = self->registry.applied_slot;
     if (branch->vote == TXC_VOTE_READ_ONLY)
         message->flags = TXC_FLAG_READ_ONLY;
+    if (type == TXC_MSG_PREPARE && gtx->state == TXC_GTX_LAST_ASKED)
+        message->flags = TXC_FLAG_LAST_RESOURCE;
     if (type == TXC_MSG_PREPARE && gtx->gtrid.mode == TXC_MODE_PAXOS)
         s_list (self, gtx, message);
     if (txc_gtx_is_3pc (gtx) || (type == TXC_MSG_PREPARE && gtx->gtrid.mode == TXC_MODE_2PC))
@@ -107,11 +109,17 @@ static void s_send (txc_replica_t *self, txc_gtx_t *gtx, txc_gtx_branch_t *branc
 }
 
 /* What a branch is to be told in this state of the transaction; NONE: nothing. */
-static txc_msg_type_t s_message_of (const txc_gtx_t *gtx, const txc_gtx_branch_t *branch)
+static txc_msg_type_t s_message_of (const txc_replica_t *self, const txc_gtx_t *gtx,
+                                    const txc_gtx_branch_t *branch)
 {
     switch (gtx->state) {
     case TXC_GTX_PREPARING:
-        return branch->vote == TXC_VOTE_NONE ? TXC_MSG_PREPARE : TXC_MSG_NONE;
+        return branch->vote == TXC_VOTE_NONE &&
+                       (!txc_replica_is_last (self, branch) || TXC_MUTANT (LAST_NOT_LAST))
+                   ? TXC_MSG_PREPARE
+                   : TXC_MSG_NONE;
+    case TXC_GTX_LAST_ASKED:
+        return branch - gtx->branches == gtx->last ? TXC_MSG_PREPARE : TXC_MSG_NONE;
     case TXC_GTX_COMMITTING:
         return branch->done || branch->heur ? TXC_MSG_NONE : TXC_MSG_PHASE2_COMMIT;
     case TXC_GTX_ABORTING:
@@ -130,7 +138,7 @@ void txc_replica_pump (txc_replica_t *self, txc_gtx_t *gtx)
     uint64_t next = gtx->state == TXC_GTX_PREPARING ? gtx->deadline_ms : gtx->elect_ms;
     for (uint32_t i = 0; i < gtx->n_branches; i++) {
         txc_gtx_branch_t *branch = &gtx->branches[i];
-        txc_msg_type_t type = s_message_of (gtx, branch);
+        txc_msg_type_t type = s_message_of (self, gtx, branch);
         if (type == TXC_MSG_NONE)
             continue;
         if (branch->due_ms <= self->now_ms)
@@ -144,9 +152,11 @@ void txc_replica_pump (txc_replica_t *self, txc_gtx_t *gtx)
 void txc_replica_transaction_wake (txc_replica_t *self, txc_gtx_t *gtx, const txc_replica_agent_t *agent)
 {
     bool any = false;
+    if (txc_replica_last_try (self, gtx))
+        return;
     for (uint32_t i = 0; i < gtx->n_branches; i++)
         if (txc_replica_agent_of (self, gtx->branches[i].ref.rm) == agent &&
-            s_message_of (gtx, &gtx->branches[i]) != TXC_MSG_NONE) {
+            s_message_of (self, gtx, &gtx->branches[i]) != TXC_MSG_NONE) {
             gtx->branches[i].due_ms = 0;
             gtx->branches[i].tries = 0;
             any = true;
@@ -172,10 +182,11 @@ static void s_aborting_done (txc_replica_t *self, txc_gtx_t *gtx)
         txc_gtx_move (gtx, TXC_GTX_TOLD);
 }
 
-static bool s_aborting_is_over (const txc_gtx_t *gtx)
+static bool s_aborting_is_over (const txc_replica_t *self, const txc_gtx_t *gtx)
 {
     for (uint32_t i = 0; i < gtx->n_branches; i++)
-        if (s_message_of (gtx, &gtx->branches[i]) != TXC_MSG_NONE && gtx->branches[i].tries < ROLLBACK_TRIES)
+        if (s_message_of (self, gtx, &gtx->branches[i]) != TXC_MSG_NONE &&
+            gtx->branches[i].tries < ROLLBACK_TRIES)
             return false;
     return true;
 }
@@ -185,7 +196,7 @@ void txc_replica_rolled_back (txc_replica_t *self, txc_gtx_t *gtx)
     txc_gtx_move (gtx, TXC_GTX_ABORTING);
     s_answer (self, gtx, txc_replica_result (self, gtx, false));
     txc_replica_pump (self, gtx);
-    if (s_aborting_is_over (gtx)) {
+    if (s_aborting_is_over (self, gtx)) {
         txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
         s_aborting_done (self, gtx);
     }
@@ -475,7 +486,7 @@ void txc_replica_commit (txc_replica_t *self, const txc_msg_t *message)
     txc_gtx_move (gtx, TXC_GTX_PREPARING);
     if (txc_gtx_is_agreed (gtx))
         s_agreed (self, gtx);
-    else
+    else if (!txc_replica_last_try (self, gtx))
         txc_replica_pump (self, gtx);
 }
 
@@ -500,8 +511,12 @@ void txc_replica_vote (txc_replica_t *self, const txc_msg_t *message)
 {
     txc_gtx_t *gtx = txc_replica_transaction (self, &message->gtrid);
     int place = gtx ? txc_gtx_find (gtx, message->rm, message->token) : -1;
-    if (place < 0 || gtx->state != TXC_GTX_PREPARING ||
-        txc_epoch_compare (message->epoch, self->epoch) != 0) {
+    bool mine = txc_epoch_compare (message->epoch, self->epoch) == 0;
+    if (place >= 0 && mine && gtx->state == TXC_GTX_LAST_ASKED && place == gtx->last) {
+        txc_replica_last_vote (self, gtx, message);
+        return;
+    }
+    if (place < 0 || !mine || gtx->state != TXC_GTX_PREPARING) {
         self->dropped++;
         return;
     }
@@ -518,6 +533,8 @@ void txc_replica_vote (txc_replica_t *self, const txc_msg_t *message)
         memcpy (branch->ref.evidence, message->evidence, sizeof branch->ref.evidence);
         if (txc_gtx_is_agreed (gtx))
             s_agreed (self, gtx);
+        else
+            txc_replica_last_try (self, gtx);
         break;
     case TXC_VOTE_NO: /* it can never be prepared: nothing needs to be logged, but for other members to ask */
         txc_gtx_blame (gtx, message->error);
@@ -603,7 +620,9 @@ void txc_replica_timer (txc_replica_t *self, txc_gtx_t *gtx)
         txc_replica_member_timer (self, gtx);
         return;
     }
-    if (gtx->state == TXC_GTX_PREPARING && gtx->deadline_ms <= self->now_ms) {
+    bool waits =
+        gtx->state == TXC_GTX_PREPARING || (gtx->state == TXC_GTX_LAST_ASKED && TXC_MUTANT (LAST_TIMES_OUT));
+    if (waits && gtx->deadline_ms <= self->now_ms) {
         txc_error_t error;
         txc_error_set (&error, TXC_ETIMEDOUT, "the time-out passed before every branch had voted");
         txc_gtx_blame (gtx, &error);
@@ -614,7 +633,7 @@ void txc_replica_timer (txc_replica_t *self, txc_gtx_t *gtx)
         return;
     }
     txc_replica_pump (self, gtx);
-    if (gtx->state == TXC_GTX_ABORTING && s_aborting_is_over (gtx)) {
+    if (gtx->state == TXC_GTX_ABORTING && s_aborting_is_over (self, gtx)) {
         txc_heap_set (&self->timers, &gtx->timer, TXC_NEVER_MS);
         s_aborting_done (self, gtx);
     }

@@ -270,7 +270,10 @@ void txc_replica_resolve (txc_replica_t *self, const txc_event_t *event)
         s_resolved (self, event, TXC_ENOTREADY, "this replica does not lead yet");
     else if (gtx && gtx->state == TXC_GTX_COMMITTING)
         s_resolve_waiting (self, gtx, event);
-    else if (outcome || (gtx && gtx->state != TXC_GTX_PREPARING))
+    else if (gtx && gtx->state == TXC_GTX_LAST_ASKED) {
+        txc_replica_last_resolve (self, gtx, commit);
+        s_resolved (self, event, TXC_OK, "what the last resource did is being recorded");
+    } else if (outcome || (gtx && gtx->state != TXC_GTX_PREPARING))
         s_resolved (self, event, TXC_EPROTO,
                     "nothing is in doubt: the outcome is on record or being recorded");
     else if (event->gtrid.cluster != self->registry.cluster || !session || session->closed ||

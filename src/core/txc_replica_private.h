@@ -8,6 +8,7 @@
  *   txc_replica_inquiry.c   what became of it: agents, applications, operators
  *   txc_replica_agent.c     registration, directory, log-loss guard
  *   txc_replica_read.c      questions to a leader that has no lease
+ *   txc_replica_last.c      the last resource
  *   txc_replica_votes.c     Paxos Commit: what is held of votes, and what they decide
  *   txc_replica_view.c      what operators see
  */
@@ -157,6 +158,20 @@ void txc_replica_session_released (txc_replica_t *self, txc_reg_session_t *sessi
 void txc_replica_pump (txc_replica_t *self, txc_gtx_t *gtx);
 /* Commit is on record: a transaction that is not in flight goes on with phase 2. */
 void txc_replica_resume (txc_replica_t *self, txc_outcome_t *outcome);
+
+/* --- the last resource */
+/* Its agent says that the resource manager cannot prepare. */
+bool txc_replica_is_last (const txc_replica_t *self, const txc_gtx_branch_t *branch);
+/* Goes on if only the last resource's vote is missing; refuses two of them.  True if something was done. */
+bool txc_replica_last_try (txc_replica_t *self, txc_gtx_t *gtx);
+void txc_replica_intent_applied (txc_replica_t *self, const txc_rec_t *record, bool valid);
+/* A new leader: asks every last resource that may have been asked. */
+void txc_replica_resume_intents (txc_replica_t *self);
+void txc_replica_last_vote (txc_replica_t *self, txc_gtx_t *gtx, const txc_msg_t *message);
+/* An operator says what the last resource did, since nobody else will. */
+void txc_replica_last_resolve (txc_replica_t *self, txc_gtx_t *gtx, bool committed);
+/* One may have committed in this session, and no record says so: its end has to wait. */
+bool txc_replica_last_is_open (const txc_reg_session_t *session);
 
 /* --- three-phase commit */
 static inline bool txc_gtx_is_3pc (const txc_gtx_t *gtx)

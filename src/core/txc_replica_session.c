@@ -114,7 +114,9 @@ static void s_close (txc_replica_t *self, txc_reg_session_t *session)
     if (session->closing && !session->close_waits)
         return;
     session->closing = true;
-    session->close_waits = txc_replica_votes_are_open (self, session) && !TXC_MUTANT (CLOSE_NOT_AWAITED);
+    session->close_waits =
+        (txc_replica_votes_are_open (self, session) || txc_replica_last_is_open (session)) &&
+        !TXC_MUTANT (CLOSE_NOT_AWAITED);
     if (session->close_waits)
         return;
     txc_rec_t *record = txc_replica_record (self, TXC_REC_SESSION_CLOSE);

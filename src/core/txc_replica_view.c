@@ -112,8 +112,12 @@ static const char *s_branch_waits (const txc_replica_t *self, const txc_gtx_t *g
     bool votes = gtx->state == TXC_GTX_PREPARING && branch->vote == TXC_VOTE_NONE;
     bool acknowledges = (gtx->state == TXC_GTX_COMMITTING && branch->vote == TXC_VOTE_YES) ||
                         (gtx->state == TXC_GTX_ABORTING && branch->vote != TXC_VOTE_NO);
-    if (gtx->state == TXC_GTX_COMMIT_LOGGING || gtx->state == TXC_GTX_ABORT_LOGGING)
+    if (gtx->state == TXC_GTX_COMMIT_LOGGING || gtx->state == TXC_GTX_ABORT_LOGGING ||
+        gtx->state == TXC_GTX_INTENT_LOGGING)
         return "the log";
+    if (votes && gtx->gtrid.mode == TXC_MODE_2PC && txc_replica_is_last (self, branch))
+        return "the votes of all others: it is the last resource";
+    votes = votes || (gtx->state == TXC_GTX_LAST_ASKED && branch - gtx->branches == gtx->last);
     uint64_t bit = UINT64_C (2) << (branch - gtx->branches);
     bool states = gtx->state == TXC_GTX_ELECTING && !(gtx->quorum.heard & bit);
     bool attempts = gtx->state == TXC_GTX_PRECOMMITTING || gtx->state == TXC_GTX_TERMINATING;

@@ -35,8 +35,9 @@
     X (UNPIN, 6)                                                                                                    \
     /* branch                       cancel what its connection is doing; runs at once, no result          */        \
     X (CANCEL, 7)                                                                                                   \
-    /* branch                       end the branch's lost session, see it gone, then look it up: OK: listed as      \
-     *                              prepared; ABSENT: not; LOST, RETRY: could not tell                    */        \
+    /* branch refuse                end the branch's lost session, see it gone, then look it up: OK: listed as      \
+     *                              prepared; ABSENT: not; LOST, RETRY: could not tell.  With refuse, at a last     \
+     *                              resource, ABSENT means that it never will be                          */        \
     X (FENCE_AND_LOOK, 8)                                                                                           \
     /* branch evidence              did it commit? OK: yes; ROLLED_BACK: no; UNKNOWN: cannot be told; LOST */       \
     X (EVIDENCE, 9)                                                                                                 \
@@ -77,6 +78,7 @@ typedef struct txc_work {
     uint8_t rm; /* index in the agent's configuration */
     uint8_t isolation;
     bool first;     /* EXEC: starts the branch */
+    bool refuse;    /* FENCE_AND_LOOK: it may not commit later either */
     bool read_only; /* COMMIT, ROLLBACK: the branch was not prepared */
     bool owner;     /* the branch still has its connection */
     uint32_t flags;

@@ -11,7 +11,7 @@ src_libtxcoord_libclient_la_SOURCES = \
 	src/libtxcoord/txc_crew.c src/libtxcoord/txc_crew.h \
 	src/libtxcoord/txc_engine.c src/libtxcoord/txc_engine.h \
 	src/libtxcoord/txc_enlist.c src/libtxcoord/txc_enlist.h \
-	src/libtxcoord/txc_fork.c src/libtxcoord/txc_fork.h \
+	src/libtxcoord/txc_fork.c src/libtxcoord/txc_fork.h src/libtxcoord/txc_greeting.c \
 	src/libtxcoord/txc_link.c src/libtxcoord/txc_link.h \
 	src/libtxcoord/txc_pump.c src/libtxcoord/txc_pump.h \
 	src/libtxcoord/txc_result.c src/libtxcoord/txc_retryable.c \

@@ -100,10 +100,13 @@ static int s_ask_agent (txc_tx_t *tx, txc_enlisted_t *self)
 
 static int s_enlist (txc_tx_t *tx, txc_enlisted_t *self)
 {
-    s_run (self, TXC_WORK_NONE);
-    if (self->done.status != TXC_WORK_OK) {
-        tx->error = self->done.error;
-        return tx->error.code;
+    if (!txc_greeting_recall (self)) {
+        s_run (self, TXC_WORK_NONE);
+        if (self->done.status != TXC_WORK_OK) {
+            tx->error = self->done.error;
+            return tx->error.code;
+        }
+        txc_greeting_keep (self);
     }
     int rc = s_ask_agent (tx, self);
     if (rc != TXC_OK)

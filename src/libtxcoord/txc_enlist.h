@@ -2,6 +2,7 @@
  * txc_enlist.h - enlisted connections, as the library's files share them.
  *
  *   txc_enlist.c      the connections of a transaction, and what the session asks to be done with them
+ *   txc_greeting.c    what sessions were asked for before
  *   txc_script.c      a piece of work as SQL, one statement after the other: which comes next
  *   txc_script_pg.c   PostgreSQL's
  *   txc_script_my.c   MariaDB's and MySQL's
@@ -41,6 +42,10 @@ typedef struct txc_enlisted {
     char sql[TXC_SQL_SIZE];
     txc_work_done_t done;
 } txc_enlisted_t;
+
+/* What this thread learnt of the session when a branch was enlisted on it a moment ago; false: nothing. */
+bool txc_greeting_recall (txc_enlisted_t *self);
+void txc_greeting_keep (const txc_enlisted_t *self);
 
 /* Begins a script; self->sql is its first statement, unless it is over at once. */
 void txc_script_begin (txc_enlisted_t *self, uint8_t op, bool prepared);

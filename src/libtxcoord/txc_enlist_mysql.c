@@ -59,12 +59,18 @@ static long long s_affected (void *arg)
     return mysql_field_count (arg) != 0 || rows == (my_ulonglong) -1 ? -1 : (long long) rows;
 }
 
+static unsigned long long s_session (void *arg)
+{
+    return mysql_thread_id (arg);
+}
+
 int txc_enlist_mysql (txc_tx_t *tx, const char *rm, MYSQL *conn)
 {
     static const txc_enlist_driver_t driver = {.dialect = TXC_DIALECT_MARIADB,
                                                .send = s_send,
                                                .receive = s_receive,
                                                .failed = s_failed,
-                                               .affected = s_affected};
+                                               .affected = s_affected,
+                                               .session = s_session};
     return txc_enlist_cb (tx, rm, conn ? &driver : NULL, conn);
 }

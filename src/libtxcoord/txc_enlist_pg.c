@@ -58,8 +58,8 @@ static void s_receive (void *arg, txc_sql_reply_t *reply)
     int n = 0;
     for (PGresult *result; (result = PQgetResult (conn)) != NULL;) {
         ExecStatusType status = PQresultStatus (result);
-        if (n++ == 0)
-            s_take (result, reply);
+        s_take (result, reply); /* an error is the last one */
+        n++;
         PQclear (result);
         if (status == PGRES_COPY_IN || status == PGRES_COPY_BOTH || status == PGRES_COPY_OUT)
             break;
@@ -71,10 +71,19 @@ static void s_receive (void *arg, txc_sql_reply_t *reply)
     }
 }
 
+/* A session's process ends with it, and its socket is another one after a reconnection. */
+static unsigned long long s_session (void *arg)
+{
+    return (unsigned long long) (unsigned) PQbackendPID (arg) << 32 | (unsigned) PQsocket (arg);
+}
+
 int txc_enlist_pg (txc_tx_t *tx, const char *rm, PGconn *conn)
 {
-    static const txc_enlist_driver_t driver = {
-        .dialect = TXC_DIALECT_POSTGRESQL, .send = s_send, .receive = s_receive};
+    static const txc_enlist_driver_t driver = {.dialect = TXC_DIALECT_POSTGRESQL,
+                                               .send = s_send,
+                                               .receive = s_receive,
+                                               .several = 1,
+                                               .session = s_session};
     bool fit = conn && PQstatus (conn) == CONNECTION_OK && PQpipelineStatus (conn) == PQ_PIPELINE_OFF &&
                PQtransactionStatus (conn) == PQTRANS_IDLE && !PQisnonblocking (conn);
     return txc_enlist_cb (tx, rm, fit ? &driver : NULL, conn);

@@ -38,7 +38,8 @@ static void s_evidence (txc_enlisted_t *self, bool prepared)
     " now() = statement_timestamp()"
 
 #define AGENT                                                                                                \
-    "SELECT a.usename, a.usename = current_user, pg_has_role(current_user, a.usename, 'MEMBER')"             \
+    "SELECT a.usename, a.usename = current_user OR pg_has_role(a.usename, current_user, 'MEMBER'),"          \
+    " pg_has_role(current_user, a.usename, 'MEMBER')"                                                        \
     " FROM pg_stat_activity a WHERE a.datname = current_database() AND a.application_name LIKE 'txagent/%%'" \
     " ORDER BY a.usename = current_user DESC LIMIT 1"
 
@@ -75,11 +76,11 @@ static void s_agent (txc_enlisted_t *self, const txc_sql_reply_t *reply)
         txc_script_end (self, TXC_WORK_OK);
     } else {
         char text[256];
-        snprintf (
-            text, sizeof text,
-            "the agent works as role \"%.60s\" and could not finish a branch of this role: GRANT \"%.60s\" "
-            "to it",
-            reply->values[0], reply->values[0]);
+        snprintf (text, sizeof text,
+                  "the agent works as role \"%.60s\" and could not finish a branch of this role: GRANT this "
+                  "role to "
+                  "\"%.60s\", or that one to this",
+                  reply->values[0], reply->values[0]);
         txc_script_blame (self, TXC_EPERM, NULL, text);
         txc_script_end (self, TXC_WORK_ERROR);
     }
@@ -97,15 +98,20 @@ static void s_greet (txc_enlisted_t *self, const txc_sql_reply_t *reply)
 
 static void s_start (txc_enlisted_t *self, const txc_sql_reply_t *reply)
 {
-    if (self->step == 0)
+    if (self->step == 0 && self->driver.several)
+        txc_script_sql (self, 2, "BEGIN; SELECT pg_catalog.set_config('txcoord.branch', '%s', true)",
+                        self->gid);
+    else if (self->step == 0)
         txc_script_sql (self, 1, "BEGIN");
+    else if (self->step == 3)
+        txc_script_end (self, TXC_WORK_ERROR);
     else if (self->step == 1 && s_ok (reply))
         txc_script_sql (self, 2, "SELECT pg_catalog.set_config('txcoord.branch', '%s', true)", self->gid);
     else if (s_ok (reply))
         txc_script_end (self, TXC_WORK_OK);
-    else {
+    else { /* the connection is in no transaction afterwards, as it was before */
         txc_script_blame (self, TXC_ERM, reply, NULL);
-        txc_script_end (self, TXC_WORK_ERROR);
+        txc_script_sql (self, 3, "ROLLBACK");
     }
 }
 
@@ -185,6 +191,10 @@ static void s_prepare (txc_enlisted_t *self, const txc_sql_reply_t *reply)
             break;
         if (!self->xid[0] && strcmp (reply->values[2], "serializable") != 0)
             txc_script_end (self, TXC_WORK_READ_ONLY);
+        else if (self->role[0] && self->driver.several)
+            txc_script_sql (self, 4,
+                            "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL ROLE \"%s\"; PREPARE TRANSACTION '%s'",
+                            self->role, self->gid);
         else if (self->role[0]) /* deferred triggers run as the application's role, not as the agent's */
             txc_script_sql (self, 2, "SET CONSTRAINTS ALL IMMEDIATE");
         else

@@ -276,8 +276,14 @@ static txc_rm_status_t s_fence (const txc_target_t *target, txc_rm_conn_t *conn,
 
 static void s_fence_and_look (const txc_target_t *target, txc_rm_conn_t *conn, txc_item_t *item)
 {
+    names_t names;
     txc_rm_error_t error = {0};
     txc_rm_status_t status = s_fence (target, conn, item, &error);
+    if (status == TXC_RM_OK && item->work.refuse) {
+        const txc_rm_xid_t *xid = s_names (target, &item->work, &names);
+        s_settle (target, item, target->plugin->refuse (conn, xid, item->done.evidence, &error), &error);
+        return;
+    }
     if (status == TXC_RM_OK)
         status = s_list (target, conn, item, &error);
     if (status == TXC_RM_OK) {

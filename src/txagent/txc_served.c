@@ -37,6 +37,7 @@ const txc_key_t txc_agent_keys[] = {
     {"rm/?/connections", TXC_KEY_INT, 0, "64", 1, 5000, NULL},
     {"rm/?/service_connections", TXC_KEY_INT, 0, "4", 1, 100, NULL},
     {"rm/?/max_branches", TXC_KEY_INT, 0, NULL, 1, 100000, NULL},
+    {"rm/?/last_resource", TXC_KEY_BOOL, 0, "0", 0, 0, "it takes part without prepare, as the last one"},
     {"rm/?/lock_timeout", TXC_KEY_DURATION, 0, "10s", 0, 3600000, NULL},
     {"rm/?/statement_size", TXC_KEY_SIZE, 0, "1M", KILO, TXC_STATEMENT_MAX + KILO, NULL},
     {"rm/?/result_size", TXC_KEY_SIZE, 0, "16M", KILO, 63 * MEGA, NULL},
@@ -143,6 +144,10 @@ static int s_open (txc_served_t *self, const txc_config_t *config, const char *n
     int rc = txc_module_load (&self->module, folders, plugin, error);
     if (rc == TXC_OK)
         rc = s_check_keys (&section, self->module.plugin, error);
+    self->last_resource = txc_config_bool (config, s_path (&section, "last_resource", path));
+    if (rc == TXC_OK && self->last_resource && !self->module.plugin->refuse)
+        rc = txc_error_set (error, TXC_ECONFIG, "rm/%s/last_resource: the plugin '%s' cannot be one", name,
+                            self->module.plugin->name);
     if (rc == TXC_OK) {
         txc_rm_error_t rm_error = {0};
         txc_rm_status_t status = self->module.plugin->open (name, s_value, &section, &self->rm, &rm_error);

@@ -16,6 +16,7 @@ typedef struct txc_served {
     txc_module_t module;
     txc_rm_t *rm;
     uint32_t max_branches;
+    bool last_resource;
     txc_pool_options_t options;
     txc_target_t target;
     txc_pool_t *pool; /* NULL until the agent runs */

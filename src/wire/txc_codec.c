@@ -57,6 +57,7 @@ static bool s_record_is_whole (const txc_rec_t *record)
         return !txc_gtrid_is_none (&record->gtrid) && record->number != 0;
     case TXC_REC_HEURISTIC:
         return !txc_gtrid_is_none (&record->gtrid) && record->rm[0];
+    case TXC_REC_INTENT:
     case TXC_REC_VOTE:
         return !txc_gtrid_is_none (&record->gtrid) && record->rm[0] && record->n_branches > 0;
     case TXC_REC_GUARD:

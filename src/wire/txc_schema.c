@@ -101,7 +101,8 @@ SHAPE (s_txc_branch_ref_t, branch_ref, NAME (rm), U64 (token), U32 (count), VOTE
 #define WIRE Txcoord__RmEntry
 #define CORE txc_rm_entry_t
 SHAPE (s_txc_rm_entry_t, rm_entry, NAME (rm), NO_NAME (agent),
-       CHARS (endpoint, TXC_ENDPOINT_MAX, ENDPOINT, false), U64 (incarnation), BOOL (up))
+       CHARS (endpoint, TXC_ENDPOINT_MAX, ENDPOINT, false), U64 (incarnation), BOOL (up),
+       BOOL (last_resource))
 #undef WIRE
 #undef CORE
 
@@ -188,7 +189,7 @@ SHAPE (s_agent_welcome, agent_welcome, EPOCH, I32 (code), U64 (cluster),
        U64 (high_slot), MEMBERS)
 #undef WIRE
 #define WIRE Txcoord__Prepare
-SHAPE (s_prepare, prepare, EPOCH, BRANCH, U32 (count), U32 (timeout_ms), BRANCHES)
+SHAPE (s_prepare, prepare, EPOCH, BRANCH, U32 (count), U32 (timeout_ms), U32 (flags), BRANCHES)
 #undef WIRE
 #define WIRE Txcoord__VoteCast
 SHAPE (s_vote, vote_cast, EPOCH, BRANCH, VOTE (vote), ERROR, EVIDENCE, BRANCHES,

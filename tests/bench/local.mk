@@ -2,6 +2,13 @@
 EXTRA_PROGRAMS = tests/bench/transfers
 tests_bench_transfers_SOURCES = tests/bench/transfers.c
 tests_bench_transfers_LDADD = src/libtxcoord/libtxcoord.la
+if HAVE_LIBPQ
+if HAVE_MYSQL
+tests_bench_transfers_SOURCES += tests/bench/own.c tests/bench/own.h
+tests_bench_transfers_CPPFLAGS = $(AM_CPPFLAGS) -DBENCH_OWN $(LIBPQ_CFLAGS) $(MYSQL_CFLAGS)
+tests_bench_transfers_LDADD += src/libtxcoord/libtxcoord-pg.la src/libtxcoord/libtxcoord-mysql.la $(LIBPQ_LIBS) $(MYSQL_LIBS)
+endif
+endif
 EXTRA_PROGRAMS += tests/bench/held
 tests_bench_held_SOURCES = tests/bench/held.c
 tests_bench_held_LDADD = src/libtxcoord/libtxcoord.la

@@ -6,6 +6,7 @@
  *         processes  a process for each client
  *         hint       as threads, with the last-statement hint
  *         mem        as threads, over two in-memory resource managers
+ *         enlisted   as threads, each on connections of its own (own.h)
  *   MODE: how transactions are ended: 2pc (without it), 3pc or paxos
  *   TIMES: a file to be written: when each commit was answered, in µs of CLOCK_MONOTONIC
  * SIGTERM ends it early.
@@ -28,6 +29,10 @@
 
 #include <txcoord/txcoord.h>
 
+#ifdef BENCH_OWN
+#include "own.h"
+#endif
+
 enum { SAMPLES_MAX = 200000, CLIENTS_MAX = 1024 };
 
 typedef struct result {
@@ -41,7 +46,7 @@ typedef struct options {
     int clients;
     double seconds;
     const char *endpoint;
-    bool processes, hint, mem;
+    bool processes, hint, mem, enlisted;
     unsigned rows;
     const char *mode;  /* NULL: the library's default */
     const char *times; /* NULL: none */
@@ -53,6 +58,9 @@ typedef struct worker {
     txc_client_t *client;
     result_t *result;
     uint64_t random;
+#ifdef BENCH_OWN
+    own_t *own;
+#endif
 } worker_t;
 
 /* Everybody begins at once. */
@@ -106,6 +114,10 @@ static bool s_transfer (worker_t *self, txc_tx_t *tx)
 {
     int amount = (int) (s_draw (self) % 100) + 1;
     unsigned from = s_draw (self) % self->options->rows, to = s_draw (self) % self->options->rows;
+#ifdef BENCH_OWN
+    if (self->own)
+        return own_transfer (self->own, tx, amount, from, to);
+#endif
     return s_update (tx, "bank_pg", "UPDATE acct SET bal=bal-$1 WHERE id=$2", amount, from,
                      self->options->hint) == TXC_OK &&
            s_update (tx, "bank_my", "UPDATE acct SET bal=bal+? WHERE id=?", amount, to,
@@ -131,6 +143,10 @@ static void *s_run (void *arg)
 {
     worker_t *self = arg;
     result_t *result = self->result;
+#ifdef BENCH_OWN
+    if (self->options->enlisted && !(self->own = own_new()))
+        exit (1);
+#endif
     atomic_fetch_add (&s_gate->ready, 1);
     while (!atomic_load (&s_gate->go))
         usleep (200);
@@ -146,6 +162,9 @@ static void *s_run (void *arg)
         at = now;
     }
     result->elapsed_ns = at - begin;
+#ifdef BENCH_OWN
+    own_destroy (&self->own);
+#endif
     return NULL;
 }
 
@@ -248,9 +267,8 @@ static bool s_write_times (const options_t *options, const result_t *results)
 int main (int argc, char **argv)
 {
     if (argc < 5) {
-        fprintf (
-            stderr,
-            "usage: transfers CLIENTS SECONDS ENDPOINT threads|processes|hint|mem[:MODE] [ROWS [TIMES]]\n");
+        fprintf (stderr, "usage: transfers CLIENTS SECONDS ENDPOINT "
+                         "threads|processes|hint|mem|enlisted[:MODE] [ROWS [TIMES]]\n");
         return 2;
     }
     char *mode = argv[4], *kind = strsep (&mode, ":");
@@ -260,6 +278,7 @@ int main (int argc, char **argv)
                          .processes = strcmp (kind, "processes") == 0,
                          .hint = strcmp (kind, "hint") == 0,
                          .mem = strcmp (kind, "mem") == 0,
+                         .enlisted = strcmp (kind, "enlisted") == 0,
                          .mode = mode,
                          .rows = argc > 5 ? (unsigned) atoi (argv[5]) : 10000,
                          .times = argc > 6 ? argv[6] : NULL};

@@ -3,7 +3,7 @@
  *
  * usage: enlist_calls ENDPOINT CONNINFO STRANGER SOCKET USER
  *
- * CONNINFO connects as a role that the agent's was granted to, STRANGER as one that it was not.  Prints a
+ * CONNINFO connects as a role whose branches the agent can finish, STRANGER as one whose it cannot.  Prints a
  * line for each case; the exit status is 0 if all are as they should be.
  */
 #include <poll.h>
@@ -361,6 +361,22 @@ static void s_one_way_each (void)
     txc_tx_destroy (&tx);
 }
 
+/* Members of a three-phase commit end it without anybody's help; an application's connection is no member. */
+static void s_three_phase (void)
+{
+    s_remember();
+    txc_tx_options_t options = {.mode = "3pc"};
+    txc_tx_t *tx = txc_begin (s.client, &options);
+    s_check ("in a three-phase commit it is refused", tx && txc_enlist_pg (tx, "bank_pg", s.pg) == TXC_EMODE,
+             tx);
+    txc_tx_destroy (&tx);
+    options.mode = "paxos";
+    tx = txc_begin (s.client, &options);
+    bool ok = tx && s_transfer (tx) == TXC_OK && txc_commit (tx, NULL) == TXC_OK;
+    s_check ("in a Paxos Commit it is not", ok && s_moved (5) && s_is_idle(), tx);
+    txc_tx_destroy (&tx);
+}
+
 static void s_strangers (void)
 {
     PGconn *conn = PQconnectdb (s.stranger);
@@ -380,7 +396,7 @@ static void s_roles (void)
     txc_tx_t *tx = s_begin (TXC_COMPLETED);
     bool ok = s_transfer (tx) == TXC_OK && txc_commit (tx, NULL) == TXC_OK;
     PGresult *result = PQexec (s.pg, "SELECT current_user");
-    ok = ok && strcmp (PQgetvalue (result, 0, 0), "app") == 0;
+    ok = ok && strcmp (PQgetvalue (result, 0, 0), PQuser (s.pg)) == 0;
     PQclear (result);
     s_check ("the connection's role is its own again", ok && s_moved (5), tx);
     txc_tx_destroy (&tx);
@@ -465,6 +481,7 @@ int main (int argc, char **argv)
     s_async (true);
     s_roles();
     s_strangers();
+    s_three_phase();
     s_one_way_each();
     s_shared();
     s_misuses();

@@ -466,6 +466,29 @@ static void test_a_branch_of_another_role_or_database_is_not_taken_for_absent (v
     plugin->disconnect (&conn);
 }
 
+/* As enlisted branches are prepared: by an application's role, which was granted to the agent's. */
+static void test_a_branch_of_a_role_that_was_granted_is_finished_as_that_role (void **state)
+{
+    (void) state;
+    branch_t b = {.conn = connected()};
+    txc_rm_xid_t xid = {1, "txc-x", "shop"};
+    txc_rm_error_t error = {0};
+    admin ("DROP ROLE IF EXISTS \"the Shop\"", "CREATE ROLE \"the Shop\"", "GRANT \"the Shop\" TO txagent",
+           "SET ROLE \"the Shop\"", "BEGIN", "SELECT pg_current_xact_id()",
+           "PREPARE TRANSACTION 'txc-x:shop'", NULL);
+    assert_status (plugin->commit (b.conn, &xid, "", &error), TXC_RM_OK);
+    assert_int_equal (prepared(), 0);
+    admin ("SET ROLE \"the Shop\"", "BEGIN", "SELECT pg_current_xact_id()",
+           "PREPARE TRANSACTION 'txc-x:shop'", NULL);
+    assert_status (plugin->rollback (b.conn, &xid, "", &error), TXC_RM_OK);
+    assert_status (plugin->rollback (b.conn, &xid, "", &error), TXC_RM_ABSENT);
+    begin_again (&b, 0, 0); /* and is the agent's again */
+    assert_status (run (&b, "SELECT current_user"), TXC_RM_OK);
+    assert_string_equal (b.output.cells, "txagent");
+    done (&b);
+    admin ("DROP ROLE \"the Shop\"", NULL);
+}
+
 /* --- failover ------------------------------------------------------------ */
 
 static void test_after_a_failover_a_reused_xid_proves_nothing (void **state)
@@ -532,6 +555,7 @@ const struct CMUnitTest pgsql_recovery_tests[] = {
     TEST (test_fence_all_ends_what_an_earlier_agent_left_and_nothing_else),
     TEST (test_a_busy_branch_is_tried_again),
     TEST (test_a_branch_of_another_role_or_database_is_not_taken_for_absent),
+    TEST (test_a_branch_of_a_role_that_was_granted_is_finished_as_that_role),
     TEST (test_after_a_failover_a_reused_xid_proves_nothing),
 };
 const size_t pgsql_recovery_count = sizeof pgsql_recovery_tests / sizeof pgsql_recovery_tests[0];

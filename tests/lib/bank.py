@@ -20,7 +20,7 @@ class Bank:
         self.mode = mode
         self.threads = threads
         self.load = None
-        self.history = History()
+        self.history = History(("bank_pg",) if cluster.settings.get("last_resource") else ())
         self.runs = 0
         self.checked = 0  # operations of the history
         self.committed = 0

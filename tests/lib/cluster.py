@@ -93,13 +93,16 @@ class Cluster:
     # --- databases
 
     def start_databases(self, rows=1000, balance=1000000):
-        self.postgres = Postgres(self.path("pg"))
+        last = bool(self.settings.get("last_resource"))
+        self.postgres = Postgres(self.path("pg"), ["max_prepared_transactions=0"] if last else ())
         self.mariadb = MariaDb(self.path("my"))
         self.postgres.start()
         self.mariadb.start()
         self.postgres.psql("-c", "CREATE DATABASE bank", database="postgres")
         sql = os.path.join(self.source, "sql")
         self.postgres.psql("-f", f"{sql}/postgresql/roles.sql")
+        if last:
+            self.postgres.psql("-f", f"{sql}/postgresql/last_resource.sql")
         self.postgres.psql("-v", "agent=txagent", "-v", f"rows={rows}", "-v", f"balance={balance}",
                            "-f", f"{sql}/postgresql/bank.sql")
         with open(f"{sql}/mariadb/bank.sql", encoding="utf-8") as file:
@@ -127,6 +130,7 @@ class Cluster:
         connections = {self.settings.get("connections", 80)}
         lock_timeout = 5s
         conninfo = "{self.postgres.conninfo("txagent", self.database) if self.postgres else ""}"
+        last_resource = {int(bool(self.settings.get("last_resource")))}
 """,
             "my": f"""    bank_my
         plugin = mysql

@@ -75,6 +75,9 @@ class Postgres:
         return [line.split("|") for line in self.psql("-c", sql).splitlines()]
 
     def prepared(self):
+        """Branches that wait for their outcome; those of a last resource have committed, and wait with their markers."""
+        if self.psql("-c", "SELECT to_regclass ('txcoord.last_resource') IS NOT NULL") == "t":
+            return int(self.psql("-c", "SELECT count(*) FROM txcoord.last_resource WHERE outcome = 'committed'"))
         return int(self.psql("-c", "SELECT count(*) FROM pg_prepared_xacts"))
 
 

@@ -108,7 +108,9 @@ class Source:
 
 
 class History:
-    def __init__(self):
+    def __init__(self, early=()):
+        """early: banks that are last resources, where readers see a transfer before its decision is on record."""
+        self.early = early
         self.sources = {}
         self.transactions = {}
         self.touched = set()  # gtrids of which something new was read since the last check
@@ -198,7 +200,7 @@ class History:
         numbers.  Returns the violations; those in what was said are looked for in what is new since the last time."""
         violations, self.damage = self.damage, []
         for gtrid in sorted(self.touched):
-            violations += judge_told(self.transactions[gtrid])
+            violations += judge_told(self.transactions[gtrid], self.early)
         self.touched.clear()
         rows = [{row[0]: tuple(int(word) for word in row[1:]) for row in ledgers[bank]} for bank in BANKS]
         for bank, of_bank in zip(BANKS, rows):
@@ -237,7 +239,7 @@ class History:
 # --- one transaction: what was said about it --------------------------------------------------------------------------
 
 
-def judge_told(transaction):
+def judge_told(transaction, early=()):
     """The violations in what was told about one transaction, by whomever.  Notes the first of each kind in it."""
     returned = [operation for operation in transaction.operations if operation.returned is not None]
     told = [operation for operation in returned if operation.name != "read"]
@@ -290,7 +292,7 @@ def judge_told(transaction):
     on_record = [operation for operation in rolled_back if operation.name == "rollback" and operation.detail == "logged"]
     if transaction.kind in (TRANSFER, WRITES):
         on_record += committed
-    order("stale-pending", pending, on_record + forgotten + seen)
+    order("stale-pending", pending, on_record + forgotten + [one for one in seen if one.detail not in early])
     if transaction.kind == TRANSFER:
         for bank in BANKS:
             order("stale-read", [one for one in reads if one.code == 0 and one.detail == bank],

@@ -217,6 +217,7 @@ void sim_agent_new (sim_t *sim, uint32_t index)
                        rm->proc.name);
         self->config.rms[rm->place].journal_committing = rm->kind == SIM_RM_MYSQL;
         self->config.rms[rm->place].detaches = rm->kind == SIM_RM_PGSQL;
+        self->config.rms[rm->place].last_resource = rm->last;
     }
 }
 

@@ -249,10 +249,15 @@ static void s_vote (sim_t *sim, const txc_msg_t *message, sim_tx_t *tx)
             branch->voted_read_only = true;
         break;
     case TXC_VOTE_NO:
+        /* A question that comes when all is over finds no marker any more: nobody counts the answer. */
+        if (branch && branch->rm->last && tx->logged == SIM_OUTCOME_COMMIT)
+            break;
         tx->final_no = true;
         if (!branch || over)
             break;
-        if (branch->voted_yes || branch->voted_read_only)
+        /* A last resource that wrote nothing may have been lost meanwhile; its word counts when it is on
+         * record. */
+        if (branch->voted_yes || (branch->voted_read_only && !branch->rm->last))
             sim_violation (sim, "no-after-yes", "final no for %s at %s, which had voted",
                            s_gtrid (&message->gtrid), message->rm);
         /* A member whose yes is in no journal is rolled back, whatever happens to its agent. */

@@ -40,6 +40,8 @@ void sim_check_answer (sim_t *sim, const char *who, const sim_tx_t *tx, int code
 void sim_check_statement (sim_t *sim, const sim_branch_t *branch, const sim_statement_t *statement,
                           uint64_t incarnation);
 void sim_check_prepared (sim_t *sim, const sim_branch_t *branch);
+/* A last resource has committed, with its marker. */
+void sim_check_last (sim_t *sim, const sim_branch_t *branch);
 void sim_check_committed (sim_t *sim, sim_branch_t *branch);
 void sim_check_rolled_back (sim_t *sim, sim_branch_t *branch, bool by_op);
 void sim_check_foreign (sim_t *sim, const sim_branch_t *branch, const char *op);

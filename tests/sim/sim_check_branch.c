@@ -55,6 +55,31 @@ void sim_check_prepared (sim_t *sim, const sim_branch_t *branch)
                        s_name (branch));
 }
 
+void sim_check_last (sim_t *sim, const sim_branch_t *branch)
+{
+    const sim_tx_t *tx = branch->tx;
+    if (sim->restored)
+        return;
+    if (!tx->n_intended)
+        sim_violation (sim, "last-before-intent", "%s commits as the last resource, no Intent is durable",
+                       s_name (branch));
+    if (tx->logged == SIM_OUTCOME_ABORT && !tx->operated)
+        sim_violation (sim, "torn", "%s commits as the last resource, Abort is on record", s_name (branch));
+    for (uint32_t i = 0; i < tx->n_intended; i++) {
+        bool alive = false;
+        TXC_LIST_EACH (&tx->branches, link)
+        {
+            const sim_branch_t *other = TXC_CONTAINER (link, sim_branch_t, node);
+            alive |= other->token == tx->intended[i] &&
+                     (other == branch || other->state == SIM_BRANCH_PREPARED || other->operated);
+        }
+        if (!alive)
+            sim_violation (sim, "torn",
+                           "%s commits as the last resource, another branch of it is not prepared",
+                           s_name (branch));
+    }
+}
+
 /* A committed branch holds exactly the statements whose replies the AP has. */
 static void s_statements (sim_t *sim, const sim_branch_t *branch)
 {
@@ -97,7 +122,10 @@ static void s_atomic (sim_t *sim, const sim_branch_t *branch)
     }
     for (uint32_t i = 0; i < tx->n_issued; i++) {
         const sim_issued_t *issued = &tx->issued[i];
-        if (issued->ok && issued->statement.writes && !sim_check_is_listed (tx, issued->branch_token))
+        /* A restored copy gives session numbers again, and so the name of a transaction that had committed.
+         */
+        if (issued->ok && issued->statement.writes && !sim_check_is_listed (tx, issued->branch_token) &&
+            !sim->restored)
             sim_violation (sim, "update-lost", "%s commits, a write at %s is not in the decision",
                            s_name (branch), issued->rm);
     }

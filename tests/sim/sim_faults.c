@@ -238,6 +238,7 @@ static void s_resolve_branch (sim_t *sim, sim_agent_t *agent, bool all)
             bool commit = all ? tx->logged == SIM_OUTCOME_COMMIT || tx->told_committed ||
                                     sim_check_decided (tx) == TXC_VOTE_YES
                               : sim_percent (sim, 50);
+            commit |= branch->rm->last; /* it has committed */
             if (!all)
                 sim_count (sim, SIM_FAULT_OPERATOR_BRANCH);
             tx->operated = true;

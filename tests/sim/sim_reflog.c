@@ -37,9 +37,9 @@ bool sim_reflog_passed (const sim_reflog_t *self, const txc_gtrid_t *gtrid)
 static void s_commit (sim_reflog_t *self, sim_t *sim, sim_tx_t *tx, const txc_rec_t *record)
 {
     bool learned = tx->gtrid.mode == TXC_MODE_3PC; /* its members decided, whatever became of its session */
-    if (tx->logged != SIM_OUTCOME_NONE ||
-        (!learned && (sim_reflog_session (self, tx->gtrid.session) != SIM_REF_OPEN ||
-                      sim_reflog_passed (self, &tx->gtrid))))
+    if (tx->logged != SIM_OUTCOME_NONE || (!learned && !tx->n_intended &&
+                                           (sim_reflog_session (self, tx->gtrid.session) != SIM_REF_OPEN ||
+                                            sim_reflog_passed (self, &tx->gtrid))))
         return; /* void */
     tx->logged = SIM_OUTCOME_COMMIT;
     if (learned && sim_check_decided (tx) != TXC_VOTE_YES)
@@ -138,6 +138,15 @@ void sim_reflog_add (sim_reflog_t *self, sim_t *sim, uint64_t slot, const txc_re
     case TXC_REC_ELECTED:
         if (record->number > tx->group_elected)
             tx->group_elected = record->number;
+        break;
+    case TXC_REC_INTENT:
+        session = s_find (self, record->gtrid.session);
+        if (tx->logged != SIM_OUTCOME_NONE || tx->n_intended || session < 0 ||
+            self->sessions[session].closed || record->gtrid.n < self->sessions[session].low)
+            break;
+        tx->n_intended = record->n_branches;
+        for (uint32_t i = 0; i < record->n_branches; i++)
+            tx->intended[i] = record->branches[i].token;
         break;
     case TXC_REC_ABORT:
         sim_votes_check_kept (sim, tx, "Abort is on record");

@@ -241,8 +241,8 @@ void sim_rm_start (sim_t *sim, sim_rm_t *self)
         return;
     sim_proc_begin (sim, &self->proc);
     sim_trace (sim, self->proc.name, "is up again");
-    if (self->kind == SIM_RM_PGSQL && sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED] && !sim->healed &&
-        sim_percent (sim, 40))
+    if (self->kind == SIM_RM_PGSQL && !self->last && sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED] &&
+        !sim->healed && sim_percent (sim, 40))
         s_promote (sim, self);
 }
 

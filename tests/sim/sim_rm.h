@@ -9,6 +9,9 @@
  * rollback is not forced and comes back prepared after a crash; no evidence; PREPARE goes through after a
  * failed statement.
  *
+ * A last resource (pgsql-like) commits where others prepare, with a marker: that is a prepared branch here,
+ * too, which cannot be rolled back any more.
+ *
  * In both a request whose connection was lost may still run, until its session is fenced.
  */
 #ifndef SIM_RM_H
@@ -25,6 +28,7 @@ enum { SIM_FOUND_MAX = 256, SIM_BALANCE = 1000 };
 struct sim_rm {
     sim_proc_t proc;
     sim_rm_kind_t kind;
+    bool last;            /* pgsql-like, but it cannot prepare: a last resource */
     uint32_t agent;       /* index of the agent that serves it */
     uint32_t place;       /* its index in that agent's configuration */
     uint64_t numbers;     /* of branches */

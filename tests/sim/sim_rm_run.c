@@ -60,10 +60,19 @@ static uint8_t s_prepare (sim_t *sim, sim_rm_t *self, sim_request_t *request, si
     }
     if (!branch->wrote)
         return TXC_WORK_READ_ONLY;
+    if (self->last && branch->marked) { /* the key of an aborted marker is taken */
+        sim_rm_roll_back (sim, branch, true);
+        return TXC_WORK_ROLLED_BACK;
+    }
     branch->state = SIM_BRANCH_PREPARED;
     branch->prepared_at = sim->now;
     sim_check_prepared (sim, branch);
     s_evidence (self, branch, request->result.evidence);
+    if (self->last) {
+        branch->marked = true;
+        sim_check_last (sim, branch);
+        return TXC_WORK_OK; /* and nobody ends it by hand */
+    }
     if (sim_strikes (sim, SIM_FAULT_STRANGER))
         sim_rm_expect_meddling (sim, branch);
     return TXC_WORK_OK;
@@ -124,6 +133,15 @@ static uint8_t s_end_prepared (sim_t *sim, sim_rm_t *self, sim_request_t *reques
         sim_check_foreign (sim, branch, txc_work_name (request->work.op));
     if (!branch || branch->state != SIM_BRANCH_PREPARED)
         return TXC_MUTANT (ABSENT_IS_OK) ? TXC_WORK_OK : TXC_WORK_ABSENT;
+    if (self->last && !commit) {
+        request->result.heur = TXC_HEUR_COMMITTED;
+        if (!branch->operated && !branch->tx->operated && !sim->restored)
+            sim_violation (sim, "torn", "%s is to roll back what it has committed as the last resource",
+                           self->proc.name);
+        branch->operated = true; /* it is no longer listed as what waits for its end */
+        sim_rm_commit (sim, branch);
+        return TXC_WORK_HEURISTIC;
+    }
     if (s_is_held (sim, self, branch, request))
         return TXC_MUTANT (LISTED_IS_DONE) ? TXC_WORK_OK : TXC_WORK_RETRY;
     if (commit)
@@ -189,6 +207,8 @@ static uint8_t s_fence_and_look (sim_t *sim, sim_rm_t *self, sim_request_t *requ
         request->work.evidence[0] || (branch && branch->session_agent == request->agent->proc.number);
     if (branch && named && !TXC_MUTANT (NO_FENCE))
         sim_rm_close_session (sim, self, branch);
+    if (self->last && request->work.refuse && branch && branch->state == SIM_BRANCH_ACTIVE)
+        branch->marked = true;
     if (!branch || branch->state != SIM_BRANCH_PREPARED)
         return TXC_WORK_ABSENT;
     s_evidence (self, branch, request->result.evidence);

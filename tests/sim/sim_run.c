@@ -43,6 +43,10 @@ static void s_rm_new (sim_t *sim, uint32_t index)
     sim_rm_t *self = txc_calloc (1, sizeof *self);
     self->proc = (sim_proc_t){.kind = SIM_RM, .index = (uint8_t) index, .number = (uint8_t) sim->n_procs};
     self->kind = sim_percent (sim, 50) ? SIM_RM_PGSQL : SIM_RM_MYSQL;
+    bool may_be_last = self->kind == SIM_RM_PGSQL && sim_mode == TXC_MODE_2PC; /* other modes refuse it */
+    for (uint32_t i = 0; i < index; i++)
+        may_be_last = may_be_last && !sim->rms[i]->last; /* no transaction can have two */
+    self->last = may_be_last && sim_percent (sim, 20);
     snprintf (self->proc.name, sizeof self->proc.name, "%s%u", self->kind == SIM_RM_PGSQL ? "pg" : "my",
               index);
     self->agent = index < sim->n_agents ? index : sim_below (sim, sim->n_agents);

@@ -42,6 +42,7 @@ struct sim_branch {
     bool identity_lost;    /* shown by another copy of the data than the one that prepared it */
     uint32_t commits_lost; /* COMMIT work items for it whose answer was lost */
     bool operated;         /* an operator decided it */
+    bool marked;           /* at a last resource: it has committed, or (while active) never will */
     bool one_phase;        /* it was committed in one phase */
     bool ended_by_op;      /* by a request, not by a crash or a lost session */
     bool owned;            /* enlisted: on an application's own connection */
@@ -115,6 +116,8 @@ struct sim_tx {
     /* the log's verdict, by the harness's own reading of what is durable (sim_reflog.h) */
     sim_outcome_t logged;
     bool logged_end, logged_heuristic;
+    uint32_t n_intended; /* branches of the Intent record, its last resource's among them */
+    uint64_t intended[TXC_BRANCHES_MAX];
     uint32_t n_listed; /* branches of the Commit record */
     uint64_t listed[TXC_BRANCHES_MAX];
     /* Paxos Commit: */

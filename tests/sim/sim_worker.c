@@ -216,8 +216,8 @@ void sim_worker_abandon (sim_t *sim, sim_agent_t *agent)
             if (branch->server_attached && branch->client_attached &&
                 branch->session_agent == agent->proc.number && branch->session_life == agent->proc.life)
                 sim_rm_lose_client (sim, agent->rms[i], branch);
-            if (branch->state == SIM_BRANCH_PREPARED && !branch->foreign && !sim->healed &&
-                sim->enabled[SIM_FAULT_STRANGER] && sim_percent (sim, 20)) {
+            if (branch->state == SIM_BRANCH_PREPARED && !branch->foreign && !branch->rm->last &&
+                !sim->healed && sim->enabled[SIM_FAULT_STRANGER] && sim_percent (sim, 20)) {
                 sim_count (sim, SIM_FAULT_STRANGER);
                 sim_rm_expect_meddling (sim, branch);
             }

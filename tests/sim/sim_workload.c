@@ -108,7 +108,7 @@ static void s_begin (sim_t *sim, sim_client_t *self, uint32_t index)
     uint8_t mode = s_mode (sim);
     enlists = enlists && mode != TXC_MODE_3PC; /* refused there */
     for (uint32_t i = 0; i < sim->n_rms; i++)
-        slot->own[i].wanted = enlists && sim_percent (sim, 70);
+        slot->own[i].wanted = enlists && sim_percent (sim, 70) && !sim->rms[i]->last; /* likewise */
     slot->async = slot->async && !enlists;
     slot->shared =
         !slot->async && !enlists && sim->n_clients > 1 && slot->n_statements > 1 && sim_percent (sim, 15);

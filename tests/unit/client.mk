@@ -30,8 +30,7 @@ tests_unit_test_client_api_LDADD = tests/lib/libfakepeer.la src/libtxcoord/libcl
 
 tests_unit_test_client_script_SOURCES = tests/unit/test_client_script.c tests/unit/txc_test.h
 tests_unit_test_client_script_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_client_script_LDADD = src/libtxcoord/libclient.la src/core/libcore.la src/base/libbase.la \
-	$(CMOCKA_LIBS)
+tests_unit_test_client_script_LDADD = src/libtxcoord/libclient.la src/net/libnet.la src/wire/libwire.la $(CMOCKA_LIBS)
 
 tests_unit_test_client_crew_SOURCES = tests/unit/test_client_crew.c
 tests_unit_test_client_crew_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

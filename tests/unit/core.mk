@@ -2,7 +2,7 @@
 if HAVE_CMOCKA
 core_tests = tests/unit/test_core tests/unit/test_core_session tests/unit/test_core_ticket tests/unit/test_core_votes \
 	tests/unit/test_core_quorum tests/unit/test_core_member tests/unit/test_core_peer \
-	tests/unit/test_core_replica tests/unit/test_core_agent tests/unit/test_core_group tests/unit/test_core_leader \
+	tests/unit/test_core_replica tests/unit/test_core_last tests/unit/test_core_agent tests/unit/test_core_group tests/unit/test_core_leader \
 	tests/unit/test_core_owner
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
@@ -20,6 +20,9 @@ tests_unit_test_core_votes_LDADD = $(core_ldadd)
 tests_unit_test_core_ticket_SOURCES = tests/unit/test_core_ticket.c $(core_world)
 tests_unit_test_core_ticket_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_core_ticket_LDADD = $(core_ldadd)
+tests_unit_test_core_last_SOURCES = tests/unit/test_core_last.c $(core_world)
+tests_unit_test_core_last_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_core_last_LDADD = $(core_ldadd)
 tests_unit_test_core_replica_SOURCES = tests/unit/test_core_replica.c $(core_world)
 tests_unit_test_core_replica_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_core_replica_LDADD = $(core_ldadd)

@@ -129,6 +129,8 @@ static void s_work (world_t *self, const txc_work_t *work)
 {
     uint8_t status = self->status[work->op][work->rm];
     s_trace (self, "*", txc_work_name (work->op));
+    if (work->refuse)
+        s_trace (self, "*", "refuse");
     if (work->op == TXC_WORK_UNPIN || work->op == TXC_WORK_CANCEL)
         return;
     if (status == WORLD_HOLD)
@@ -297,11 +299,6 @@ void world_pass (world_t *self, uint64_t ms)
     }
 }
 
-void world_open (world_t *self)
-{
-    world_open_with (self, NULL);
-}
-
 static void s_agent_new (world_t *self, uint64_t incarnation)
 {
     txc_agent_config_t agent = {.name = "agent",
@@ -310,8 +307,10 @@ static void s_agent_new (world_t *self, uint64_t incarnation)
                                 .seed = 3,
                                 .codec = &txc_journal_codec,
                                 .n_rms = WORLD_RMS};
-    for (int i = 0; i < WORLD_RMS; i++)
+    for (int i = 0; i < WORLD_RMS; i++) {
         txc_copy_text (agent.rms[i].name, sizeof agent.rms[i].name, s_rms[i]);
+        agent.rms[i].last_resource = self->last_resources >> i & 1;
+    }
     agent.rms[0].detaches = true;
     agent.rms[1].journal_committing = true;
     self->agent = txc_agent_new (&agent);
@@ -340,7 +339,7 @@ void world_restart_agent (world_t *self, bool lost)
     world_pass (self, 1500);
 }
 
-void world_open_with (world_t *self, const txc_replica_config_t *limits)
+static void s_open (world_t *self, const txc_replica_config_t *limits, unsigned last)
 {
     memset (self, 0, sizeof *self);
     if (limits)
@@ -351,6 +350,7 @@ void world_open_with (world_t *self, const txc_replica_config_t *limits)
         self->status[TXC_WORK_FENCE_AND_LOOK][i] = TXC_WORK_ABSENT;
         self->status[TXC_WORK_EVIDENCE][i] = TXC_WORK_UNKNOWN;
     }
+    self->last_resources = last;
     s_agent_new (self, 0xabcd);
     txc_session_config_t session = {.nonce = 0x5e55, .seed = 5};
     self->session = txc_session_new (&session);
@@ -361,6 +361,21 @@ void world_open_with (world_t *self, const txc_replica_config_t *limits)
     uint64_t operation = world_do (self, (txc_session_event_t){.op = TXC_OP_OPEN});
     TXC_ASSERT (self->codes[operation] == TXC_OK);
     self->trace[0] = '\0';
+}
+
+void world_open (world_t *self)
+{
+    s_open (self, NULL, 0);
+}
+
+void world_open_with (world_t *self, const txc_replica_config_t *limits)
+{
+    s_open (self, limits, 0);
+}
+
+void world_open_last (world_t *self, unsigned last)
+{
+    s_open (self, NULL, last);
 }
 
 void world_close (world_t *self)

@@ -39,6 +39,7 @@ typedef struct world {
     uint8_t work_error;
     int drop; /* a message type that is lost; 0: none */
     int dropped;
+    unsigned last_resources;     /* a bit for each resource manager */
     txc_replica_config_t limits; /* of the replica; 0: the defaults */
     txc_msg_t
         last[TXC_MSG_TYPES]; /* the latest message of each type, lost ones too, without what it borrowed */
@@ -52,6 +53,8 @@ int world_teardown (void **state);
 /* limits may be NULL. */
 void world_open_with (world_t *self, const txc_replica_config_t *limits);
 void world_open (world_t *self);
+/* last: a bit for each resource manager that is a last resource. */
+void world_open_last (world_t *self, unsigned last);
 void world_close (world_t *self);
 
 /* Delivers everything until nothing moves. */

@@ -151,6 +151,68 @@ static void a_branch_is_prepared_and_ended_as_the_agents_role (void **state)
     s_over (&self, TXC_WORK_LOST); /* its agent goes on */
 }
 
+/* Whatever a driver takes in one text is handed to it so. */
+static void a_driver_of_several_statements_is_asked_less_often (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
+    s_begin (&self, TXC_WORK_EXEC, false);
+    s_done (&self, "BEGIN");
+    s_done (&self, "SELECT pg_catalog.set_config('txcoord.branch', 'g:b', true)");
+    s_over (&self, TXC_WORK_OK);
+    self.driver.several = 1;
+    strcpy (self.role, "txagent");
+    s_begin (&self, TXC_WORK_EXEC, false);
+    s_done (&self, "BEGIN; SELECT pg_catalog.set_config('txcoord.branch', 'g:b', true)");
+    s_over (&self, TXC_WORK_OK);
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_ok (&self, s_guard, s_guarded ("g:b", "77"));
+    s_error (&self, "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL ROLE \"txagent\"; PREPARE TRANSACTION 'g:b'", 0,
+             "23505");
+    s_tag (&self, "ROLLBACK", "ROLLBACK");
+    s_over (&self, TXC_WORK_ROLLED_BACK);
+    s_begin (&self, TXC_WORK_EXEC, false);
+    s_error (&self, "BEGIN; SELECT pg_catalog.set_config('txcoord.branch', 'g:b', true)", 0, "42501");
+    s_done (&self, "ROLLBACK"); /* the connection is as it was */
+    s_over (&self, TXC_WORK_ERROR);
+}
+
+static unsigned long long s_number;
+
+static unsigned long long s_numbered (void *arg)
+{
+    (void) arg;
+    return s_number;
+}
+
+static void a_session_is_asked_who_it_is_once (void **state)
+{
+    (void) state;
+    txc_enlisted_t first = s_new (TXC_DIALECT_MARIADB), self = s_new (TXC_DIALECT_MARIADB);
+    first.driver.session = self.driver.session = s_numbered;
+    strcpy (first.session, "55");
+    strcpy (first.done.evidence, "mysql 1 55 -");
+    first.arg = self.arg = &s_number;
+    s_number = 55;
+    assert_false (txc_greeting_recall (&self));
+    txc_greeting_keep (&first);
+    assert_true (txc_greeting_recall (&self));
+    assert_string_equal (self.done.evidence, "mysql 1 55 -");
+    assert_string_equal (self.session, "55");
+    self.arg = &self;
+    assert_false (txc_greeting_recall (&self));
+    self.arg = &s_number;
+    strcpy (self.rm, "other");
+    assert_false (txc_greeting_recall (&self));
+    strcpy (self.rm, "bank");
+    s_number = 56; /* it was connected anew */
+    assert_false (txc_greeting_recall (&self));
+    s_number = 0; /* a driver that cannot tell */
+    assert_false (txc_greeting_recall (&self));
+    txc_greeting_keep (&first);
+    assert_false (txc_greeting_recall (&self));
+}
+
 static void a_deferred_trigger_that_fails_is_a_no (void **state)
 {
     (void) state;
@@ -262,6 +324,8 @@ int main (void)
         TEST (another_transaction_on_the_connection_is_a_no),
         TEST (what_wrote_nothing_is_read_only),
         TEST (a_branch_is_prepared_and_ended_as_the_agents_role),
+        TEST (a_driver_of_several_statements_is_asked_less_often),
+        TEST (a_session_is_asked_who_it_is_once),
         TEST (a_deferred_trigger_that_fails_is_a_no),
         TEST (a_wait_for_a_standby_that_was_given_up_is_a_no),
         TEST (a_lost_connection_is_never_an_outcome),

@@ -7,6 +7,7 @@
 #include "base/txc_blob.h"
 #include "base/txc_mem.h"
 #include "core_world.h"
+#include "wire/txc_codec.h"
 
 static txc_agent_status_t s_status (const world_t *w)
 {
@@ -464,6 +465,75 @@ static void a_newer_leader_is_obeyed_only_once_it_welcomed (void **state)
     assert_true (s_status (w).registered);
 }
 
+/* --- the journal --------------------------------------------------------------------- */
+
+static const txc_agent_config_t s_alone = {.name = "alone",
+                                           .endpoint = "ipc:///alone",
+                                           .incarnation = 1,
+                                           .seed = 3,
+                                           .codec = &txc_journal_codec,
+                                           .n_rms = 1,
+                                           .rms = {{.name = "bank_pg"}}};
+
+static void s_step (txc_agent_t *agent, txc_agent_event_t event, txc_update_t *update)
+{
+    txc_update_clear (update);
+    txc_agent_step (agent, &event, update);
+}
+
+/* The number of the forced entry of this kind; 0: there is none. */
+static uint64_t s_forced (const txc_update_t *update, txc_journal_kind_t kind)
+{
+    for (uint32_t i = 0; i < update->n_entries; i++)
+        if (update->entries[i].kind == kind && update->entries[i].forced)
+            return update->entries[i].slot;
+    return 0;
+}
+
+/* A checkpoint while an entry is on its way to the disk: what it keeps is all that is left of that entry. */
+static void a_checkpoint_keeps_what_is_on_its_way (void **state)
+{
+    (void) state;
+    txc_agent_t *agent = txc_agent_new (&s_alone), *next = txc_agent_new (&s_alone);
+    txc_msg_t welcome = {.type = TXC_MSG_AGENT_WELCOME, .cluster = 7, .epoch = {5, 1}, .high_slot = 40};
+    welcome.guards[0] = (txc_guard_t){30, 99};
+    txc_agent_event_t event = {.type = TXC_AGENT_MESSAGE, .message = &welcome, .now_ms = 10};
+    txc_update_t update, kept;
+    txc_update_init (&update);
+    txc_update_init (&kept);
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_START, .now_ms = 10}, &update);
+    s_step (agent, event, &update);
+    uint64_t slot = s_forced (&update, TXC_JOURNAL_EPOCH);
+    assert_int_not_equal (slot, 0);
+    txc_agent_checkpoint (agent, &kept); /* the epoch is on its way */
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_JOURNALED, .slot = slot, .now_ms = 10}, &update);
+    s_step (agent, event, &update);
+    assert_int_not_equal (s_forced (&update, TXC_JOURNAL_GUARD), 0);
+    bool epoch = false;
+    for (uint32_t i = 0; i < kept.n_entries; i++) {
+        txc_jrec_t record;
+        assert_true (txc_journal_codec.decode (kept.entries[i].bytes, kept.entries[i].size, &record));
+        epoch |= record.kind == TXC_JOURNAL_EPOCH && record.epoch.round == 5 && record.cluster == 7;
+    }
+    assert_true (epoch);
+    txc_update_clear (&kept);
+    txc_agent_checkpoint (agent, &kept); /* and now the guard */
+    for (uint32_t i = 0; i < kept.n_entries; i++)
+        assert_int_equal (txc_agent_replay (next, kept.entries[i].bytes, kept.entries[i].size), TXC_OK);
+    s_step (next, (txc_agent_event_t){.type = TXC_AGENT_START, .now_ms = 10}, &update);
+    const txc_msg_t *hello = NULL;
+    for (uint32_t i = 0; i < update.n_messages; i++)
+        if (update.messages[i].type == TXC_MSG_AGENT_HELLO)
+            hello = &update.messages[i];
+    assert_non_null (hello);
+    assert_int_equal (hello->guards[0].slot, 30);
+    assert_int_equal (hello->epoch.round, 5);
+    txc_update_fini (&update);
+    txc_update_fini (&kept);
+    txc_agent_destroy (&agent);
+    txc_agent_destroy (&next);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, world_setup, world_teardown)
 
 int main (void)
@@ -487,6 +557,7 @@ int main (void)
         TEST (a_welcome_that_tells_nothing_is_dropped),
         TEST (how_far_the_log_goes_is_remembered),
         TEST (a_newer_leader_is_obeyed_only_once_it_welcomed),
+        cmocka_unit_test (a_checkpoint_keeps_what_is_on_its_way),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -143,6 +143,26 @@ static void a_branch_has_one_way_to_run_statements (void **state)
     assert_int_equal (s_owned (w, tx, MY, TXC_WORK_ROLLBACK, TXC_WORK_OK), TXC_EPROTO);
 }
 
+/* Its members end it by themselves; whoever has no agent's word to give is none. */
+static void no_branch_is_enlisted_in_three_phases (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx =
+        world_do (w, (txc_session_event_t){.op = TXC_OP_BEGIN, .timeout_ms = 5000, .mode = TXC_MODE_3PC});
+    txc_session_event_t event = {.op = TXC_OP_ENLIST, .tx = tx, .rm = "bank_pg", .evidence = "x"};
+    assert_int_equal (world_code (w, event), TXC_EMODE);
+    txc_msg_t message = {.type = TXC_MSG_EXEC,
+                         .gtrid = world_gtrid (w, tx),
+                         .origin = 77,
+                         .seq = 1,
+                         .incarnation = s_status (w).incarnation,
+                         .flags = TXC_FLAG_ENLIST,
+                         .rm = "bank_my"};
+    world_forge (w, 'A', message);
+    assert_int_equal (w->last[TXC_MSG_EXEC_REPLY].code, TXC_EMODE);
+    assert_int_equal (s_status (w).active, 0);
+}
+
 /* --- what is prepared is ended by an outcome only ------------------------------------------ */
 
 /* The coordinator never hears of the commit: the agent asks what became of the branches, and Abort is chosen.
@@ -380,6 +400,7 @@ int main (void)
         TEST (a_branch_that_cannot_be_prepared_is_a_no),
         TEST (one_alone_is_committed_in_one_phase),
         TEST (a_branch_has_one_way_to_run_statements),
+        TEST (no_branch_is_enlisted_in_three_phases),
         TEST (a_branch_that_its_owner_prepared_is_in_doubt),
         TEST (an_owner_does_not_obey_a_timer_once_it_has_prepared),
         TEST (an_agent_that_is_contradicted_is_in_doubt),

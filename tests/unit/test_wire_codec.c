@@ -31,8 +31,9 @@ static void s_record (txc_rec_t *record, txc_rec_type_t type)
     wire_sample_name (record->rm);
     wire_sample_name (record->agent);
     wire_sample_text (record->text, TXC_TEXT_MAX);
-    record->n_branches =
-        type == TXC_REC_VOTE ? 1 + txc_test_below (TXC_BRANCHES_MAX) : txc_test_below (TXC_BRANCHES_MAX + 1);
+    record->n_branches = type == TXC_REC_VOTE || type == TXC_REC_INTENT
+                             ? 1 + txc_test_below (TXC_BRANCHES_MAX)
+                             : txc_test_below (TXC_BRANCHES_MAX + 1);
     for (uint32_t i = 0; i < record->n_branches; i++)
         s_branch (&record->branches[i]);
     record->vote = (uint8_t) txc_test_below (TXC_VOTE_NO_NOT_FINAL + 1);

@@ -70,12 +70,20 @@ typedef struct txc_enlist_driver {
     /* The rows that the application's last statement changed; -1: not known, or it was no such statement.
      * NULL: never known. */
     long long (*affected) (void *arg);
+    /* 1: a text of several statements with semicolons between them is run up to the first that fails, as
+     * libpq does it; the reply is that one's, or else the last one's.  0: the library hands out one at a
+     * time. */
+    int several;
+    /* A number of the session at the server, another one after every reconnection: what the library asks each
+     * new session for it then asks once in a while only.  NULL, or 0: it is not known. */
+    unsigned long long (*session) (void *arg);
 } txc_enlist_driver_t;
 
 /* Makes the connection behind driver and arg a branch of tx at resource manager rm, and begins it there: one
- * round trip to the agent, two or three to the database.  The connection must be in no transaction.  driver
+ * round trip to the agent, one to four to the database.  The connection must be in no transaction.  driver
  * is copied; arg is borrowed until release is called (also when this fails).  TXC_OK, or an error: TXC_EPROTO
- * (there is such a branch already; the transaction was joined; the connection is in a transaction), TXC_EPERM
+ * (there is such a branch already; the transaction was joined; the connection is in a transaction), TXC_EMODE
+ * (a three-phase commit has no enlisted branches), TXC_EPERM
  * (the agent's role could not finish what this role prepares, see sql/), TXC_ERM, TXC_ERMFAIL, and those of
  * txc_exec.
  */

@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define TXC_RM_ABI 1
+#define TXC_RM_ABI 2
 
 typedef struct txc_rm txc_rm_t;           /* a resource manager as configured; the plugin's own */
 typedef struct txc_rm_conn txc_rm_conn_t; /* a connection; the plugin's own */
@@ -170,6 +170,11 @@ typedef struct txc_rm_switch {
      * guess. */
     txc_rm_status_t (*evidence) (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, const char *evidence,
                                  txc_rm_error_t *error);
+    /* Of a last resource (NULL: this plugin has none): rules out for good that the branch commits later,
+     * unless it has.  OK: it has committed, evidence as recover would give it; ABSENT: it never will; RETRY,
+     * LOST. */
+    txc_rm_status_t (*refuse) (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
+                               char evidence[TXC_RM_EVIDENCE_SIZE], txc_rm_error_t *error);
     /* True (non-zero) while the connection is usable; no round trip. */
     int (*is_alive) (const txc_rm_conn_t *conn);
 } txc_rm_switch_t;
