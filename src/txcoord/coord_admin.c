@@ -144,7 +144,7 @@ static json_t *s_transaction (const txc_tx_view_t *view)
                        coord_answer_hex (view->branches[i].token), "state", view->branches[i].state, "waits",
                        view->branches[i].waits, "reachable", view->branches[i].reachable, "heur",
                        view->branches[i].heur ? txc_heur_name (view->branches[i].heur) : ""));
-    return json_pack ("{s:s, s:s, s:s, s:i, s:s, s:o, s:o}", "gtrid", txc_gtrid_format (&view->gtrid, gtrid),
+    return json_pack ("{s:s, s:s, s:i, s:s, s:s, s:o, s:o}", "gtrid", txc_gtrid_format (&view->gtrid, gtrid),
                       "mode", txc_mode_name (view->gtrid.mode), "majority", (int) view->majority, "state",
                       view->state, "outcome", s_outcome_name (view->outcome), "age_ms",
                       coord_answer_u64 (view->age_ms), "branches", branches);

@@ -96,7 +96,8 @@ static void s_mail (s_alone_t *self, s_peer_t *peer, const txc_msg_t *message)
     mail->message.body = NULL;
     mail->message.entries = NULL;
     mail->message.n_entries = 0;
-    memcpy (mail->branches, message->branches, message->n_branches * sizeof mail->branches[0]);
+    if (message->n_branches > 0)
+        memcpy (mail->branches, message->branches, message->n_branches * sizeof mail->branches[0]);
     mail->from = from;
     mail->to = to;
 }
