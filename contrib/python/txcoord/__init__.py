@@ -14,9 +14,11 @@ The library is found as the system's loader finds libtxcoord.so.0, or where TXCO
 """
 from .client import Client
 from .codes import Code, CommitReturn, Isolation, Mode
+from .enlist import MARIADB, POSTGRESQL, Driver, Reply
 from .errors import Error, Hazard, Mixed, OutcomeError, OutcomeUnknown, RolledBack
 from .result import Column, Result, Value
 from .transaction import Parameter, Transaction
 
-__all__ = ["Client", "Code", "Column", "CommitReturn", "Error", "Hazard", "Isolation", "Mixed", "Mode", "OutcomeError",
-           "OutcomeUnknown", "Parameter", "Result", "RolledBack", "Transaction", "Value"]
+__all__ = ["Client", "Code", "Column", "CommitReturn", "Driver", "Error", "Hazard", "Isolation", "MARIADB", "Mixed", "Mode",
+           "OutcomeError", "OutcomeUnknown", "POSTGRESQL", "Parameter", "Reply", "Result", "RolledBack", "Transaction",
+           "Value"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
-from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
+from ctypes import CFUNCTYPE, POINTER, byref, c_char, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
 from typing import Any, Optional
 
 from .codes import Code
 from .errors import Error, error_class
 
 SONAME = "libtxcoord.so.0"
+SQL_VALUES, SQL_VALUE_SIZE = 8, 96
 
 
 class ClientOptions(ctypes.Structure):
@@ -27,6 +28,22 @@ class Param(ctypes.Structure):
 
 class ErrorInfo(ctypes.Structure):
     _fields_ = [("code", c_int), ("native", c_int), ("sqlstate", c_char_p), ("rm", c_char_p), ("text", c_char_p)]
+
+
+class SqlReply(ctypes.Structure):
+    _fields_ = [("lost", c_int), ("native", c_int), ("sqlstate", c_char * 8), ("tag", c_char * 64), ("text", c_char * 256),
+                ("warned", c_int), ("n_values", c_int), ("values", (c_char * SQL_VALUE_SIZE) * SQL_VALUES)]
+
+
+RunFunction = CFUNCTYPE(None, c_void_p, c_char_p, POINTER(SqlReply))
+ReleaseFunction = CFUNCTYPE(None, c_void_p)
+FailedFunction = CFUNCTYPE(c_int, c_void_p)
+
+
+class EnlistDriver(ctypes.Structure):
+    # send, receive, affected, session: NULL; several: 0
+    _fields_ = [("dialect", c_int), ("run", RunFunction), ("send", c_void_p), ("receive", c_void_p), ("release", ReleaseFunction),
+                ("failed", FailedFunction), ("affected", c_void_p), ("several", c_int), ("session", c_void_p)]
 
 
 # name: result, arguments
@@ -56,6 +73,8 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "txc_join": (c_void_p, (c_void_p, c_char_p)),
     "txc_detach": (c_int, (c_void_p, POINTER(c_void_p))),
     "txc_reattach": (c_int, (c_void_p, c_char_p)),
+    "txc_enlist_cb": (c_int, (c_void_p, c_char_p, POINTER(EnlistDriver), c_void_p)),
+    "txc_enlist_failed": (c_int, (c_void_p, c_char_p)),
     "txc_result_destroy": (None, (POINTER(c_void_p),)),
     "txc_result_rows": (c_int, (c_void_p,)),
     "txc_result_columns": (c_int, (c_void_p,)),

@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Callable, Sequence
 from ctypes import byref, c_void_p
 from types import TracebackType
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .codes import Code
+from .enlist import Enlisted, driver_for, is_driver
 from .errors import Error
 from .native import ErrorInfo, Param, encode, lib, make_error, plain_error, take_string, text
 from .result import Result, read_result
@@ -64,6 +65,7 @@ class Transaction:
         self._client = client
         self._handle = c_void_p(handle)
         self._lock = threading.RLock()
+        self._enlisted: list[Enlisted] = []  # which the library calls until the handle is gone
         self._over = False  # committed, rolled back or detached; nothing is left to do at the end of the block
         self.gtrid: str = text(lib.txc_tx_gtrid(self._handle))
 
@@ -151,6 +153,26 @@ class Transaction:
         """Forgets a savepoint."""
         with self._lock:
             self._call(lib.txc_release, encode(rm, "rm"), encode(name, "name"))
+
+    # --- the application's own connections
+
+    def enlist(self, rm: str, connection: Any) -> None:
+        """Makes a connection of psycopg2, PyMySQL or mysqlclient (or a Driver) the branch at a resource manager.
+
+        Until the transaction has ended, statements on it belong to the transaction; it must be in no transaction now, and
+        neither committed nor rolled back by itself.  It is prepared and ended by commit and rollback here, and is then as
+        it was before.
+        """
+        enlisted = Enlisted(connection if is_driver(connection) else driver_for(connection))
+        with self._lock:
+            enlisted.begin()
+            self._enlisted.append(enlisted)  # before the library calls it
+            self._call(lib.txc_enlist_cb, encode(rm, "rm"), byref(enlisted.table), None)
+
+    def fail(self, rm: str) -> None:
+        """Says that a statement on the enlisted connection failed, where its driver cannot tell: the branch votes no."""
+        with self._lock:
+            self._call(lib.txc_enlist_failed, encode(rm, "rm"))
 
     # --- the end
 

@@ -1,0 +1,220 @@
+"""The application's own connections in a transaction: what makes each driver's look like one (txc_enlist.h)."""
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Optional, Protocol
+
+from .native import SQL_VALUE_SIZE, SQL_VALUES, EnlistDriver, FailedFunction, ReleaseFunction, RunFunction, SqlReply
+
+POSTGRESQL, MARIADB = 1, 2  # dialects
+
+
+class Reply(NamedTuple):
+    """What a statement came to, as a driver tells it."""
+
+    tag: str = ""  # PostgreSQL's command tag
+    values: tuple[Any, ...] = ()  # the first row of the result
+    warned: bool = False  # PostgreSQL warned
+    lost: bool = False  # the connection is gone, or its answer was lost
+    native: int = 0  # the server's error number
+    sqlstate: str = ""  # of the error
+    text: str = ""  # of the error
+
+
+class Driver(Protocol):
+    """A connection as the library needs it; for drivers that are not known here."""
+
+    dialect: int
+
+    def begin(self) -> None:
+        """The connection is about to be enlisted: no transaction of the driver's own from now on."""
+
+    def run(self, sql: str) -> Reply:
+        """Runs one statement as it is, without parameters.  Raises nothing that a server or a network does."""
+
+    def failed(self) -> bool:
+        """A statement of the application has failed, so that the branch must not commit."""
+
+    def end(self) -> None:
+        """The connection is the application's again."""
+
+
+def is_driver(thing: Any) -> bool:
+    return all(hasattr(thing, name) for name in ("dialect", "begin", "run", "failed", "end"))
+
+
+# --- drivers
+
+
+class _Psycopg2:
+    dialect = POSTGRESQL
+
+    def __init__(self, connection: Any) -> None:
+        import psycopg2
+        import psycopg2.extensions
+        self._module: Any = psycopg2
+        self._connection = connection
+        self._autocommit = connection.autocommit
+
+    def begin(self) -> None:
+        # Refused by psycopg2 inside of a transaction; commit and rollback of the connection do nothing from here on.
+        self._connection.autocommit = True
+
+    def run(self, sql: str) -> Reply:
+        connection = self._connection
+        before = list(connection.notices)
+        del connection.notices[:]
+        try:
+            with connection.cursor(cursor_factory=self._module.extensions.cursor) as cursor:
+                cursor.execute(sql)
+                row = cursor.fetchone() if cursor.description else None
+                warned = any(notice.startswith("WARNING") for notice in connection.notices)
+                return Reply(tag=cursor.statusmessage or "", values=tuple(row or ()), warned=warned)
+        except self._module.Error as error:
+            lost = connection.closed != 0 or not error.pgcode
+            return Reply(lost=lost, sqlstate=error.pgcode or "", text=str(error).strip())
+        finally:
+            connection.notices[:0] = before
+
+    def failed(self) -> bool:
+        return False  # the server knows
+
+    def end(self) -> None:
+        if not self._connection.closed:
+            self._connection.autocommit = self._autocommit
+
+
+class _MySql:
+    """PyMySQL and mysqlclient: connections with query, cursor, autocommit, get_autocommit."""
+
+    dialect = MARIADB
+    LOST = (0, 2006, 2013, 2055)
+
+    def __init__(self, connection: Any, cursor: Any, errors: tuple[type[Exception], ...]) -> None:
+        self._connection = connection
+        self._cursor = cursor
+        self._errors = errors
+        self._autocommit = bool(connection.get_autocommit())
+        self._failed = False
+        self._mine = False  # the library's statement runs, not the application's
+
+    def begin(self) -> None:
+        self._connection.autocommit(True)
+        query = self._connection.query
+
+        def watched(*arguments: Any, **more: Any) -> Any:
+            try:
+                return query(*arguments, **more)
+            except BaseException:
+                self._failed = self._failed or not self._mine
+                raise
+
+        self._connection.query = watched  # every cursor's statements go through it
+
+    def run(self, sql: str) -> Reply:
+        self._mine = True
+        try:
+            with contextlib.closing(self._connection.cursor(self._cursor)) as cursor:
+                cursor.execute(sql)
+                row = cursor.fetchone() if cursor.description else None
+                return Reply(values=tuple(row or ()))
+        except self._errors as error:
+            number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+            said = str(error.args[1]) if len(error.args) > 1 else str(error)
+            return Reply(lost=number in self.LOST, native=number, text=said)
+        finally:
+            self._mine = False
+
+    def failed(self) -> bool:
+        return self._failed
+
+    def end(self) -> None:
+        with contextlib.suppress(AttributeError):
+            del self._connection.query
+        with contextlib.suppress(*self._errors):
+            self._connection.autocommit(self._autocommit)
+
+
+def driver_for(connection: Any) -> Driver:
+    """The driver for a connection of psycopg2, PyMySQL or mysqlclient."""
+    names = {parent.__module__.partition(".")[0] for parent in type(connection).__mro__}
+    if "psycopg2" in names:
+        return _Psycopg2(connection)
+    if "pymysql" in names:
+        import pymysql
+        import pymysql.cursors
+        return _MySql(connection, pymysql.cursors.Cursor, (pymysql.err.Error,))
+    if "MySQLdb" in names:
+        import MySQLdb
+        import MySQLdb.cursors
+        return _MySql(connection, MySQLdb.cursors.Cursor, (MySQLdb.Error,))
+    raise TypeError(f"a {type(connection).__module__}.{type(connection).__name__} cannot be enlisted: "
+                    "psycopg2, PyMySQL and mysqlclient are known; for others give a txcoord.Driver")
+
+
+# --- the library's view
+
+
+def _text(value: Any) -> bytes:
+    if value is None:
+        return b""
+    if isinstance(value, bool):
+        return b"t" if value else b"f"
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _cut(value: bytes, size: int) -> bytes:
+    return value[:size - 1]
+
+
+def _fill(reply: SqlReply, said: Reply) -> None:
+    reply.lost = int(said.lost)
+    reply.native = said.native
+    reply.sqlstate = _cut(said.sqlstate.encode(), 8)
+    reply.tag = _cut(said.tag.encode(), 64)
+    reply.text = _cut(said.text.encode(errors="replace"), 256)
+    reply.warned = int(said.warned)
+    reply.n_values = min(len(said.values), SQL_VALUES)
+    for i in range(reply.n_values):
+        reply.values[i].value = _cut(_text(said.values[i]), SQL_VALUE_SIZE)
+
+
+class Enlisted:
+    """One enlisted connection: keeps what the library calls until the transaction's handle is gone."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._begun = False
+        self.failure: Optional[BaseException] = None  # a driver's own, which no caller has seen
+        self.table = EnlistDriver(dialect=driver.dialect, run=RunFunction(self._run), release=ReleaseFunction(self._release),
+                                  failed=FailedFunction(self._failed))
+
+    def begin(self) -> None:
+        self._driver.begin()
+        self._begun = True
+
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        """No exception may leave a function that C has called."""
+        try:
+            yield
+        except BaseException as failure:
+            self.failure = failure
+
+    def _run(self, _arg: Any, sql: bytes, reply: Any) -> None:
+        reply.contents.lost = 1  # unless it is told otherwise
+        with self._kept():
+            _fill(reply.contents, self._driver.run(sql.decode()))
+
+    def _failed(self, _arg: Any) -> int:
+        failed = 1
+        with self._kept():
+            failed = int(self._driver.failed())
+        return failed
+
+    def _release(self, _arg: Any) -> None:
+        if self._begun:
+            self._begun = False
+            with self._kept():
+                self._driver.end()
