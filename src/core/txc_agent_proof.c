@@ -106,6 +106,8 @@ void txc_agent_proof_owner (txc_agent_t *self, txc_branch_t *branch)
     if (!branch->enlisted || !branch->owner || self->config.rms[branch->rm].detaches || branch->owner_kept ||
         !branch->evidence[0])
         return;
+    if (txc_agent_proof (self, &branch->gtrid, branch->rm, branch->token))
+        return; /* it says more: that the branch was being committed */
     branch->owner_kept = true;
     txc_agent_proof_add (self, TXC_JOURNAL_OWNER, &branch->gtrid, branch->rm, branch->token, TXC_HEUR_NONE,
                          false);

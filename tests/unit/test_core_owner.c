@@ -337,6 +337,52 @@ static void s_step (txc_agent_t *agent, txc_agent_event_t event, txc_update_t *u
     assert_int_equal (txc_agent_step (agent, &event, update), TXC_OK);
 }
 
+/* The owner says "prepared" again to an agent that was started anew while it committed the branch. */
+static void an_owners_word_does_not_replace_what_is_proved (void **state)
+{
+    (void) state;
+    txc_agent_config_t config = {.name = "agent",
+                                 .endpoint = "ipc:///agent",
+                                 .incarnation = 2,
+                                 .seed = 3,
+                                 .codec = &txc_journal_codec,
+                                 .n_rms = 1};
+    txc_copy_text (config.rms[0].name, sizeof config.rms[0].name, "bank_my");
+    config.rms[0].journal_committing = true;
+    txc_agent_t *agent = txc_agent_new (&config);
+    txc_gtrid_t gtrid = {0xc1, 2, 3, TXC_MODE_2PC};
+    s_replay (agent, &(txc_jrec_t){.kind = TXC_JOURNAL_EPOCH, .cluster = 0xc1, .epoch = {7, 1}});
+    s_replay (agent,
+              &(txc_jrec_t){.kind = TXC_JOURNAL_COMMITTING, .gtrid = gtrid, .token = 9, .rm = "bank_my"});
+    txc_update_t update;
+    txc_update_init (&update);
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_START, .now_ms = 1000}, &update);
+    txc_found_t found = {.gtrid = gtrid, .token = 9};
+    txc_work_done_t done = {
+        .op = TXC_WORK_RECOVER, .scan = update.work[0].scan, .found = &found, .n_found = 1};
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_WORK_DONE, .now_ms = 1001, .done = &done}, &update);
+    txc_msg_t word = {.type = TXC_MSG_OWNER_WORD,
+                      .gtrid = gtrid,
+                      .token = 9,
+                      .rm = "bank_my",
+                      .work = TXC_WORK_PREPARE,
+                      .status = TXC_WORK_OK,
+                      .route = 3,
+                      .evidence = "mysql 1 55 wrote"};
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .now_ms = 1002, .message = &word}, &update);
+    txc_update_clear (&update);
+    txc_agent_checkpoint (agent, &update);
+    bool committing = false, owner = false;
+    for (uint32_t i = 0; i < update.n_entries; i++) {
+        committing |= update.entries[i].kind == TXC_JOURNAL_COMMITTING;
+        owner |= update.entries[i].kind == TXC_JOURNAL_OWNER;
+    }
+    assert_true (committing);
+    assert_false (owner);
+    txc_update_fini (&update);
+    txc_agent_destroy (&agent);
+}
+
 /* Between vote and commit the agent is started anew, and the application sleeps. */
 static void a_later_incarnation_knows_whose_session_holds_a_branch (void **state)
 {
@@ -410,6 +456,7 @@ int main (void)
         TEST (an_owner_of_an_ended_branch_is_told),
         TEST (a_connection_that_was_lost_is_its_agents_to_end),
         cmocka_unit_test (a_later_incarnation_knows_whose_session_holds_a_branch),
+        cmocka_unit_test (an_owners_word_does_not_replace_what_is_proved),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
