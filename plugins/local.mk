@@ -7,5 +7,6 @@ uninstall-hook:
 	for plugin in $(plugin_LTLIBRARIES); do rm -f '$(DESTDIR)$(plugindir)'/`basename $$plugin .la`.so; done
 
 include plugins/mem/local.mk
+include plugins/xa/local.mk
 include plugins/pgsql/local.mk
 include plugins/mysql/local.mk

@@ -118,6 +118,8 @@ static void s_found (txc_agent_t *self, uint8_t rm, uint64_t scan, const txc_fou
         return;
     bool maybe_committed = false;
     const txc_proof_t *proof = txc_agent_proof (self, &found->gtrid, rm, found->token);
+    if (proof && proof->kind == TXC_JOURNAL_HEURISTIC && self->config.rms[rm].forgets)
+        return; /* it waits to be forgotten */
     if (branch) /* it ended, and is listed again: the RM had not forced its rollback */
         txc_agent_branch_remove (self, branch);
     if (proof && proof->kind == TXC_JOURNAL_COMMITTING)
@@ -292,7 +294,7 @@ static void s_work_done (txc_agent_t *self, txc_work_done_t *done)
 {
     if (done->op == TXC_WORK_RECOVER || done->op == TXC_WORK_SCAN)
         s_scan_done (self, done);
-    else {
+    else if (done->op != TXC_WORK_FORGET) {
         txc_branch_t *branch = txc_agent_branch_numbered (self, done->branch);
         TXC_ASSERT (branch != NULL && branch->busy);
         txc_agent_branch_done (self, branch, done);

@@ -19,6 +19,7 @@ typedef struct txc_agent_rm {
     char name[TXC_RM_NAME_MAX + 1];
     bool journal_committing; /* the RM cannot prove a commit by itself (MariaDB): journal before phase 2 */
     bool detaches;      /* a prepared branch belongs to no connection (PostgreSQL): it is unpinned at once */
+    bool forgets;       /* the RM keeps heuristic ends, and lists them, until it is told to forget */
     bool last_resource; /* it cannot prepare: its commit, with a marker, is its vote */
     uint32_t max_branches; /* [100] */
 } txc_agent_rm_t;

@@ -464,6 +464,14 @@ void txc_agent_pending (txc_agent_t *self, const txc_msg_t *message)
                      "that it committed");
 }
 
+static void s_forget_heuristic (txc_agent_t *self, const txc_msg_t *message, uint8_t rm)
+{
+    txc_work_t *work = txc_update_work (self->update, TXC_WORK_FORGET);
+    work->rm = rm;
+    work->gtrid = message->gtrid;
+    work->token = message->token;
+}
+
 /* End is on record: nobody will ask for this branch again. */
 void txc_agent_ended (txc_agent_t *self, const txc_msg_t *message)
 {
@@ -478,8 +486,11 @@ void txc_agent_ended (txc_agent_t *self, const txc_msg_t *message)
     /* The group does not know how the transaction ended: other members may still ask for it. */
     if (member && message->code == TXC_FORGOTTEN && member->final != TXC_VOTE_NO && !member->abstains)
         return;
-    if (proof && (!branch || txc_branch_is_ended (branch)))
+    if (proof && (!branch || txc_branch_is_ended (branch))) {
+        if (proof->kind == TXC_JOURNAL_HEURISTIC && self->config.rms[rm].forgets)
+            s_forget_heuristic (self, message, (uint8_t) rm);
         txc_agent_proof_forget (self, proof, true);
+    }
     if (!branch || txc_branch_is_ended (branch))
         txc_agent_member_forget (self, &message->gtrid, (uint8_t) rm, message->token, true);
 }

@@ -44,7 +44,10 @@
     /* rm                           fence every session of an earlier incarnation, then scan -> found[]   */        \
     X (RECOVER, 10)                                                                                                 \
     /* rm                           scan -> found[]                                                       */        \
-    X (SCAN, 11)
+    X (SCAN, 11)                                                                                                    \
+    /* rm gtrid token               its heuristic end is on record everywhere: the RM may forget it; what  \
+     *                              comes of it is not looked at: a scan lists it again otherwise         */        \
+    X (FORGET, 12)
 /* clang-format on */
 
 #define TXC_WORK_ENUM(name, value) TXC_WORK_##name = (value),

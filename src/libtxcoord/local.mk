@@ -15,7 +15,7 @@ src_libtxcoord_libclient_la_SOURCES = \
 	src/libtxcoord/txc_link.c src/libtxcoord/txc_link.h \
 	src/libtxcoord/txc_pump.c src/libtxcoord/txc_pump.h \
 	src/libtxcoord/txc_result.c src/libtxcoord/txc_retryable.c \
-	src/libtxcoord/txc_script.c src/libtxcoord/txc_script_my.c src/libtxcoord/txc_script_pg.c \
+	src/libtxcoord/txc_script.c src/libtxcoord/txc_script_call.c src/libtxcoord/txc_script_my.c src/libtxcoord/txc_script_pg.c \
 	src/libtxcoord/txc_ticket.c src/libtxcoord/txc_ticket.h \
 	src/libtxcoord/txc_tx.c src/libtxcoord/txc_tx.h \
 	src/libtxcoord/txc_tx_commit.c src/libtxcoord/txc_tx_exec.c src/libtxcoord/txc_tx_share.c
@@ -40,6 +40,21 @@ src_libtxcoord_libtxcoord_pg_la_LIBADD = src/libtxcoord/libtxcoord.la $(LIBPQ_LI
 src_libtxcoord_libtxcoord_pg_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 	-Wl,--version-script=$(top_srcdir)/src/libtxcoord/libtxcoord-pg.map
 EXTRA_src_libtxcoord_libtxcoord_pg_la_DEPENDENCIES = $(top_srcdir)/src/libtxcoord/libtxcoord-pg.map
+
+# XA switches: the application's side.
+pkginclude_HEADERS += src/include/txcoord/txc_xa.h
+pkgconfig_DATA += src/libtxcoord/libtxcoord-xa.pc
+EXTRA_DIST += src/libtxcoord/libtxcoord-xa.map
+noinst_LTLIBRARIES += src/libtxcoord/libxaclient.la
+src_libtxcoord_libxaclient_la_SOURCES = src/libtxcoord/txc_enlist_xa.c src/libtxcoord/txc_enlist_xa.h \
+	plugins/xa/xa_code.c plugins/xa/xa_code.h
+src_libtxcoord_libxaclient_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/xa
+lib_LTLIBRARIES += src/libtxcoord/libtxcoord-xa.la
+src_libtxcoord_libtxcoord_xa_la_SOURCES =
+src_libtxcoord_libtxcoord_xa_la_LIBADD = src/libtxcoord/libxaclient.la src/libtxcoord/libtxcoord.la
+src_libtxcoord_libtxcoord_xa_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-Wl,--version-script=$(top_srcdir)/src/libtxcoord/libtxcoord-xa.map
+EXTRA_src_libtxcoord_libtxcoord_xa_la_DEPENDENCIES = $(top_srcdir)/src/libtxcoord/libtxcoord-xa.map
 
 if HAVE_MYSQL
 pkginclude_HEADERS += src/include/txcoord/txc_mysql.h

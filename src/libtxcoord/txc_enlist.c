@@ -129,8 +129,10 @@ int txc_enlist_cb (txc_tx_t *tx, const char *rm, const txc_enlist_driver_t *driv
         rc = txc_tx_fail (tx, TXC_EINVAL, "the resource manager's name is to be 1 to 31 of [a-z0-9_-]");
     bool whole = driver && (driver->run || (driver->send && driver->receive)) &&
                  (driver->dialect == TXC_DIALECT_POSTGRESQL || driver->dialect == TXC_DIALECT_MARIADB);
+    whole = whole || (driver && driver->dialect == TXC_DIALECT_CALLS && driver->call);
     if (rc == TXC_OK && !whole)
-        rc = txc_tx_fail (tx, TXC_EINVAL, "the driver is to have a dialect, and run, or send and receive");
+        rc = txc_tx_fail (tx, TXC_EINVAL,
+                          "the driver is to have a dialect, and run, or send and receive, or call");
     if (rc != TXC_OK) {
         if (driver && driver->release)
             driver->release (arg);

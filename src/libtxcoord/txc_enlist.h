@@ -6,6 +6,7 @@
  *   txc_script.c      a piece of work as SQL, one statement after the other: which comes next
  *   txc_script_pg.c   PostgreSQL's
  *   txc_script_my.c   MariaDB's and MySQL's
+ *   txc_script_call.c what is no SQL: over at once
  */
 #ifndef TXC_LIB_ENLIST_H
 #define TXC_LIB_ENLIST_H
@@ -26,6 +27,7 @@ typedef struct txc_enlisted {
     void *arg;
     bool failed;                     /* the application said so */
     bool wrote;                      /* as far as is known */
+    bool read_only;                  /* a driver with calls: it voted so, and is over */
     char name[TXC_BRANCH_NAME_SIZE]; /* of the branch as SQL wants it: a gid, an XID */
     char gid[TXC_BRANCH_NAME_SIZE];
     char role[64];     /* whom the prepared branch is to belong to; "": to whoever the session is */
@@ -55,6 +57,7 @@ void txc_script_next (txc_enlisted_t *self, const txc_sql_reply_t *reply);
 /* The dialects: step 0 has no reply. */
 void txc_script_pg (txc_enlisted_t *self, const txc_sql_reply_t *reply);
 void txc_script_my (txc_enlisted_t *self, const txc_sql_reply_t *reply);
+void txc_script_call (txc_enlisted_t *self);
 
 /* For dialects. */
 void txc_script_sql (txc_enlisted_t *self, int step, const char *format, ...)

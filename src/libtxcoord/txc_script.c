@@ -41,7 +41,9 @@ void txc_script_blame (txc_enlisted_t *self, int code, const txc_sql_reply_t *re
 
 static void s_dialect (txc_enlisted_t *self, const txc_sql_reply_t *reply)
 {
-    if (self->driver.dialect == TXC_DIALECT_POSTGRESQL)
+    if (self->driver.dialect == TXC_DIALECT_CALLS)
+        txc_script_call (self);
+    else if (self->driver.dialect == TXC_DIALECT_POSTGRESQL)
         txc_script_pg (self, reply);
     else
         txc_script_my (self, reply);

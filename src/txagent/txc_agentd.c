@@ -116,6 +116,7 @@ static int s_make_agent (txc_agentd_t *self, txc_error_t *error)
         txc_copy_text (config.rms[i].name, sizeof config.rms[i].name, rm->name);
         config.rms[i].journal_committing = rm->module.plugin->needs_journal != 0;
         config.rms[i].detaches = rm->module.plugin->detaches != 0;
+        config.rms[i].forgets = rm->module.plugin->forgets != 0;
         config.rms[i].last_resource = rm->last_resource;
         config.rms[i].max_branches = rm->max_branches;
     }

@@ -307,6 +307,14 @@ static void s_evidence (const txc_target_t *target, txc_rm_conn_t *conn, txc_ite
     s_settle (target, item, status, &error);
 }
 
+static void s_forget (const txc_target_t *target, txc_rm_conn_t *conn, txc_item_t *item)
+{
+    names_t names;
+    txc_rm_error_t error = {0};
+    txc_rm_status_t status = target->plugin->forget (conn, s_names (target, &item->work, &names), &error);
+    s_settle (target, item, status, &error);
+}
+
 void txc_perform_scan (const txc_target_t *target, txc_rm_conn_t *conn, bool fresh, txc_item_t *item,
                        void (*warn) (void *arg, const char *text), void *arg)
 {
@@ -352,6 +360,9 @@ static void s_perform (const txc_target_t *target, txc_rm_conn_t *conn, txc_item
         return;
     case TXC_WORK_EVIDENCE:
         s_evidence (target, conn, item);
+        return;
+    case TXC_WORK_FORGET:
+        s_forget (target, conn, item);
         return;
     default:
         TXC_ASSERT (item->fence_only);

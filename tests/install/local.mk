@@ -1,6 +1,6 @@
 # make installcheck (part of distcheck): what is installed lies where it is looked for, and works from there.
 EXTRA_DIST += tests/install/check tests/install/manual
-INSTALLED_PLUGINS = mem
+INSTALLED_PLUGINS = mem xa
 if HAVE_PGSQL
 INSTALLED_PLUGINS += pgsql
 endif

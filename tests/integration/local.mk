@@ -9,3 +9,4 @@ include tests/integration/upgrade.mk
 include tests/integration/python.mk
 include tests/integration/tx.mk
 include tests/integration/enlist.mk
+include tests/integration/xa.mk

@@ -35,6 +35,7 @@ class Cluster:
         self.database = self.settings.get("database", "bank")
         self.processes = {}
         self.others = []  # processes of a test's own that end with the cluster
+        self.sections = {}  # of agents that a test makes up: kind -> its resource managers
         self.extra_environment = {}  # of the daemons
         self.postgres = self.mariadb = None
         self.network = network
@@ -147,7 +148,8 @@ class Cluster:
         connections = {self.settings.get("connections", 80)}
         max_branches = {self.settings.get("max_branches", self.settings.get("connections", 80))}
 """ for name in names)
-        plugins = ":".join(os.path.join(self.build, "plugins", name, ".libs") for name in ("pgsql", "mysql", "mem"))
+        rms |= self.sections
+        plugins = ":".join(os.path.join(self.build, "plugins", name, ".libs") for name in ("pgsql", "mysql", "mem", "xa"))
         return f"""agent
     name = agent_{kind}
 {self.agent_binds(kind)}

@@ -19,3 +19,4 @@ include tests/unit/daemons.mk
 include tests/unit/mysql.mk
 include tests/unit/history.mk
 include tests/unit/tx.mk
+include tests/unit/xa.mk

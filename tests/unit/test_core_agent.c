@@ -534,6 +534,50 @@ static void a_checkpoint_keeps_what_is_on_its_way (void **state)
     txc_agent_destroy (&next);
 }
 
+/* An XA switch keeps a heuristic end, and lists it, until it is told to forget: when it is on record. */
+static void a_heuristic_end_is_forgotten_once_it_is_on_record (void **state)
+{
+    (void) state;
+    txc_agent_config_t config = s_alone;
+    config.rms[0].forgets = true;
+    txc_agent_t *agent = txc_agent_new (&config);
+    txc_gtrid_t gtrid = {7, 2, 3, TXC_MODE_2PC};
+    txc_jrec_t records[] = {{.kind = TXC_JOURNAL_EPOCH, .cluster = 7, .epoch = {5, 1}},
+                            {.kind = TXC_JOURNAL_HEURISTIC,
+                             .gtrid = gtrid,
+                             .token = 9,
+                             .rm = "bank_pg",
+                             .heur = TXC_HEUR_ROLLED_BACK}};
+    uint8_t bytes[TXC_RECORD_MAX];
+    for (int i = 0; i < 2; i++) {
+        size_t size = txc_journal_codec.encode (&records[i], bytes);
+        assert_int_equal (txc_agent_replay (agent, bytes, size), TXC_OK);
+    }
+    txc_update_t update;
+    txc_update_init (&update);
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_START, .now_ms = 10}, &update);
+    txc_found_t found = {.gtrid = gtrid, .token = 9};
+    txc_work_done_t done = {
+        .op = TXC_WORK_RECOVER, .scan = update.work[0].scan, .found = &found, .n_found = 1};
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_WORK_DONE, .now_ms = 11, .done = &done}, &update);
+    txc_agent_status_t status;
+    txc_agent_status (agent, &status);
+    assert_int_equal (status.prepared, 0); /* listed, and known to be over */
+    txc_msg_t welcome = {.type = TXC_MSG_AGENT_WELCOME, .cluster = 7, .epoch = {5, 1}, .high_slot = 40};
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .now_ms = 12, .message = &welcome},
+            &update);
+    txc_msg_t ended = {.type = TXC_MSG_ENDED, .epoch = {5, 1}, .gtrid = gtrid, .token = 9, .rm = "bank_pg"};
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .now_ms = 13, .message = &ended}, &update);
+    assert_int_equal (update.n_work, 1);
+    assert_int_equal (update.work[0].op, TXC_WORK_FORGET);
+    assert_int_equal (update.work[0].token, 9);
+    txc_work_done_t forgotten = {.op = TXC_WORK_FORGET, .status = TXC_WORK_LOST};
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_WORK_DONE, .now_ms = 14, .done = &forgotten},
+            &update);
+    txc_update_fini (&update);
+    txc_agent_destroy (&agent);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, world_setup, world_teardown)
 
 int main (void)
@@ -558,6 +602,7 @@ int main (void)
         TEST (how_far_the_log_goes_is_remembered),
         TEST (a_newer_leader_is_obeyed_only_once_it_welcomed),
         cmocka_unit_test (a_checkpoint_keeps_what_is_on_its_way),
+        cmocka_unit_test (a_heuristic_end_is_forgotten_once_it_is_on_record),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -52,7 +52,34 @@ typedef struct txc_sql_reply {
     char values[TXC_SQL_VALUES][TXC_SQL_VALUE_SIZE]; /* as text; SQL's NULL: "" */
 } txc_sql_reply_t;
 
-typedef enum txc_dialect { TXC_DIALECT_POSTGRESQL = 1, TXC_DIALECT_MARIADB = 2 } txc_dialect_t;
+typedef enum txc_dialect {
+    TXC_DIALECT_POSTGRESQL = 1,
+    TXC_DIALECT_MARIADB = 2,
+    TXC_DIALECT_CALLS = 3 /* no SQL: the driver's call does it, as for an XA switch (txc_xa.h) */
+} txc_dialect_t;
+
+/* What a driver with calls is asked to do with its branch, and what it answers. */
+typedef enum txc_driver_call {
+    TXC_CALL_BEGIN = 1,        /* begin it: DONE, NEVER */
+    TXC_CALL_PREPARE = 2,      /* DONE, READ_ONLY (it is over then), NEVER, UNKNOWN */
+    TXC_CALL_COMMIT = 3,       /* commit what is prepared: DONE, ABSENT, UNKNOWN */
+    TXC_CALL_ONE_PHASE = 4,    /* commit what is not prepared: DONE, NEVER, UNKNOWN */
+    TXC_CALL_ROLLBACK = 5,     /* roll back what is prepared: DONE, ABSENT, UNKNOWN */
+    TXC_CALL_ROLLBACK_OPEN = 6 /* roll back what is not prepared: DONE, UNKNOWN */
+} txc_driver_call_t;
+
+typedef enum txc_driver_called {
+    TXC_CALLED_DONE = 0,
+    TXC_CALLED_READ_ONLY = 1, /* it wrote nothing */
+    TXC_CALLED_NEVER = 2,     /* rolled back for sure: it can never be prepared, nor committed */
+    TXC_CALLED_ABSENT = 3,    /* no such branch is prepared */
+    TXC_CALLED_UNKNOWN = 4    /* it cannot be told: the agent sees to the branch */
+} txc_driver_called_t;
+
+typedef struct txc_branch_name {
+    long format_id;
+    char gtrid[65], bqual[65]; /* printable, each ended by NUL */
+} txc_branch_name_t;
 
 typedef struct txc_enlist_driver {
     txc_dialect_t dialect;
@@ -77,6 +104,9 @@ typedef struct txc_enlist_driver {
     /* A number of the session at the server, another one after every reconnection: what the library asks each
      * new session for it then asks once in a while only.  NULL, or 0: it is not known. */
     unsigned long long (*session) (void *arg);
+    /* TXC_DIALECT_CALLS, which uses none of the above but release: a txc_driver_call_t, of this branch;
+     * returns txc_driver_called_t.  error (256 bytes, empty) takes why it is not DONE. */
+    int (*call) (void *arg, int what, const txc_branch_name_t *name, char *error);
 } txc_enlist_driver_t;
 
 /* Makes the connection behind driver and arg a branch of tx at resource manager rm, and begins it there: one

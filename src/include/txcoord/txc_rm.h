@@ -104,6 +104,7 @@ typedef struct txc_rm_switch {
     uint32_t needs_journal; /* non-zero: the RM cannot prove that a branch committed; the agent journals it */
     uint32_t detaches;      /* non-zero: a prepared branch belongs to no connection, and evidence of it names
                              * no session; the agent gives its connection to other branches at once */
+    uint32_t forgets; /* non-zero: a branch that it ended heuristically is listed until forget is called */
     const char *const
         *keys; /* the configuration keys it knows, ended by NULL; others are refused by the agent */
 
