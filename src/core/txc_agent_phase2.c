@@ -458,7 +458,8 @@ void txc_agent_pending (txc_agent_t *self, const txc_msg_t *message)
         rm < 0 ? NULL : txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
     if (branch && branch->state == TXC_BRANCH_PREPARED)
         branch->quarantined = message->code == TXC_EFOREIGN;
-    else if (branch && branch->state == TXC_BRANCH_PROVING && branch->unproved)
+    else if (branch && branch->state == TXC_BRANCH_PROVING && branch->unproved &&
+             message->flags & TXC_FLAG_FINISHED) /* else it answers a question from before */
         s_heuristic (self, branch, TXC_HEUR_HAZARD,
                      "decided commit, but the resource manager does not list the branch and nothing proves "
                      "that it committed");

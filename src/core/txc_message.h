@@ -75,7 +75,8 @@
     X (PHASE2_DONE, 23)                                                                                             \
     /* A -> L  epoch gtrid rm token age_ms timeout_ms flags(READ_ONLY, FINISHED, RECORD_ONLY)  in doubt    */       \
     X (INQUIRY, 24)                                                                                                 \
-    /* L -> A  epoch gtrid rm token code            TXC_PENDING: still open; TXC_EFOREIGN: unknown session */       \
+    /* L -> A  epoch gtrid rm token code flags(FINISHED: so it had asked)                                    */    \
+    /*                                              TXC_PENDING: still open; TXC_EFOREIGN: unknown session */       \
     X (INQUIRY_PENDING, 25)                                                                                         \
     /* L -> A  epoch gtrid rm token code            End is on record: the agent may forget the outcome; code \
      *                                              TXC_FORGOTTEN, 3pc: nobody here knows any more          */       \

@@ -48,7 +48,7 @@ EXTRA_DIST += src/libtxcoord/libtxcoord-xa.map
 noinst_LTLIBRARIES += src/libtxcoord/libxaclient.la
 src_libtxcoord_libxaclient_la_SOURCES = src/libtxcoord/txc_enlist_xa.c src/libtxcoord/txc_enlist_xa.h \
 	plugins/xa/xa_code.c plugins/xa/xa_code.h
-src_libtxcoord_libxaclient_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/xa
+src_libtxcoord_libxaclient_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins
 lib_LTLIBRARIES += src/libtxcoord/libtxcoord-xa.la
 src_libtxcoord_libtxcoord_xa_la_SOURCES =
 src_libtxcoord_libtxcoord_xa_la_LIBADD = src/libtxcoord/libxaclient.la src/libtxcoord/libtxcoord.la

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xa_code.h"
+#include "xa/xa_code.h"
 
 enum { TEXT = 256 };
 

@@ -206,7 +206,7 @@ SHAPE (s_phase2_done, phase2_done, EPOCH, BRANCH, I32 (code), HEUR, ERROR)
 SHAPE (s_inquiry, inquiry, EPOCH, BRANCH, U64 (age_ms), U32 (timeout_ms), U32 (flags))
 #undef WIRE
 #define WIRE Txcoord__InquiryPending
-SHAPE (s_inquiry_pending, inquiry_pending, EPOCH, BRANCH, I32 (code))
+SHAPE (s_inquiry_pending, inquiry_pending, EPOCH, BRANCH, I32 (code), U32 (flags))
 #undef WIRE
 #define WIRE Txcoord__Ended
 SHAPE (s_ended, ended, EPOCH, BRANCH, I32 (code))

@@ -86,6 +86,7 @@ static void s_answer (peer_t *agent, txc_msg_type_t type)
     answer.route = 0;
     answer.high_slot = 0;
     answer.timeout_ms = answer.count = 0;
+    answer.n_branches = 0; /* of the prepare, which had lent them */
     if (type == TXC_MSG_VOTE)
         answer.vote = TXC_VOTE_YES;
     peer_send (agent, &answer);

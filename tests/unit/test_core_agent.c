@@ -578,6 +578,30 @@ static void a_heuristic_end_is_forgotten_once_it_is_on_record (void **state)
     txc_agent_destroy (&agent);
 }
 
+/* "Still open", in answer to a question from before the branch committed and ended, says nothing of whether
+ * its end can be proved. */
+static void an_old_pending_makes_no_hazard (void **state)
+{
+    world_t *w = *state;
+    w->status[TXC_WORK_EVIDENCE][0] = TXC_WORK_UNKNOWN;
+    uint64_t tx = world_transfer (w);
+    assert_int_equal (world_commit (w, tx), TXC_OK);
+    txc_msg_t message = w->last[TXC_MSG_PHASE2_COMMIT];
+    message.type = TXC_MSG_PHASE2_COMMIT;
+    message.token += 5; /* one that it does not remember */
+    txc_copy_text (message.rm, sizeof message.rm, "bank_pg");
+    w->drop = TXC_MSG_INQUIRY;
+    world_forge (w, 'A', message);
+    message.type = TXC_MSG_INQUIRY_PENDING;
+    message.code = TXC_PENDING;
+    message.flags = 0;
+    world_forge (w, 'A', message);
+    assert_int_equal (world_count (w, "!HEURISTIC"), 0);
+    message.flags = TXC_FLAG_FINISHED;
+    world_forge (w, 'A', message);
+    assert_int_equal (world_count (w, "!HEURISTIC"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, world_setup, world_teardown)
 
 int main (void)
@@ -601,6 +625,7 @@ int main (void)
         TEST (a_welcome_that_tells_nothing_is_dropped),
         TEST (how_far_the_log_goes_is_remembered),
         TEST (a_newer_leader_is_obeyed_only_once_it_welcomed),
+        TEST (an_old_pending_makes_no_hazard),
         cmocka_unit_test (a_checkpoint_keeps_what_is_on_its_way),
         cmocka_unit_test (a_heuristic_end_is_forgotten_once_it_is_on_record),
     };
