@@ -23,7 +23,7 @@ static void s_tell (txc_replica_t *self, const txc_msg_t *question, txc_msg_type
     reply->code = code;
     reply->flags = question->flags & (TXC_FLAG_READ_ONLY | TXC_FLAG_RECORD_ONLY);
     if (type == TXC_MSG_INQUIRY_PENDING) /* which of its questions this answers */
-        reply->flags = question->flags & TXC_FLAG_FINISHED;
+        reply->flags |= question->flags & TXC_FLAG_FINISHED;
     reply->high_slot = self->registry.applied_slot;
 }
 
