@@ -157,7 +157,7 @@ static txc_reg_session_t *s_apply_open (txc_registry_t *self, uint64_t slot, con
     txc_reg_session_t *session = txc_calloc (1, sizeof *session);
     session->number = slot;
     session->nonce = record->nonce;
-    session->low = session->told_low = 1;
+    session->low = session->told_low = session->swept_low = 1;
     txc_list_init (&session->link);
     txc_list_init (&session->outcomes);
     txc_list_init (&session->intents);
@@ -232,7 +232,7 @@ static void s_apply_mark (txc_registry_t *self, txc_reg_session_t *session, cons
         return;
     session->low = low;
     if (session->told_low < low)
-        session->told_low = low;
+        session->told_low = low; /* swept_low follows at the next sweep */
     TXC_LIST_EACH (&session->outcomes, link)
     {
         txc_outcome_t *outcome = TXC_CONTAINER (link, txc_outcome_t, link);

@@ -65,6 +65,8 @@ typedef struct txc_reg_session {
     /* The leader's own, volatile: */
     uint64_t lease_ms;     /* until when */
     uint64_t told_low;     /* the client's latest word on its mark */
+    uint64_t swept_low;    /* that for which ended transactions were looked for last ... */
+    uint64_t swept_left;   /* ... and how many were left then */
     uint64_t proposed_low; /* of the last Mark proposed */
     uint64_t route;
     bool closing;     /* SessionClose is proposed, or will be */

@@ -4,7 +4,10 @@
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
 
-enum { MARK_STEP = 1024 }; /* a Mark is worth a record when it passes so many, or at a keepalive */
+enum {
+    MARK_STEP = 1024, /* a Mark is worth a record when it passes so many, or at a keepalive */
+    SWEEP_PART = 8    /* the mark has to pass this part of a session's transactions before they are swept */
+};
 
 static void s_say_opened (txc_replica_t *self, const txc_reg_session_t *session, uint64_t route)
 {
@@ -213,9 +216,25 @@ void txc_replica_session_reset_all (txc_replica_t *self)
          node = txc_hash_step (&self->registry.sessions, &cursor)) {
         txc_reg_session_t *session = TXC_CONTAINER (node, txc_reg_session_t, node);
         session->closing = session->close_waits = false;
-        session->told_low = session->low;
+        session->told_low = session->swept_low = session->low;
         session->proposed_low = 0;
         session->route = 0;
+    }
+}
+
+/* Forgets the transactions below the mark whose outcome was told.  That looks at all of the session's: a
+ * client with many in flight shall not pay for all of them at each commit. */
+static void s_sweep (txc_replica_t *self, txc_reg_session_t *session)
+{
+    session->swept_low = session->told_low;
+    session->swept_left = 0;
+    TXC_LIST_EACH (&session->transactions, link)
+    {
+        txc_gtx_t *gtx = TXC_CONTAINER (link, txc_gtx_t, link);
+        if (gtx->state == TXC_GTX_TOLD && gtx->gtrid.n < session->told_low)
+            txc_replica_transaction_remove (self, gtx);
+        else
+            session->swept_left++;
     }
 }
 
@@ -223,15 +242,12 @@ void txc_replica_session_low (txc_replica_t *self, txc_reg_session_t *session, u
 {
     if (low > session->low + 2 * (uint64_t) TXC_WINDOW)
         return; /* beyond any window: not a client of ours speaking */
-    if (low > session->told_low) {
+    if (low > session->told_low)
         session->told_low = low;
-        TXC_LIST_EACH (&session->transactions, link)
-        {
-            txc_gtx_t *gtx = TXC_CONTAINER (link, txc_gtx_t, link);
-            if (gtx->state == TXC_GTX_TOLD && gtx->gtrid.n < low)
-                txc_replica_transaction_remove (self, gtx);
-        }
-    }
+    uint64_t passed = session->told_low - session->swept_low;
+    if (!eager && (passed == 0 || passed < session->swept_left / SWEEP_PART))
+        return;
+    s_sweep (self, session);
     if (session->told_low < session->low + (eager ? 1 : MARK_STEP))
         return;
     low = txc_registry_clamp_low (session, session->told_low);

@@ -23,7 +23,9 @@ static size_t s_encode (const txc_shape_t *shape, const void *core, uint8_t *byt
     return protobuf_c_message_pack (wire, bytes);
 }
 
-static bool s_decode (const txc_shape_t *shape, const uint8_t *bytes, size_t size, void *core)
+/* head: bytes of core in front of its lists, whose elements are zeroed one by one: the lists are most of it.
+ */
+static bool s_decode (const txc_shape_t *shape, size_t head, const uint8_t *bytes, size_t size, void *core)
 {
     _Alignas(max_align_t) uint8_t scratch[SCRATCH];
     txc_arena_t arena;
@@ -33,7 +35,7 @@ static bool s_decode (const txc_shape_t *shape, const uint8_t *bytes, size_t siz
     txc_arena_init (&arena, scratch, sizeof scratch);
     const ProtobufCMessage *wire =
         protobuf_c_message_unpack (shape->descriptor, &arena.allocator, size, bytes);
-    memset (core, 0, shape->core_size);
+    memset (core, 0, head);
     return wire && txc_shape_check (shape, wire, &list_size) && txc_shape_load (shape, wire, core, NULL);
 }
 
@@ -83,7 +85,8 @@ static size_t s_record_encode (const txc_rec_t *record, uint8_t *bytes)
 
 static bool s_record_decode (const uint8_t *bytes, size_t size, txc_rec_t *record)
 {
-    return s_decode (txc_shape_record, bytes, size, record) && s_record_is_whole (record);
+    return s_decode (txc_shape_record, offsetof (txc_rec_t, branches), bytes, size, record) &&
+           s_record_is_whole (record);
 }
 
 const txc_codec_t txc_record_codec = {.encode = s_record_encode, .decode = s_record_decode};
@@ -122,7 +125,8 @@ static size_t s_journal_encode (const txc_jrec_t *record, uint8_t *bytes)
 
 static bool s_journal_decode (const uint8_t *bytes, size_t size, txc_jrec_t *record)
 {
-    return s_decode (txc_shape_journal, bytes, size, record) && s_journal_is_whole (record);
+    return s_decode (txc_shape_journal, offsetof (txc_jrec_t, branches), bytes, size, record) &&
+           s_journal_is_whole (record);
 }
 
 const txc_journal_codec_t txc_journal_codec = {.encode = s_journal_encode, .decode = s_journal_decode};

@@ -75,7 +75,8 @@ typedef struct txc_loan {
  * borrowed list needs. */
 bool txc_shape_check (const txc_shape_t *self, const ProtobufCMessage *wire, size_t *list_size);
 
-/* Copies what was checked; core is zeroed beforehand.  False: no memory for a body. */
+/* Copies what was checked; core is zeroed beforehand, elements of lists need not be.  False: no memory for a
+ * body. */
 bool txc_shape_load (const txc_shape_t *self, const ProtobufCMessage *wire, void *core,
                      const txc_loan_t *loan);
 
