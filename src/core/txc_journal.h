@@ -70,8 +70,8 @@ typedef struct txc_jrec {
 } txc_jrec_t;
 
 typedef struct txc_journal_codec {
-    size_t (*encode) (const txc_jrec_t *record, uint8_t *bytes); /* room for TXC_RECORD_MAX */
-    bool (*decode) (const uint8_t *bytes, size_t size, txc_jrec_t *record);
+    size_t (*encode) (const txc_jrec_t *record, uint8_t *bytes);            /* room for TXC_RECORD_MAX */
+    bool (*decode) (const uint8_t *bytes, size_t size, txc_jrec_t *record); /* as txc_codec_t */
 } txc_journal_codec_t;
 
 #endif

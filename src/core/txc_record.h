@@ -82,7 +82,8 @@ typedef struct txc_rec {
 typedef struct txc_codec {
     /* Encodes into bytes (room for TXC_RECORD_MAX).  Returns the size; a record of core always fits. */
     size_t (*encode) (const txc_rec_t *record, uint8_t *bytes);
-    /* False if the bytes are no record. */
+    /* False if the bytes are no record.  Behind the elements that they hold the lists are left as they were:
+     * they are most of a record. */
     bool (*decode) (const uint8_t *bytes, size_t size, txc_rec_t *record);
 } txc_codec_t;
 

@@ -203,20 +203,19 @@ static void s_see (txc_replica_t *self, uint64_t stamp)
 static bool s_on_chosen (void *arg, uint64_t slot, uint8_t kind, const uint8_t *bytes, size_t size)
 {
     txc_replica_t *self = arg;
-    txc_rec_t *record = txc_malloc (sizeof *record);
+    txc_rec_t record;
     (void) kind;
-    bool decoded = self->config.codec->decode (bytes, size, record);
+    bool decoded = self->config.codec->decode (bytes, size, &record);
     TXC_ASSERT (decoded);
     txc_reg_session_t *session;
     txc_outcome_t *outcome;
-    bool valid = txc_registry_apply (&self->registry, slot, record, bytes, size, &session, &outcome);
-    s_see (self, record->clock);
-    txc_replica_votes_applied (self, record);
+    bool valid = txc_registry_apply (&self->registry, slot, &record, bytes, size, &session, &outcome);
+    s_see (self, record.clock);
+    txc_replica_votes_applied (self, &record);
     if (valid && self->config.applied)
-        self->config.applied (self->config.applied_arg, slot, record);
+        self->config.applied (self->config.applied_arg, slot, &record);
     if (self->update) /* replaying sets nothing off */
-        s_applied (self, slot, record, valid, session, outcome);
-    free (record);
+        s_applied (self, slot, &record, valid, session, outcome);
     return valid;
 }
 

@@ -82,7 +82,9 @@ static void s_records_survive_the_round_trip (void **state)
             size_t size = txc_record_codec.encode (&record, bytes);
             assert_true (size > 0 && size <= TXC_RECORD_MAX);
             assert_true (txc_record_codec.decode (bytes, size, &back));
-            assert_memory_equal (&record, &back, sizeof record);
+            assert_memory_equal (&record, &back, offsetof (txc_rec_t, branches));
+            assert_memory_equal (record.branches, back.branches, record.n_branches * sizeof *record.branches);
+            assert_memory_equal (record.members, back.members, record.n_members * sizeof *record.members);
         }
     }
 }
@@ -99,7 +101,8 @@ static void s_entries_survive_the_round_trip (void **state)
             size_t size = txc_journal_codec.encode (&entry, bytes);
             assert_true (size > 0 && size <= TXC_RECORD_MAX);
             assert_true (txc_journal_codec.decode (bytes, size, &back));
-            assert_memory_equal (&entry, &back, sizeof entry);
+            assert_memory_equal (&entry, &back, offsetof (txc_jrec_t, branches));
+            assert_memory_equal (entry.branches, back.branches, entry.n_branches * sizeof *entry.branches);
         }
     }
 }
