@@ -54,12 +54,12 @@ struct xa_switch_t {
 /* What a transaction manager offers to resource managers that register by themselves (TMREGISTER). */
 
 /* The resource manager rmid is used by this thread: xid takes the branch that the work belongs to, with
- * formatID -1 if it belongs to none.  flags: TMNOFLAGS.  TM_OK, TMER_INVAL, or TMER_PROTO if it has
- * registered already. */
+ * formatID -1 if it belongs to none; then no branch begins there until ax_unreg.  flags: TMNOFLAGS.  TM_OK,
+ * TMER_INVAL, or TMER_PROTO if it has registered already. */
 extern int ax_reg (int rmid, XID *xid, long flags);
 
-/* Ends a registration that belongs to no branch; one of a branch ends with it (TMER_PROTO).  flags:
- * TMNOFLAGS. */
+/* Ends a registration that belongs to no branch; there is none, or it is a branch's and ends with it:
+ * TMER_PROTO.  flags: TMNOFLAGS. */
 extern int ax_unreg (int rmid, long flags);
 
 /* Flags of a switch. */

@@ -9,7 +9,7 @@
 
 #include "xa/xa_code.h"
 
-enum { TEXT = 256 };
+enum { TEXT = 256, OUTSIDE_MAX = 64 };
 
 /* --- resource managers that register by themselves --------------------------------- */
 
@@ -33,6 +33,30 @@ static void s_forget (txc_xa_branch_t *self)
     self->listed = false;
 }
 
+/* Those that have registered for work outside of transactions, which is not over. */
+static _Thread_local struct {
+    unsigned n;
+    int rmids[OUTSIDE_MAX];
+} s_outside;
+
+static int *s_registered_outside (int rmid)
+{
+    for (unsigned i = 0; i < s_outside.n; i++)
+        if (s_outside.rmids[i] == rmid)
+            return &s_outside.rmids[i];
+    return NULL;
+}
+
+static int s_register_outside (int rmid)
+{
+    if (s_registered_outside (rmid))
+        return TMER_PROTO;
+    if (s_outside.n == OUTSIDE_MAX)
+        return TMER_TMERR;
+    s_outside.rmids[s_outside.n++] = rmid;
+    return TM_OK;
+}
+
 __attribute__ ((visibility ("default"))) int ax_reg (int rmid, XID *xid, long flags)
 {
     if (!xid || flags != TMNOFLAGS)
@@ -41,7 +65,7 @@ __attribute__ ((visibility ("default"))) int ax_reg (int rmid, XID *xid, long fl
     memset (xid, 0, sizeof *xid);
     xid->formatID = -1; /* none: the work is outside of any transaction */
     if (!branch)
-        return TM_OK;
+        return s_register_outside (rmid);
     if (branch->registered)
         return TMER_PROTO;
     branch->registered = true;
@@ -53,9 +77,11 @@ __attribute__ ((visibility ("default"))) int ax_unreg (int rmid, long flags)
 {
     if (flags != TMNOFLAGS)
         return TMER_INVAL;
-    /* What registered for a branch is ended with it. */
-    const txc_xa_branch_t *branch = s_of_thread (rmid);
-    return branch && branch->registered ? TMER_PROTO : TM_OK;
+    int *outside = s_registered_outside (rmid);
+    if (!outside)
+        return TMER_PROTO; /* what registered for a branch is ended with it */
+    *outside = s_outside.rmids[--s_outside.n];
+    return TM_OK;
 }
 
 /* --- calls ----------------------------------------------------------------------------- */
@@ -115,6 +141,13 @@ static txc_driver_called_t s_begin (txc_xa_branch_t *self, const txc_branch_name
     int unused;
     s_xid (name, &self->xid);
     if (self->registers) {
+        if (s_registered_outside (self->rmid)) {
+            snprintf (error, TEXT,
+                      "resource manager %d registered for work outside of transactions (ax_reg), "
+                      "and has not ended that (ax_unreg)",
+                      self->rmid);
+            return TXC_CALLED_OUTSIDE;
+        }
         if (s_of_thread (self->rmid)) {
             snprintf (error, TEXT, "this thread works for another transaction at resource manager %d",
                       self->rmid);
@@ -127,7 +160,10 @@ static txc_driver_called_t s_begin (txc_xa_branch_t *self, const txc_branch_name
     }
     int rc = self->xa->xa_start_entry (&self->xid, self->rmid, TMNOFLAGS);
     txc_rm_status_t status = s_means (self, XA_FN_START, rc, &unused, error);
-    return status == TXC_RM_OK ? TXC_CALLED_DONE : TXC_CALLED_NEVER;
+    return status == TXC_RM_OK     ? TXC_CALLED_DONE
+           : status == TXC_RM_LOST ? TXC_CALLED_UNKNOWN
+           : rc == XAER_OUTSIDE    ? TXC_CALLED_OUTSIDE
+                                   : TXC_CALLED_NEVER;
 }
 
 static txc_driver_called_t s_prepare (txc_xa_branch_t *self, char *error)

@@ -24,9 +24,11 @@ static txc_driver_called_t s_call (txc_enlisted_t *self, txc_driver_call_t what)
     txc_branch_name_t name = s_name (self);
     char text[256] = "";
     int called = self->driver.call (self->arg, (int) what, &name, text);
+    int code = called == TXC_CALLED_UNKNOWN   ? TXC_ERMFAIL
+               : called == TXC_CALLED_OUTSIDE ? TXC_EPROTO
+                                              : TXC_EBRANCH;
     if (called != TXC_CALLED_DONE && called != TXC_CALLED_READ_ONLY)
-        txc_script_blame (self, called == TXC_CALLED_UNKNOWN ? TXC_ERMFAIL : TXC_EBRANCH, NULL,
-                          text[0] ? text : "the enlisted branch's driver failed");
+        txc_script_blame (self, code, NULL, text[0] ? text : "the enlisted branch's driver failed");
     return (txc_driver_called_t) called;
 }
 
@@ -43,6 +45,7 @@ static txc_work_status_t s_status (txc_driver_called_t called)
     case TXC_CALLED_ABSENT:
         return TXC_WORK_ABSENT;
     case TXC_CALLED_UNKNOWN:
+    case TXC_CALLED_OUTSIDE: /* no answer to this */
         break;
     }
     return TXC_WORK_LOST;

@@ -62,8 +62,10 @@ static void start_begins_or_does_not (void **state)
         script->start = s_codes[i];
         assert_int_equal (plain->xa_open_entry ((char[]){""}, RMID, TMNOFLAGS), XA_OK);
         txc_xa_branch_t *branch = txc_xa_branch_new (plain, RMID);
-        assert_int_equal (s_call (branch, TXC_CALL_BEGIN),
-                          s_codes[i] == XA_OK ? TXC_CALLED_DONE : TXC_CALLED_NEVER);
+        assert_int_equal (s_call (branch, TXC_CALL_BEGIN), s_codes[i] == XA_OK          ? TXC_CALLED_DONE
+                                                           : s_codes[i] == XAER_RMFAIL  ? TXC_CALLED_UNKNOWN
+                                                           : s_codes[i] == XAER_OUTSIDE ? TXC_CALLED_OUTSIDE
+                                                                                        : TXC_CALLED_NEVER);
         assert_int_equal (script->flags, TMNOFLAGS);
         assert_int_equal (script->xid.gtrid_length, strlen (s_name.gtrid));
         assert_int_equal (script->xid.bqual_length, strlen (s_name.bqual));
@@ -175,10 +177,29 @@ static void outside_of_transactions_nothing_is_registered (void **state)
     XID xid = {0};
     assert_int_equal (ax_reg (RMID, &xid, TMNOFLAGS), TM_OK);
     assert_int_equal (xid.formatID, -1);
+    assert_int_equal (ax_reg (RMID, &xid, TMNOFLAGS), TMER_PROTO); /* it has */
+    assert_int_equal (ax_reg (RMID + 1, &xid, TMNOFLAGS), TM_OK);
     assert_int_equal (ax_unreg (RMID, TMNOFLAGS), TM_OK);
+    assert_int_equal (ax_unreg (RMID, TMNOFLAGS), TMER_PROTO);
+    assert_int_equal (ax_unreg (RMID + 1, TMNOFLAGS), TM_OK);
     assert_int_equal (ax_reg (RMID, &xid, TMASYNC), TMER_INVAL);
     assert_int_equal (ax_reg (RMID, NULL, TMNOFLAGS), TMER_INVAL);
     assert_int_equal (ax_unreg (RMID, TMASYNC), TMER_INVAL);
+}
+
+static void no_branch_begins_while_work_outside_is_not_over (void **state)
+{
+    (void) state;
+    XID xid;
+    assert_int_equal (ax_reg (RMID, &xid, TMNOFLAGS), TM_OK);
+    txc_xa_branch_t *branch = txc_xa_branch_new (registering, RMID),
+                    *other = txc_xa_branch_new (registering, RMID + 1);
+    assert_int_equal (s_call (branch, TXC_CALL_BEGIN), TXC_CALLED_OUTSIDE);
+    assert_int_equal (s_call (other, TXC_CALL_BEGIN), TXC_CALLED_DONE);
+    assert_int_equal (ax_unreg (RMID, TMNOFLAGS), TM_OK);
+    assert_int_equal (s_call (branch, TXC_CALL_BEGIN), TXC_CALLED_DONE);
+    txc_xa_branch_release (branch);
+    txc_xa_branch_release (other);
 }
 
 static void who_registers_takes_part (void **state)
@@ -189,6 +210,7 @@ static void who_registers_takes_part (void **state)
     assert_int_equal (script->starts, 0);
     assert_int_equal (ax_reg (RMID + 1, &xid, TMNOFLAGS), TM_OK);
     assert_int_equal (xid.formatID, -1); /* another resource manager */
+    assert_int_equal (ax_unreg (RMID + 1, TMNOFLAGS), TM_OK);
     assert_int_equal (ax_reg (RMID, &xid, TMNOFLAGS), TM_OK);
     assert_int_equal (xid.formatID, s_name.format_id);
     assert_memory_equal (xid.data, s_name.gtrid, strlen (s_name.gtrid));
@@ -199,6 +221,7 @@ static void who_registers_takes_part (void **state)
     assert_int_equal (script->prepares, 1);
     assert_int_equal (ax_reg (RMID, &xid, TMNOFLAGS), TM_OK);
     assert_int_equal (xid.formatID, -1); /* what comes behind is no part of it */
+    assert_int_equal (ax_unreg (RMID, TMNOFLAGS), TM_OK);
     assert_int_equal (s_call (branch, TXC_CALL_COMMIT), TXC_CALLED_DONE);
     txc_xa_branch_release (branch);
 }
@@ -287,6 +310,7 @@ int main (void)
         cmocka_unit_test (commit_in_one_phase),
         cmocka_unit_test (rollback_of_what_is_open),
         cmocka_unit_test (outside_of_transactions_nothing_is_registered),
+        cmocka_unit_test (no_branch_begins_while_work_outside_is_not_over),
         cmocka_unit_test (who_registers_takes_part),
         cmocka_unit_test (who_does_not_takes_no_part),
         cmocka_unit_test (a_thread_works_for_one_transaction_at_a_time),

@@ -60,7 +60,7 @@ typedef enum txc_dialect {
 
 /* What a driver with calls is asked to do with its branch, and what it answers. */
 typedef enum txc_driver_call {
-    TXC_CALL_BEGIN = 1,        /* begin it: DONE, NEVER */
+    TXC_CALL_BEGIN = 1,        /* begin it: DONE, NEVER, OUTSIDE, UNKNOWN (it is not to be reached) */
     TXC_CALL_PREPARE = 2,      /* DONE, READ_ONLY (it is over then), NEVER, UNKNOWN */
     TXC_CALL_COMMIT = 3,       /* commit what is prepared: DONE, ABSENT, UNKNOWN */
     TXC_CALL_ONE_PHASE = 4,    /* commit what is not prepared: DONE, NEVER, UNKNOWN */
@@ -73,7 +73,9 @@ typedef enum txc_driver_called {
     TXC_CALLED_READ_ONLY = 1, /* it wrote nothing */
     TXC_CALLED_NEVER = 2,     /* rolled back for sure: it can never be prepared, nor committed */
     TXC_CALLED_ABSENT = 3,    /* no such branch is prepared */
-    TXC_CALLED_UNKNOWN = 4    /* it cannot be told: the agent sees to the branch */
+    TXC_CALLED_UNKNOWN = 4,   /* it cannot be told: the agent sees to the branch */
+    TXC_CALLED_OUTSIDE =
+        5 /* nothing has begun: there is work outside of global transactions that is not over */
 } txc_driver_called_t;
 
 typedef struct txc_branch_name {

@@ -39,8 +39,9 @@ const struct xa_switch_t *txc_xa_load (const char *file, const char *symbol, cha
 
 /* Makes what this thread does with the resource manager rmid, which it has opened, a branch of tx at rm:
  * xa_start, or what ax_reg is given.  The switch is borrowed until the branch is over.  Results as of
- * txc_enlist_cb; TXC_EINVAL: it is no whole switch of version 0; TXC_EBRANCH: the switch refused to start a
- * branch. */
+ * txc_enlist_cb; TXC_EINVAL: it is no whole switch of version 0; TXC_EPROTO, too: the thread is in a
+ * local transaction there (XAER_OUTSIDE); TXC_ERMFAIL: it is not available (XAER_RMFAIL); TXC_EBRANCH: the
+ * switch refused to start a branch for another reason. */
 int txc_enlist_xa (txc_tx_t *tx, const char *rm, const struct xa_switch_t *xa, int rmid);
 
 #if defined __GNUC__
