@@ -4,15 +4,12 @@
  * As bank_load, with enlisted branches: both of them, or one beside a branch that its agent executes, or one
  * alone. Outcomes go into a history (bank_history.h).
  *
- * It can be killed or stopped around any statement that the library runs on an enlisted connection:
- * BANK_ENLIST_CRASH="kill|stop WHERE COUNT VERB", WHERE before, sent (to the server, unanswered) or after,
- * VERB the first words of the statement, COUNT how often it is passed.  For that the program has libpq's and
- * libmariadb's functions under its own name, in front of theirs.
+ * It can be killed or stopped around any statement that the library runs on an enlisted connection
+ * (bank_crash.h).
  *
  * usage: bank_enlist ENDPOINT HISTORY THREADS ACCOUNTS SEED CONNINFO SOCKET USER
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -26,6 +23,7 @@
 #include <txcoord/txc_mysql.h>
 #include <txcoord/txc_pg.h>
 
+#include "tests/integration/bank_crash.h"
 #include "tests/integration/bank_history.h"
 
 enum { THREADS_MAX = 64, UNKNOWN_TRIES = 60 };
@@ -46,91 +44,6 @@ typedef struct order {
 static atomic_bool s_stop;
 static unsigned s_accounts;
 static const char *s_conninfo, *s_socket, *s_user;
-
-/* --- crash points --------------------------------------------------------------------- */
-
-static struct {
-    int signal; /* 0: none */
-    char where[8], verb[64];
-    atomic_int count;
-} s_crash;
-
-static void s_arm (void)
-{
-    const char *text = getenv ("BANK_ENLIST_CRASH");
-    char how[8];
-    int count;
-    if (!text || sscanf (text, "%7s %7s %d %63[^\n]", how, s_crash.where, &count, s_crash.verb) != 4)
-        return;
-    atomic_init (&s_crash.count, count);
-    s_crash.signal = strcmp (how, "kill") == 0 ? SIGKILL : SIGSTOP;
-}
-
-static void s_pass (const char *where, const char *sql)
-{
-    if (s_crash.signal && strcmp (where, s_crash.where) == 0 &&
-        strncmp (sql, s_crash.verb, strlen (s_crash.verb)) == 0 && atomic_fetch_sub (&s_crash.count, 1) == 1)
-        kill (getpid(), s_crash.signal);
-}
-
-static _Thread_local char s_last[64]; /* what was sent last; its answer is not read yet */
-
-static void s_sent (const char *sql)
-{
-    snprintf (s_last, sizeof s_last, "%s", sql);
-    s_pass ("sent", sql);
-}
-
-static void s_answered (void)
-{
-    if (s_last[0])
-        s_pass ("after", s_last);
-    s_last[0] = '\0';
-}
-
-__attribute__ ((visibility ("default"))) int PQsendQuery (PGconn *conn, const char *query)
-{
-    static int (*real) (PGconn * conn, const char *query);
-    if (!real)
-        *(void **) &real = dlsym (RTLD_NEXT, "PQsendQuery");
-    s_pass ("before", query);
-    int ok = real (conn, query);
-    s_sent (query);
-    return ok;
-}
-
-__attribute__ ((visibility ("default"))) PGresult *PQgetResult (PGconn *conn)
-{
-    static PGresult *(*real) (PGconn * conn);
-    if (!real)
-        *(void **) &real = dlsym (RTLD_NEXT, "PQgetResult");
-    PGresult *result = real (conn);
-    if (result)
-        s_answered();
-    return result;
-}
-
-__attribute__ ((visibility ("default"))) int mysql_send_query (MYSQL *conn, const char *query,
-                                                               unsigned long size)
-{
-    static int (*real) (MYSQL * conn, const char *query, unsigned long size);
-    if (!real)
-        *(void **) &real = dlsym (RTLD_NEXT, "mysql_send_query");
-    s_pass ("before", query);
-    int rc = real (conn, query, size);
-    s_sent (query);
-    return rc;
-}
-
-__attribute__ ((visibility ("default"))) my_bool mysql_read_query_result (MYSQL *conn)
-{
-    static my_bool (*real) (MYSQL * conn);
-    if (!real)
-        *(void **) &real = dlsym (RTLD_NEXT, "mysql_read_query_result");
-    my_bool rc = real (conn);
-    s_answered();
-    return rc;
-}
 
 /* --- connections ------------------------------------------------------------------------ */
 
@@ -287,7 +200,7 @@ int main (int argc, char **argv)
     s_conninfo = argv[6];
     s_socket = argv[7];
     s_user = argv[8];
-    s_arm();
+    bank_crash_arm();
     mysql_library_init (0, NULL, NULL);
     struct sigaction action = {.sa_handler = s_on_term};
     sigaction (SIGTERM, &action, NULL);

@@ -6,6 +6,7 @@ TESTS += tests/integration/enlist
 endif
 endif
 tests_integration_bank_enlist_SOURCES = tests/integration/bank_enlist.c \
+	tests/integration/bank_crash.c tests/integration/bank_crash.h \
 	tests/integration/bank_history.c tests/integration/bank_history.h
 tests_integration_bank_enlist_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(LIBPQ_CFLAGS) $(MYSQL_CFLAGS)
 tests_integration_bank_enlist_LDADD = src/libtxcoord/libtxcoord-pg.la src/libtxcoord/libtxcoord-mysql.la \
@@ -16,4 +17,4 @@ tests_integration_enlist_calls_SOURCES = tests/integration/enlist_calls.c
 tests_integration_enlist_calls_CPPFLAGS = $(AM_CPPFLAGS) $(LIBPQ_CFLAGS) $(MYSQL_CFLAGS)
 tests_integration_enlist_calls_LDADD = src/libtxcoord/libtxcoord-pg.la src/libtxcoord/libtxcoord-mysql.la \
 	src/libtxcoord/libtxcoord.la $(LIBPQ_LIBS) $(MYSQL_LIBS)
-EXTRA_DIST += tests/integration/enlist
+EXTRA_DIST += tests/integration/enlist tests/lib/enlisted.py

@@ -70,7 +70,7 @@ class Cluster:
 
     def environment(self):
         # Programs are libtool's wrappers or link the library of the build tree.
-        libraries = os.path.join(self.build, "src/libtxcoord/.libs")
+        libraries = ":".join(os.path.join(self.build, f"src/{name}/.libs") for name in ("libtxcoord", "libtxcoord-tx"))
         return dict(os.environ, LD_LIBRARY_PATH=libraries + ":" + os.environ.get("LD_LIBRARY_PATH", ""))
 
     def outside(self):
