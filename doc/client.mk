@@ -1,10 +1,12 @@
 # The manual pages of library and tools, and an example that compiles.
 dist_man_MANS += doc/man/libtxcoord.3 doc/man/txctl.8 doc/man/txsql.1
 
-check_PROGRAMS += doc/examples/transfer doc/examples/join
+check_PROGRAMS += doc/examples/transfer doc/examples/join doc/examples/last_resource
 EXTRA_DIST += doc/examples/transfer.py
 doc_examples_transfer_SOURCES = doc/examples/transfer.c
 doc_examples_join_SOURCES = doc/examples/join.c
+doc_examples_last_resource_SOURCES = doc/examples/last_resource.c
+doc_examples_last_resource_LDADD = src/libtxcoord/libtxcoord.la
 doc_examples_join_LDADD = src/libtxcoord/libtxcoord.la
 doc_examples_transfer_LDADD = src/libtxcoord/libtxcoord.la
 
