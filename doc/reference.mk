@@ -16,6 +16,7 @@ TXC_RESULT_LINKS = doc/man/links/txc_result_destroy.3 doc/man/links/txc_result_r
 TXC_COMMIT_LINKS = doc/man/links/txc_commit_async.3 doc/man/links/txc_commit_poll.3 doc/man/links/txc_tx_fd.3
 TXC_ENLIST_LINKS = doc/man/links/txc_enlist_cb.3 doc/man/links/txc_enlist_failed.3 doc/man/links/txc_enlist_mysql.3 \
 	doc/man/links/txc_enlist_pg.3
+TXC_TX_PG_LINKS = doc/man/links/txc_tx_mysql.3
 TXC_ENLIST_XA_LINKS = doc/man/links/txc_xa_load.3 doc/man/links/ax_reg.3 doc/man/links/ax_unreg.3
 TXC_EXPORT_LINKS = doc/man/links/txc_join.3 doc/man/links/txc_detach.3 doc/man/links/txc_reattach.3
 TXC_TX_ERROR_LINKS = doc/man/links/txc_last_error.3 doc/man/links/txc_tx_is_rollback_only.3 \
@@ -23,7 +24,7 @@ TXC_TX_ERROR_LINKS = doc/man/links/txc_last_error.3 doc/man/links/txc_tx_is_roll
 TXC_STRERROR_LINKS = doc/man/links/txc_code_name.3
 
 MAN_LINKS = $(TXC_CLIENT_NEW_LINKS) $(TXC_BEGIN_LINKS) $(TXC_EXEC_LINKS) $(TXC_SAVEPOINT_LINKS) \
-	$(TXC_RESULT_LINKS) $(TXC_COMMIT_LINKS) $(TXC_ENLIST_LINKS) $(TXC_ENLIST_XA_LINKS) $(TXC_EXPORT_LINKS) $(TXC_TX_ERROR_LINKS) $(TXC_STRERROR_LINKS)
+	$(TXC_RESULT_LINKS) $(TXC_COMMIT_LINKS) $(TXC_ENLIST_LINKS) $(TXC_ENLIST_XA_LINKS) $(TXC_TX_PG_LINKS) $(TXC_EXPORT_LINKS) $(TXC_TX_ERROR_LINKS) $(TXC_STRERROR_LINKS)
 nodist_man_MANS += $(MAN_LINKS)
 CLEANFILES += $(MAN_LINKS)
 
@@ -35,6 +36,7 @@ $(TXC_RESULT_LINKS): PAGE = txc_result
 $(TXC_COMMIT_LINKS): PAGE = txc_commit
 $(TXC_ENLIST_LINKS): PAGE = txc_enlist
 $(TXC_ENLIST_XA_LINKS): PAGE = txc_enlist_xa
+$(TXC_TX_PG_LINKS): PAGE = txc_tx_pg
 $(TXC_EXPORT_LINKS): PAGE = txc_export
 $(TXC_TX_ERROR_LINKS): PAGE = txc_tx_error
 $(TXC_STRERROR_LINKS): PAGE = txc_strerror

@@ -35,8 +35,12 @@ static void s_destroy (void *arg)
     txc_xo_thread_t *self = arg;
     TXC_UNMAGIC (self, THREAD_MAGIC);
     txc_tx_destroy (&self->tx);
-    if (self->state != TXC_XO_S0 && self->pid == getpid())
+    if (self->pid != getpid())
+        txc_xo_rms_abandon (&self->rms);
+    else if (self->state != TXC_XO_S0) {
+        txc_xo_rms_close (&self->rms);
         txc_xo_process_close();
+    }
     free (self);
 }
 
@@ -49,6 +53,7 @@ static void s_make_key (void)
 static void s_reset (txc_xo_thread_t *self)
 {
     txc_tx_destroy (&self->tx); /* of a parent's: its memory alone */
+    txc_xo_rms_abandon (&self->rms);
     memset (self, 0, sizeof *self);
     TXC_MAGIC (self, THREAD_MAGIC);
     self->pid = getpid();
@@ -79,14 +84,20 @@ txc_xo_thread_t *txc_xo_thread_self (void)
 int txc_xo_thread_open (txc_xo_thread_t *self)
 {
     txc_error_t error;
-    if (txc_xo_process_open (&error) == TXC_OK)
+    if (txc_xo_process_open (&error) != TXC_OK)
+        return txc_xo_thread_say (self, txc_xo_of_error (error.code), "%s", error.text);
+    char why[TXC_TX_ERROR_SIZE] = "";
+    int rc = txc_xo_rms_open_switches (&self->rms, txc_xo_process_config(), why);
+    if (rc == TX_OK)
         return TX_OK;
-    return txc_xo_thread_say (self, txc_xo_of_error (error.code), "%s", error.text);
+    txc_xo_process_close();
+    return txc_xo_thread_say (self, rc, "%s", why);
 }
 
 int txc_xo_thread_close (txc_xo_thread_t *self)
 {
     TXC_ASSERT (!self->tx);
+    txc_xo_rms_close (&self->rms);
     txc_xo_process_close();
     return TX_OK;
 }
@@ -100,9 +111,11 @@ static uint64_t s_now_ms (void)
     return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
-int txc_xo_thread_begin (txc_xo_thread_t *self)
+/* Begins one, with a branch on each of the thread's connections.  *lost as in txc_xo_rms_enlist. */
+static int s_begin (txc_xo_thread_t *self, bool *lost, char *why)
 {
     TXC_ASSERT (!self->tx);
+    *lost = false;
     const txc_xo_config_t *config = txc_xo_process_config();
     bool bounded = self->timeout > 0 && self->timeout < TXC_XO_TIMEOUT_MAX;
     uint32_t timeout_ms = (bounded ? (uint32_t) self->timeout : (uint32_t) TXC_XO_TIMEOUT_MAX) * 1000;
@@ -110,13 +123,32 @@ int txc_xo_thread_begin (txc_xo_thread_t *self)
         .timeout_ms = timeout_ms, .isolation = config->isolation, .mode = config->mode};
     self->tx = txc_begin (txc_xo_process_client(), &options);
     if (!self->tx) {
-        txc_error_info_t why = txc_last_error();
-        return txc_xo_thread_say (self, txc_xo_of_error (why.code), "no transaction could begin: %s",
-                                  why.text);
+        txc_error_info_t error = txc_last_error();
+        snprintf (why, TXC_TX_ERROR_SIZE, "no transaction could begin: %s", error.text);
+        return txc_xo_of_error (error.code);
     }
     self->deadline_ms = s_now_ms() + timeout_ms;
     self->doubtful = false;
-    return TX_OK;
+    int rc = txc_xo_rms_enlist (&self->rms, self->tx, lost, why);
+    if (rc != TX_OK)
+        txc_tx_destroy (&self->tx); /* which rolls back what had begun */
+    return rc;
+}
+
+int txc_xo_thread_begin (txc_xo_thread_t *self)
+{
+    char why[TXC_TX_ERROR_SIZE] = "";
+    int rc;
+    bool lost;
+    size_t tries = 0;
+    do {
+        lost = false;
+        rc = txc_xo_rms_ready (&self->rms, why);
+        if (rc == TX_OK)
+            rc = s_begin (self, &lost, why);
+        /* That a session was lost shows when it is used: each is given one more chance. */
+    } while (lost && tries++ < self->rms.n);
+    return rc == TX_OK ? rc : txc_xo_thread_say (self, rc, "%s", why);
 }
 
 /* The end of the thread's transaction, of which rc tells; TX_FAIL is none. */
@@ -194,13 +226,55 @@ int txc_xo_thread_commit (txc_xo_thread_t *self)
     return s_ended (self, rc < 0 ? s_commit_failed (self, rc) : txc_xo_of_commit (rc));
 }
 
+/* --- connections --------------------------------------------------------------------- */
+
+/* The resource manager's section in the configuration, if the driver is one for it. */
+static const txc_tx_rm_t *s_configured (txc_xo_thread_t *self, const char *rm, const txc_tx_driver_t *driver)
+{
+    const txc_tx_rm_t *found = txc_xo_config_rm (txc_xo_process_config(), rm);
+    if (!rm || !driver || !driver->kind || !driver->open || !driver->enlist || !driver->close)
+        txc_xo_thread_say (self, 0, "a name is needed, and a driver with kind, open, enlist and close");
+    else if (!found)
+        txc_xo_thread_say (self, 0, "the configuration has no resource manager '%.40s': see rm in tx.cfg(5)",
+                           rm);
+    else if (strcmp (found->kind, TXC_XO_KIND_XA) == 0)
+        txc_xo_thread_say (
+            self, 0, "%s: its kind is xa: it has no connection to hand out, tx_open opens its switch", rm);
+    else if (strcmp (found->kind, driver->kind) != 0)
+        txc_xo_thread_say (self, 0, "%s: the configuration says that its kind is '%s', not '%.40s'", rm,
+                           found->kind, driver->kind);
+    else
+        return found;
+    return NULL;
+}
+
+void *txc_xo_thread_connection (txc_xo_thread_t *self, const char *rm, const txc_tx_driver_t *driver)
+{
+    if (self->state == TXC_XO_S0) {
+        txc_xo_thread_say (self, 0, "tx_open was not called");
+        return NULL;
+    }
+    const txc_tx_rm_t *configured = s_configured (self, rm, driver);
+    if (!configured)
+        return NULL;
+    void *conn = txc_xo_rms_find (&self->rms, rm);
+    if (conn)
+        return conn;
+    char why[TXC_TX_ERROR_SIZE] = "";
+    conn = txc_xo_rms_add (&self->rms, configured, driver, self->tx, why);
+    if (!conn)
+        txc_xo_thread_say (self, 0, "%s", why);
+    return conn;
+}
+
 /* --- information -------------------------------------------------------------------- */
 
 static TRANSACTION_STATE s_transaction_state (const txc_xo_thread_t *self)
 {
     if (s_now_ms() >= self->deadline_ms)
         return TX_TIMEOUT_ROLLBACK_ONLY;
-    return txc_tx_is_rollback_only (self->tx) ? TX_ROLLBACK_ONLY : TX_ACTIVE;
+    bool spoiled = txc_tx_is_rollback_only (self->tx) || txc_xo_rms_spoiled (&self->rms);
+    return spoiled ? TX_ROLLBACK_ONLY : TX_ACTIVE;
 }
 
 void txc_xo_thread_describe (const txc_xo_thread_t *self, TXINFO *info)

@@ -1,7 +1,7 @@
 /*
  * txc_xo_thread.h - a thread of control: its state, its characteristics, its transaction.
  *
- * It ends with the thread: what is open then is rolled back.
+ * It ends with the thread: what is open then is rolled back, and closed.
  */
 #ifndef TXC_XO_THREAD_H
 #define TXC_XO_THREAD_H
@@ -14,6 +14,7 @@
 #include <txcoord/txcoord.h>
 
 #include "core/txc_message.h"
+#include "libtxcoord-tx/txc_xo_rm.h"
 #include "libtxcoord-tx/txc_xo_state.h"
 
 typedef struct txc_xo_thread {
@@ -25,6 +26,7 @@ typedef struct txc_xo_thread {
     txc_tx_t *tx;                /* not NULL in S3 and S4 alone */
     uint64_t deadline_ms;        /* of tx */
     bool doubtful;               /* tx_commit was called, and what came of it is not known */
+    txc_xo_rms_t rms;            /* in S0 it has none */
     char reason[TXC_TEXT_MAX + 1];
 } txc_xo_thread_t;
 
@@ -42,6 +44,9 @@ int txc_xo_thread_begin (txc_xo_thread_t *self);
 int txc_xo_thread_commit (txc_xo_thread_t *self);
 int txc_xo_thread_rollback (txc_xo_thread_t *self);
 void txc_xo_thread_describe (const txc_xo_thread_t *self, TXINFO *info);
+
+/* As txc_tx_connection. */
+void *txc_xo_thread_connection (txc_xo_thread_t *self, const char *rm, const txc_tx_driver_t *driver);
 
 /* Keeps a text as the reason; returns rc. */
 int txc_xo_thread_say (txc_xo_thread_t *self, int rc, const char *format, ...)

@@ -3,7 +3,7 @@
 
 #include <tx.h>
 
-#include <txcoord/txc_xopen.h>
+#include <txcoord/txc_tx_driver.h>
 
 #include "base/txc_assert.h"
 #include "libtxcoord-tx/txc_xo_process.h"
@@ -151,4 +151,13 @@ const char *txc_tx_reason (void)
 {
     const txc_xo_thread_t *self = txc_xo_thread_self();
     return self ? self->reason : "out of memory";
+}
+
+void *txc_tx_connection (const char *rm, const txc_tx_driver_t *driver)
+{
+    txc_xo_thread_t *self = txc_xo_thread_self();
+    if (!self)
+        return NULL;
+    self->reason[0] = 0;
+    return txc_xo_thread_connection (self, rm, driver);
 }

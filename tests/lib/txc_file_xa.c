@@ -17,6 +17,7 @@
 enum { PATH = 1024, NAME = 2 * XIDDATASIZE + 32 };
 
 static _Thread_local struct {
+    pid_t pid; /* a forked child has nothing of its parent's */
     bool open, active;
     char folder[MAXINFOSIZE];
     XID xid;
@@ -116,6 +117,9 @@ static int s_open (char *info, int rmid, long flags)
 {
     (void) rmid;
     (void) flags;
+    if (s_self.pid != getpid())
+        memset (&s_self, 0, sizeof s_self);
+    s_self.pid = getpid();
     snprintf (s_self.folder, sizeof s_self.folder, "%s", info);
     s_self.open = access (s_self.folder, W_OK) == 0;
     return s_self.open ? XA_OK : XAER_RMERR;

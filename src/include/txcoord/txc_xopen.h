@@ -9,6 +9,9 @@
  *         fprintf (stderr, "%s\n", txc_tx_reason ());
  *     tx_close ();
  *
+ * Or on connections of the thread's own that the configuration names: txc_tx_pg.h,
+ * txc_tx_mysql.h.
+ *
  * Everything here is of the calling thread.
  */
 #ifndef TXC_XOPEN_H
@@ -33,8 +36,8 @@ txc_tx_t *txc_tx_current (void);
 /* The client that the threads between tx_open and tx_close share, for txc_outcome; NULL before tx_open. */
 txc_client_t *txc_tx_client (void);
 
-/* Why the thread's last call of tx.h gave anything but TX_OK, in words; "" if it gave TX_OK.  Valid until the
- * next. */
+/* Why the thread's last call of tx.h gave anything but TX_OK, or the last one of txc_tx_pg and the like gave
+ * NULL, in words; "" if it did not.  Valid until the next. */
 const char *txc_tx_reason (void);
 
 #if defined __GNUC__
