@@ -114,7 +114,11 @@ static void s_found (txc_agent_t *self, uint8_t rm, uint64_t scan, const txc_fou
     if ((found->gtrid.cluster != self->cluster && !TXC_MUTANT (FOREIGN_CLUSTER_TOUCHED)) || !self->cluster)
         return; /* never touched */
     txc_branch_t *branch = txc_agent_branch_find (self, &found->gtrid, rm, found->token);
-    if (branch && (!txc_branch_is_ended (branch) || branch->ended_scan >= scan))
+    if (branch && !txc_branch_is_ended (branch)) {
+        txc_agent_owner_found (self, branch);
+        return;
+    }
+    if (branch && branch->ended_scan >= scan)
         return;
     bool maybe_committed = false;
     const txc_proof_t *proof = txc_agent_proof (self, &found->gtrid, rm, found->token);

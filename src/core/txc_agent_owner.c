@@ -128,6 +128,17 @@ void txc_agent_owner_due (txc_agent_t *self, txc_branch_t *branch)
     s_done (self, branch, TXC_WORK_LOST, NULL, NULL);
 }
 
+/* A scan lists the branch as prepared, and its owner has not said so.  If the application is gone, and with
+ * it the leader that it had asked for the commit, nobody will ask for this vote for as long as a slow
+ * database would be waited for: so the leader is asked, which knows whether the session is closed.  Anything
+ * else but an outcome changes nothing. */
+void txc_agent_owner_found (txc_agent_t *self, txc_branch_t *branch)
+{
+    bool unheard = branch->state == TXC_BRANCH_ACTIVE || branch->state == TXC_BRANCH_PREPARING;
+    if (branch->enlisted && branch->owner && unheard && branch->vote == TXC_VOTE_NONE && !branch->outcome)
+        txc_agent_ask_leader (self, branch);
+}
+
 /* --- its word ---------------------------------------------------------------------- */
 
 /* Before the leader asked: what it came to is what the leader will be told. */

@@ -427,6 +427,19 @@ void txc_agent_branch_done (txc_agent_t *self, txc_branch_t *branch, txc_work_do
 
 /* --- in doubt ---------------------------------------------------------------------------- */
 
+void txc_agent_ask_leader (txc_agent_t *self, txc_branch_t *branch)
+{
+    if (!self->registered || TXC_MUTANT (NEVER_ASKS))
+        return;
+    self->inquiries++;
+    txc_msg_t *message = txc_agent_branch_message (self, branch, TXC_MSG_INQUIRY, 0);
+    message->age_ms = self->now_ms - branch->began_ms;
+    message->timeout_ms = (uint32_t) branch->timeout_ms;
+    message->flags = (branch->vote == TXC_VOTE_READ_ONLY ? TXC_FLAG_READ_ONLY : 0u) |
+                     (branch->unproved ? TXC_FLAG_FINISHED : 0u) |
+                     (branch->record_only ? TXC_FLAG_RECORD_ONLY : 0u);
+}
+
 void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch)
 {
     if (txc_branch_is_3pc (branch) && txc_agent_terminate_is_due (self, branch)) {
@@ -440,15 +453,8 @@ void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch)
         self->now_ms + s_backoff (self->config.inquiry_ms, branch->inquiries++, INQUIRY_MAX_MS);
     txc_agent_branch_timer (self, branch);
     txc_agent_ask_peers (self, branch);
-    if (branch->busy || !self->registered || TXC_MUTANT (NEVER_ASKS))
-        return;
-    self->inquiries++;
-    txc_msg_t *message = txc_agent_branch_message (self, branch, TXC_MSG_INQUIRY, 0);
-    message->age_ms = self->now_ms - branch->began_ms;
-    message->timeout_ms = (uint32_t) branch->timeout_ms;
-    message->flags = (branch->vote == TXC_VOTE_READ_ONLY ? TXC_FLAG_READ_ONLY : 0u) |
-                     (branch->unproved ? TXC_FLAG_FINISHED : 0u) |
-                     (branch->record_only ? TXC_FLAG_RECORD_ONLY : 0u);
+    if (!branch->busy)
+        txc_agent_ask_leader (self, branch);
 }
 
 void txc_agent_pending (txc_agent_t *self, const txc_msg_t *message)

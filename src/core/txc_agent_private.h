@@ -251,6 +251,8 @@ void txc_agent_owner_outcome (txc_agent_t *self, txc_branch_t *branch);
 /* A branch that was to be rolled back without an outcome turns out to be prepared: in doubt. */
 void txc_agent_owner_in_doubt (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_owner_due (txc_agent_t *self, txc_branch_t *branch);
+/* A scan found the branch, which is open here, prepared. */
+void txc_agent_owner_found (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_owner_word (txc_agent_t *self, const txc_msg_t *message);
 
 /* --- phase 2 */
@@ -265,6 +267,8 @@ void txc_agent_phase2_try (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_phase2_later (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_acknowledge (txc_agent_t *self, txc_branch_t *branch, bool commit);
 void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch);
+/* The question alone: what became of the branch? */
+void txc_agent_ask_leader (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_operator (txc_agent_t *self, const txc_agent_event_t *event);
 /* A timer ends a branch in doubt, whatever others do: a heuristic, too. */
 void txc_agent_end_by_timer (txc_agent_t *self, txc_branch_t *branch, bool commit);

@@ -322,6 +322,50 @@ static void a_connection_that_was_lost_is_its_agents_to_end (void **state)
     assert_int_equal (world_commit (w, tx), TXC_OK);
 }
 
+/* A scan lists what the owner prepared at bank_my, of which nobody has told the agent. */
+static void s_scanned (world_t *w, uint64_t tx)
+{
+    txc_found_t found = {.gtrid = world_gtrid (w, tx),
+                         .token = txc_session_token (w->session, tx, "bank_my")};
+    txc_work_done_t done = {.op = TXC_WORK_SCAN,
+                            .rm = MY,
+                            .status = TXC_WORK_OK,
+                            .found = &found,
+                            .n_found = 1,
+                            .scan = UINT64_MAX};
+    world_agent_event (w, (txc_agent_event_t){.type = TXC_AGENT_WORK_DONE, .done = &done});
+}
+
+/* The application died with its word unsaid, and the leader that it had asked for the commit died, too:
+ * nobody asks for the vote, and only the time-out would have ended what is prepared. */
+static void what_a_scan_finds_prepared_is_asked_about (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = s_transfer (w);
+    txc_gtrid_t gtrid = world_gtrid (w, tx);
+    s_scanned (w, tx);
+    assert_int_equal (world_count (w, "INQUIRY"), 1);
+    assert_int_equal (w->last[TXC_MSG_OWNER_WORK].work, TXC_WORK_NONE); /* pending: nothing changes */
+    txc_msg_t prepare = {.type = TXC_MSG_PREPARE,
+                         .gtrid = gtrid,
+                         .token = txc_session_token (w->session, tx, "bank_my"),
+                         .epoch = w->last[TXC_MSG_AGENT_WELCOME].epoch,
+                         .count = 1,
+                         .timeout_ms = 60000,
+                         .rm = "bank_my"};
+    world_forge (w, 'A', prepare); /* the leader's, before it died */
+    assert_int_equal (w->last[TXC_MSG_OWNER_WORK].work, TXC_WORK_PREPARE);
+    w->drop = TXC_MSG_OWNER_WORD;
+    world_forge (
+        w, 'L',
+        (txc_msg_t){.type = TXC_MSG_SESSION_CLOSE, .session = gtrid.session, .cluster = gtrid.cluster});
+    w->status[TXC_WORK_FENCE_AND_LOOK][MY] = TXC_WORK_OK;
+    s_scanned (w, tx);
+    world_pass (w, 3100); /* what any silent owner is given */
+    assert_int_equal (world_count (w, "*FENCE_AND_LOOK"), 1);
+    assert_int_equal (world_count (w, "*ROLLBACK"), 1);
+}
+
 /* --- the journal ------------------------------------------------------------------------------ */
 
 static void s_replay (txc_agent_t *agent, const txc_jrec_t *record)
@@ -455,6 +499,7 @@ int main (void)
         TEST (the_leaders_word_alone_ends_nothing_that_is_prepared),
         TEST (an_owner_of_an_ended_branch_is_told),
         TEST (a_connection_that_was_lost_is_its_agents_to_end),
+        TEST (what_a_scan_finds_prepared_is_asked_about),
         cmocka_unit_test (a_later_incarnation_knows_whose_session_holds_a_branch),
         cmocka_unit_test (an_owners_word_does_not_replace_what_is_proved),
     };
