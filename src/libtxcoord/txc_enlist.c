@@ -130,6 +130,11 @@ int txc_enlist_cb (txc_tx_t *tx, const char *rm, const txc_enlist_driver_t *driv
     bool whole = driver && (driver->run || (driver->send && driver->receive)) &&
                  (driver->dialect == TXC_DIALECT_POSTGRESQL || driver->dialect == TXC_DIALECT_MARIADB);
     whole = whole || (driver && driver->dialect == TXC_DIALECT_CALLS && driver->call);
+    if (rc == TXC_OK && !driver)
+        rc = txc_tx_fail (
+            tx, TXC_EINVAL,
+            "the connection cannot be enlisted: it is missing or lost, in a transaction already, "
+            "non-blocking, or in pipeline mode");
     if (rc == TXC_OK && !whole)
         rc = txc_tx_fail (tx, TXC_EINVAL,
                           "the driver is to have a dialect, and run, or send and receive, or call");

@@ -59,9 +59,21 @@ static long long s_affected (void *arg)
     return mysql_field_count (arg) != 0 || rows == (my_ulonglong) -1 ? -1 : (long long) rows;
 }
 
+/* Servers count sessions from 1 again when they are started anew; what a server drew for this one's handshake
+ * tells them apart.  0 where the library does not show it: not known. */
 static unsigned long long s_session (void *arg)
 {
-    return mysql_thread_id (arg);
+#ifdef MARIADB_BASE_VERSION
+    const MYSQL *conn = arg;
+    unsigned long long number = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < sizeof conn->scramble_buff; i++)
+        number = (number ^ (unsigned char) conn->scramble_buff[i]) * 1099511628211u;
+    number = (number ^ mysql_thread_id (arg)) * 1099511628211u;
+    return number ? number : 1;
+#else
+    (void) arg;
+    return 0;
+#endif
 }
 
 int txc_enlist_mysql (txc_tx_t *tx, const char *rm, MYSQL *conn)

@@ -37,14 +37,33 @@ static void s_take (const PGresult *result, txc_sql_reply_t *reply)
         s_copy (reply->values[i], sizeof reply->values[i], PQgetvalue (result, 0, i));
 }
 
+/* Ends a COPY that the application left open; false: that is none. */
+static bool s_end_copy (PGconn *conn, ExecStatusType status)
+{
+    if (status == PGRES_COPY_IN)
+        return PQputCopyEnd (conn, "the transaction ends, and COPY was left open") == 1;
+    char *row = NULL;
+    int size = 0;
+    while (status == PGRES_COPY_OUT && (size = PQgetCopyData (conn, &row, 0)) > 0)
+        PQfreemem (row);
+    return status == PGRES_COPY_OUT && size == -1;
+}
+
+static bool s_is_copy (ExecStatusType status)
+{
+    return status == PGRES_COPY_IN || status == PGRES_COPY_BOTH || status == PGRES_COPY_OUT;
+}
+
 static void s_send (void *arg, const char *sql)
 {
     /* What the application left unread, or running, would be taken for an answer to this. */
     PGconn *conn = arg;
+    if (PQpipelineStatus (conn) != PQ_PIPELINE_OFF)
+        return;
     for (PGresult *left; (left = PQgetResult (conn)) != NULL;) {
         ExecStatusType status = PQresultStatus (left);
         PQclear (left);
-        if (status == PGRES_COPY_IN || status == PGRES_COPY_BOTH || status == PGRES_COPY_OUT)
+        if (s_is_copy (status) && !s_end_copy (conn, status))
             return; /* the next one cannot be sent: it shows when its answer is read */
     }
     PQsendQuery (conn, sql);
@@ -53,6 +72,11 @@ static void s_send (void *arg, const char *sql)
 static void s_receive (void *arg, txc_sql_reply_t *reply)
 {
     PGconn *conn = arg;
+    if (PQpipelineStatus (conn) != PQ_PIPELINE_OFF) { /* answers come behind a PQpipelineSync only */
+        reply->lost = 1;
+        s_copy (reply->text, sizeof reply->text, "the enlisted connection was put into pipeline mode");
+        return;
+    }
     PQnoticeReceiver theirs = PQsetNoticeReceiver (conn, NULL, NULL);
     PQsetNoticeReceiver (conn, s_notice, &reply->warned);
     int n = 0;
@@ -61,7 +85,7 @@ static void s_receive (void *arg, txc_sql_reply_t *reply)
         s_take (result, reply); /* an error is the last one */
         n++;
         PQclear (result);
-        if (status == PGRES_COPY_IN || status == PGRES_COPY_BOTH || status == PGRES_COPY_OUT)
+        if (s_is_copy (status))
             break;
     }
     PQsetNoticeReceiver (conn, theirs, NULL);

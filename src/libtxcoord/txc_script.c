@@ -31,7 +31,10 @@ void txc_script_blame (txc_enlisted_t *self, int code, const txc_sql_reply_t *re
     txc_error_t *error = &self->done.error;
     if (error->code != TXC_OK)
         return;
-    txc_error_set (error, code, "%s", text ? text : reply->text);
+    if (!text)
+        text = reply->text[0] ? reply->text
+                              : "a statement of the library failed, and its driver does not say why";
+    txc_error_set (error, code, "%s", text);
     txc_copy_text (error->rm, sizeof error->rm, self->rm);
     if (!reply)
         return;

@@ -69,8 +69,14 @@ static void s_agent (txc_enlisted_t *self, const txc_sql_reply_t *reply)
     if (!s_ok (reply)) {
         txc_script_blame (self, TXC_ERM, reply, NULL);
         txc_script_end (self, TXC_WORK_ERROR);
-    } else if (reply->n_values < 3 || reply->values[1][0] == 't')
-        txc_script_end (self, TXC_WORK_OK); /* no agent is connected just now: the same role is presumed */
+    } else if (reply->n_values < 3) {
+        txc_script_blame (
+            self, TXC_ERMFAIL, NULL,
+            "no agent is connected to this database, so that nobody could finish the branch: it "
+            "is another one than the resource manager's, or the agent does not reach it just now");
+        txc_script_end (self, TXC_WORK_ERROR);
+    } else if (reply->values[1][0] == 't')
+        txc_script_end (self, TXC_WORK_OK);
     else if (reply->values[2][0] == 't' && !strchr (reply->values[0], '"')) {
         txc_copy_text (self->role, sizeof self->role, reply->values[0]);
         txc_script_end (self, TXC_WORK_OK);
@@ -218,8 +224,8 @@ static void s_prepare (txc_enlisted_t *self, const txc_sql_reply_t *reply)
     case 8: /* ROLLBACK PREPARED: if it was not, the branch is listed, and whoever looks finds it */
         txc_script_end (self, s_ok (reply) ? TXC_WORK_ROLLED_BACK : TXC_WORK_LOST);
         break;
-    default:
-        txc_script_end (self, TXC_WORK_ROLLED_BACK);
+    default: /* else whatever is open there holds its locks: its agent ends the session */
+        txc_script_end (self, s_ok (reply) ? TXC_WORK_ROLLED_BACK : TXC_WORK_LOST);
     }
 }
 

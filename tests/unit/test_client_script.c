@@ -104,6 +104,18 @@ static void another_transaction_on_the_connection_is_a_no (void **state)
     s_over (&self, TXC_WORK_ROLLED_BACK);
 }
 
+/* The session may hold all its locks still; only its agent can end it. */
+static void a_rollback_that_fails_leaves_the_session_to_the_agent (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    txc_script_next (&self, &(txc_sql_reply_t){.sqlstate = "XX000"});
+    s_error (&self, "ROLLBACK", 0, "XX000");
+    s_over (&self, TXC_WORK_LOST);
+    assert_string_not_equal (self.done.error.text, ""); /* though the driver said nothing */
+}
+
 static void what_wrote_nothing_is_read_only (void **state)
 {
     (void) state;
@@ -211,6 +223,26 @@ static void a_session_is_asked_who_it_is_once (void **state)
     assert_false (txc_greeting_recall (&self));
     txc_greeting_keep (&first);
     assert_false (txc_greeting_recall (&self));
+}
+
+/* Whose role it has, and so whether it could finish the branch, is not known without it. */
+static void an_agent_that_is_not_there_could_finish_nothing (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
+    txc_sql_reply_t greeted = {.n_values = 5,
+                               .values = {"7000", "000000010000000000000001", "99", "1234", "t"}};
+    txc_sql_reply_t agent = {.n_values = 3, .values = {"txagent", "t", "f"}};
+    s_begin (&self, TXC_WORK_NONE, false);
+    txc_script_next (&self, &greeted);
+    txc_script_next (&self, &agent);
+    s_over (&self, TXC_WORK_OK);
+    assert_string_equal (self.role, "");
+    s_begin (&self, TXC_WORK_NONE, false);
+    txc_script_next (&self, &greeted);
+    txc_script_next (&self, &(txc_sql_reply_t){0});
+    s_over (&self, TXC_WORK_ERROR);
+    assert_int_equal (self.done.error.code, TXC_ERMFAIL);
 }
 
 static void a_deferred_trigger_that_fails_is_a_no (void **state)
@@ -322,10 +354,12 @@ int main (void)
     const struct CMUnitTest tests[] = {
         TEST (only_its_own_tag_is_a_yes),
         TEST (another_transaction_on_the_connection_is_a_no),
+        TEST (a_rollback_that_fails_leaves_the_session_to_the_agent),
         TEST (what_wrote_nothing_is_read_only),
         TEST (a_branch_is_prepared_and_ended_as_the_agents_role),
         TEST (a_driver_of_several_statements_is_asked_less_often),
         TEST (a_session_is_asked_who_it_is_once),
+        TEST (an_agent_that_is_not_there_could_finish_nothing),
         TEST (a_deferred_trigger_that_fails_is_a_no),
         TEST (a_wait_for_a_standby_that_was_given_up_is_a_no),
         TEST (a_lost_connection_is_never_an_outcome),
