@@ -18,8 +18,9 @@ tx_connections_libs = src/libtxcoord-tx/libtxcoord-tx-pg.la src/libtxcoord-tx/li
 tests_integration_bank_tx_SOURCES = tests/integration/bank_tx.c \
 	tests/integration/bank_crash.c tests/integration/bank_crash.h \
 	tests/integration/bank_history.c tests/integration/bank_history.h
-tests_integration_bank_tx_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(LIBPQ_CFLAGS) $(MYSQL_CFLAGS)
-tests_integration_bank_tx_LDADD = $(tx_connections_libs)
+tests_integration_bank_tx_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(LIBPQ_CFLAGS) $(MYSQL_CFLAGS) $(ZMQ_CFLAGS)
+tests_integration_bank_tx_LDADD = $(tx_connections_libs) src/wire/libwire.la src/core/libcore.la src/base/libbase.la \
+	$(ZMQ_LIBS)
 tests_integration_bank_tx_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 tests_integration_tx_connection_calls_SOURCES = tests/integration/tx_connection_calls.c
 tests_integration_tx_connection_calls_CPPFLAGS = $(AM_CPPFLAGS) $(LIBPQ_CFLAGS) $(MYSQL_CFLAGS)

@@ -42,10 +42,20 @@ class Postgres:
         return subprocess.run([f"{self.bin}/pg_isready", "-q", "-h", self.folder, "-U", "postgres"],
                               check=False).returncode == 0
 
+    def _children(self):
+        return subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True,
+                              check=False).stdout.split()
+
+    def signal(self, number):
+        """To the server and to every process of it; SIGSTOP reaches the one that starts others first."""
+        self.process.signal(number)
+        for child in self._children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), number)
+
     def kill(self):
         """kill -9 of the server and of every process of it."""
-        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True,
-                                  check=False).stdout.split()
+        children = self._children()
         self.process.kill()
         for child in children:
             with contextlib.suppress(ProcessLookupError):
@@ -65,7 +75,7 @@ class Postgres:
         return f"host={self.folder} user={user} dbname={database}"
 
     def psql(self, *arguments, database="bank"):
-        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *arguments,
+        done = subprocess.run([f"{self.bin}/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *arguments,
                                self.conninfo(database=database)], capture_output=True, text=True, check=False)
         if done.returncode:
             raise Failure(f"psql: {done.stderr}")
@@ -122,6 +132,9 @@ class MariaDb:
 
     def kill(self):
         self.process.kill()
+
+    def signal(self, number):
+        self.process.signal(number)
 
     def stop(self):
         if self.process:

@@ -1,5 +1,6 @@
-"""The bank on applications' own connections, while the application or a server dies or stops: for tests/integration/enlist,
-whose load enlists them, and tests/integration/tx_connections, whose load is a program of tx.h."""
+"""The bank on applications' own connections, while the application or a server dies or stops: for tests/integration/enlist and
+enlist_crash, whose load enlists them, tests/integration/tx_connections, whose load is a program of tx.h, and others that run
+such a load beside that of bank_load."""
 import os
 import signal
 import time
@@ -8,6 +9,7 @@ from bank import ACCOUNTS, Bank
 from cluster import poll
 from processes import Process
 
+LOADS = ("executed", "enlisted", "mixed")
 VERBS = ("BEGIN", "PREPARE TRANSACTION", "COMMIT PREPARED", "ROLLBACK PREPARED", "COMMIT", "ROLLBACK", "SELECT pg_catalog.current",
          "XA START", "XA END", "XA PREPARE", "XA COMMIT", "XA ROLLBACK")
 
@@ -33,27 +35,89 @@ rm
 class EnlistBank(Bank):
     """The load of bank_enlist, or of bank_tx, instead of bank_load's."""
 
-    def __init__(self, cluster, threads, program="bank_enlist"):
-        super().__init__(cluster, threads)
+    def __init__(self, cluster, threads, program="bank_enlist", mode="2pc", mix="any", role="app"):
+        super().__init__(cluster, threads, mode)
         self.program = program
-        self.crash = ""
+        self.mix = "my" if cluster.settings.get("last_resource") else mix
+        self.role = role
+        self.crash = ""  # of the next load: what happens, at which step of the library (bank_crash.h)
+        self.victims = ""  # and to whom; "": to itself
 
-    def arguments(self):
+    def arguments(self, threads):
         """What the program is told, and what of it by its environment."""
-        common = [self._path(self.runs), str(self.threads), str(ACCOUNTS), str(self.runs)]
+        common = [self._path(self.runs), str(threads), str(ACCOUNTS), str(self.runs)]
         if self.program == "bank_tx":
             return common, configuration(self.cluster)
-        return [self.cluster.endpoint, *common, self.cluster.postgres.conninfo("app"), self.cluster.mariadb.socket, "app"], {}
+        return [self.cluster.endpoint, *common, self.cluster.postgres.conninfo(self.role), self.cluster.mariadb.socket, "app",
+                self.mix, self.mode], {}
+
+    def start_program(self, threads):
+        """A run of it; its process."""
+        where = os.path.join(self.cluster.build, "tests/integration")
+        real = os.path.join(where, ".libs", self.program)
+        arguments, told = self.arguments(threads)
+        environment = self.cluster.environment() | {"BANK_ENLIST_CRASH": self.crash, "BANK_ENLIST_VICTIMS": self.victims,
+                                                    "BANK_ENLIST_VERBOSE": "1"} | told
+        program = real if os.path.exists(real) else os.path.join(where, self.program)
+        return Process([*self.cluster.outside(), program, *arguments], self.cluster.path("load.log"), env=environment)
 
     def start_load(self):
         self.runs += 1
-        where = os.path.join(self.cluster.build, "tests/integration")
-        real = os.path.join(where, ".libs", self.program)
-        arguments, told = self.arguments()
-        environment = self.cluster.environment() | {"BANK_ENLIST_CRASH": self.crash, "BANK_ENLIST_VERBOSE": "1"} | told
-        program = real if os.path.exists(real) else os.path.join(where, self.program)
-        self.load = Process([program, *arguments], self.cluster.path("load.log"), env=environment)
+        self.load = self.start_program(self.threads)
         self.cluster.others = [self.load]
+
+    def start_with(self, crash, victims=""):
+        """A load with a crash point of its own."""
+        self.crash, self.victims = crash, victims
+        self.start_load()
+        self.crash = self.victims = ""
+
+
+class Both:
+    """Two processes that are started and ended together."""
+
+    def __init__(self, *processes):
+        self.processes = processes
+
+    def running(self):
+        return any(process.running() for process in self.processes)
+
+    def signal(self, number):
+        for process in self.processes:
+            process.signal(number)
+
+    def kill(self):
+        for process in self.processes:
+            process.kill()
+
+    def stop(self, seconds=30):
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        return max((process.stop(seconds) for process in self.processes), key=abs)
+
+
+class MixedBank(EnlistBank):
+    """Transactions of all kinds at once: agent-executed, enlisted, and of both kinds of branches.  Each start is two
+    runs: bank_load's, and bank_enlist's behind it."""
+
+    def start_load(self):
+        threads, self.threads = self.threads, self.threads // 2
+        super(EnlistBank, self).start_load()
+        executed = self.load
+        self.runs += 1
+        self.load = Both(executed, self.start_program(threads - self.threads))
+        self.threads = threads
+        self.cluster.others = [self.load]
+
+    def _sources(self):
+        return [source for source in (self.read_history(self.runs - 1), self.read_history()) if source]
+
+    def count(self):
+        return sum(source.commits for source in self._sources()) if self.runs else 0
+
+    def told_in_run(self):
+        told = [self.history.count(source) for source in self._sources()]
+        return {key: sum(one[key] for one in told) for key in ("committed", "rolled_back", "unknown")}
 
 
 def accounts(cluster):
@@ -67,23 +131,31 @@ def accounts(cluster):
                         "GRANT CONNECTION ADMIN ON *.* TO txagent@localhost", database=None)
 
 
-def state(pid):
+def bank_for(cluster, threads, mode="2pc", load="executed"):
+    """The bank with that load; when the databases run and before the daemons are started.  load: executed (bank_load),
+    enlisted (bank_enlist), mixed (both, and transactions with both kinds of branches)."""
+    if load == "executed":
+        return Bank(cluster, threads, mode)
+    accounts(cluster)
+    return (EnlistBank if load == "enlisted" else MixedBank)(cluster, threads, mode=mode)
+
+
+def is_stopped(pid):
+    """Whether SIGSTOP has reached it."""
     with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-        return file.read().rsplit(")", 1)[1].split()[0]
+        return file.read().rsplit(")", 1)[1].split()[0] == "T"
 
 
 def crash(bank, cell, rng):
     """The application dies, or stops for longer than its agents wait for it."""
     how, where, verb = cell.split(" ", 2)
-    bank.crash = f"{how} {where} {rng.randint(1, 15)} {verb}"
-    bank.start_load()
-    bank.crash = ""
+    bank.start_with(f"{how} {where} {rng.randint(1, 15)} {verb}")
     if how == "kill":
         poll(lambda: not bank.load.running(), 60, f"{cell} is hit")
         prepared = bank.prepared()
         bank.start_load()
     else:
-        poll(lambda: not bank.load.running() or state(bank.load.pid) == "T", 60, f"{cell} is hit")
+        poll(lambda: not bank.load.running() or is_stopped(bank.load.pid), 60, f"{cell} is hit")
         prepared = bank.prepared()
         time.sleep(rng.choice((0.5, 5)))  # the agents' patience is 3 s
         os.kill(bank.load.pid, signal.SIGCONT)

@@ -120,7 +120,7 @@ class Group:
 
     def await_caught_up(self, number, seconds=30):
         """Until it has applied what the leader has applied by now."""
-        slot = self.status(self.leader())["applied_slot"]
+        slot = poll(lambda: self.status(self.leader()).get("applied_slot"), seconds, "the leader says how far it is")
         poll(lambda: self.status(number).get("applied_slot", 0) >= slot, seconds, f"replica {number} reaches slot {slot}")
 
     # --- changing
