@@ -174,9 +174,12 @@ static int s_replay_all (s_read_t *read, const char *folder, txc_error_t *error)
         read->next = 1;
     } else if (base < read->count)
         rc = s_begin_at (read, base);
-    else
-        return txc_error_set (error, TXC_ECORRUPT,
-                              "%.200s: neither the log's beginning nor a snapshot is there", folder);
+    else { /* they were recycled while it was read; or it is damaged */
+        snprintf (read->gap, sizeof read->gap,
+                  "neither the log's beginning nor a snapshot with all that follows it was there (if no "
+                  "replica runs on it, it is damaged)");
+        return TXC_ENOTREADY;
+    }
     while (rc == TXC_OK) {
         rc = txc_log_dump (folder, &visitor, read, error);
         if (rc || !s_jump (read))
