@@ -2,10 +2,11 @@
  * tx_connection_calls.c - what programs of tx.h do with the connections that the library gives them, right
  * and wrong, on real databases.
  *
- * usage: tx_connection_calls PURSE SWITCH [transfer]
+ * usage: tx_connection_calls PURSE SWITCH [transfer|begin]
  *
  * with TXCOORD_TX_CONFIG set: bank_pg, bank_my, and purse, a resource manager of kind xa in that folder; the
- * banks of sql/, empty of work.  transfer: one of 5 from account 18, to all three; the end is told.
+ * banks of sql/, empty of work.  transfer: one of 5 from account 18, to all three; the end is told.  begin:
+ * what tx_begin gives within a second is told.
  */
 #include "config.h"
 
@@ -480,6 +481,18 @@ static int s_transfer (void)
     return rc == TX_OK ? 0 : 1;
 }
 
+static int s_begin (void)
+{
+    CHECK (tx_set_transaction_timeout (1) == TX_OK);
+    int rc = tx_begin();
+    printf ("tx_begin: %d: %s\n", rc, txc_tx_reason());
+    CHECK (tx_info (NULL) == (rc == TX_OK));
+    if (rc == TX_OK)
+        CHECK (tx_rollback() == TX_OK);
+    CHECK (tx_close() == TX_OK);
+    return 0;
+}
+
 #define CASE(name)                                                                                           \
     {                                                                                                        \
 #name, name                                                                                          \
@@ -522,7 +535,7 @@ int main (int argc, char **argv)
     s_my = txc_tx_mysql ("bank_my");
     CHECK (s_pg && s_my);
     if (argc > 3)
-        return s_transfer();
+        return strcmp (argv[3], "transfer") == 0 ? s_transfer() : s_begin();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cases[i].run();
         CHECK (tx_info (NULL) == 0);
