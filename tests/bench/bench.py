@@ -24,6 +24,11 @@ def run_csv(arguments, environment):
             "p50": float(p50), "p99": float(p99)}
 
 
+def agents(options):
+    """The agents of PostgreSQL and MariaDB: one for both, as on one host, or one each."""
+    return ("both",) if options.agents == "one" else ("pg", "my")
+
+
 class Bench:
     def __init__(self, cluster, options):
         self.cluster = cluster
@@ -95,6 +100,8 @@ def filesystem(folder):
 
 def header(bench):
     cluster = bench.cluster
+    if cluster.postgres:
+        print("agents: " + ("one for both databases" if len(cluster.agents) == 1 else "one for each database"))
     print(f"file system: {filesystem(cluster.folder)}; cores: {os.cpu_count()}; rounds: {bench.options.rounds} of "
           f"{bench.options.seconds} s")
     if cluster.postgres:

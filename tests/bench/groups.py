@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import time
 
-from bench import Bench, bench_tables, check_total, filesystem, header
+from bench import Bench, agents, bench_tables, check_total, filesystem, header
 from cluster import Cluster, Failure, Process, poll
 from network import Loopback
 
@@ -105,8 +105,8 @@ def log_row(cluster, in_flight, candidates, rounds):
 
 def bank_cluster(options, replicas):
     """A cluster with databases of its own and the baseline's tables."""
-    return Cluster(build=options.build, settings={"database": "bench", "scan": "10s"}, replicas=replicas,
-                   network=Loopback(replicas))
+    return Cluster(build=options.build, agents=agents(options), settings={"database": "bench", "scan": "10s"},
+                   replicas=replicas, network=Loopback(replicas))
 
 
 def start_bank(cluster):

@@ -3,7 +3,7 @@ import os
 import statistics
 import subprocess
 
-from bench import Bench, bench_tables, check_total, filesystem, header
+from bench import Bench, agents, bench_tables, check_total, filesystem, header
 from cluster import Cluster, Failure
 from network import Loopback, SlowLoopback
 
@@ -98,8 +98,8 @@ def is_served(cluster, mode):
 
 def modes(options):
     """transfers through three replicas in each mode, against the same without any coordinator (the better of two)"""
-    with Cluster(build=options.build, settings={"database": "bench", "scan": "10s"}, replicas=REPLICAS,
-                 network=Loopback(REPLICAS)) as cluster:
+    with Cluster(build=options.build, agents=agents(options), settings={"database": "bench", "scan": "10s"},
+                 replicas=REPLICAS, network=Loopback(REPLICAS)) as cluster:
         cluster.start_databases(rows=10)
         bench_tables(cluster)
         cluster.start_daemons()

@@ -124,7 +124,7 @@ class Cluster:
         self.group.start(1, *options)
 
     def agent_config(self, kind):
-        """The configuration of an agent: pg, my, mem (two in-memory resource managers), mem_a or mem_b (one of them)."""
+        """The configuration of an agent: pg, my, both (of these), mem (two in-memory resource managers), mem_a or mem_b."""
         rms = {
             "pg": f"""    bank_pg
         plugin = pgsql
@@ -142,6 +142,7 @@ class Cluster:
         database = {self.database}
 """,
         }
+        rms["both"] = rms["pg"] + rms["my"]
         for one, names in {"mem": ("mem_a", "mem_b"), "mem_a": ("mem_a",), "mem_b": ("mem_b",)}.items():
             rms[one] = "".join(f"""    {name}
         plugin = mem
@@ -212,7 +213,7 @@ rm
 
     def wait_ready(self, seconds=60):
         """Until the coordinator leads and every agent's resource managers are up."""
-        expected = sum(2 if kind == "mem" else 1 for kind in self.agents)
+        expected = sum(2 if kind in ("mem", "both") else 1 for kind in self.agents)
 
         def ready():
             for name, process in self.processes.items():
