@@ -61,7 +61,8 @@ void txc_paxos_end (txc_paxos_t *self, bool more)
     txc_paxos_ask (self);
     /* Values that are proposed in one go travel together: what a message leads to waits for the tick that
      * follows.  But the others can begin to work before this replica has done with everything. */
-    if (self->role >= TXC_PAXOS_RECOVERING && (!more || self->unsent >= TXC_PAXOS_BATCH))
+    if (self->role >= TXC_PAXOS_RECOVERING &&
+        (more ? self->unsent >= TXC_PAXOS_BATCH : txc_paxos_flush_is_due (self)))
         txc_paxos_flush (self);
     TXC_INVARIANT (self->first <= self->chosen + 1);
     TXC_INVARIANT (self->role < TXC_PAXOS_PREPARING || TXC_MUTANT (SNAPSHOT_LOWERS_PROMISE) ||
@@ -292,9 +293,9 @@ uint64_t txc_paxos_next_ms (const txc_paxos_t *self)
 {
     if (!self->started)
         return TXC_NEVER_MS;
-    if (self->unsent && self->role >= TXC_PAXOS_RECOVERING)
-        return self->now_ms;
     uint64_t next = s_min (self->election_due_ms, self->heartbeat_due_ms);
+    if (self->unsent && self->role >= TXC_PAXOS_RECOVERING)
+        next = self->unsent_forced ? self->now_ms : s_min (next, self->unsent_due_ms);
     next = s_min (next, self->fetch_due_ms);
     next = s_min (next, self->join_due_ms);
     return s_min (next, self->transfer_due_ms);

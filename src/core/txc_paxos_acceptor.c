@@ -55,7 +55,7 @@ void txc_paxos_accept (txc_paxos_t *self, uint64_t slot, txc_epoch_t ballot, uin
     at->forced = forced;
     txc_paxos_expect (self, &(txc_paxos_pending_t){entry->number, slot, ballot, TXC_ENTRY_ACCEPTED});
     if (ballot.replica == self->config.id && !txc_paxos_is_alone (self))
-        self->unsent++;
+        txc_paxos_unsent (self, forced);
     if (TXC_MUTANT (LEADER_COUNTS_EARLY))
         at->acks = 1;
 }

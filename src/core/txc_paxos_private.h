@@ -146,10 +146,12 @@ struct txc_paxos {
     uint8_t role; /* txc_paxos_role_t */
     txc_epoch_t ballot;
     uint64_t max_round;
-    uint64_t open_at;      /* RECOVERING: the next slot to propose again */
-    uint64_t barrier_slot; /* LEADING: of the first value of this leadership */
-    uint64_t unsent;       /* values proposed since the last time they were sent */
-    uint64_t members_open; /* the slot of a membership that is proposed and not chosen yet; 0: none */
+    uint64_t open_at;       /* RECOVERING: the next slot to propose again */
+    uint64_t barrier_slot;  /* LEADING: of the first value of this leadership */
+    uint64_t unsent;        /* values proposed since the last time they were sent */
+    uint64_t unsent_due_ms; /* when they are to leave at the latest */
+    bool unsent_forced;     /* at once: somebody waits for one of them */
+    uint64_t members_open;  /* the slot of a membership that is proposed and not chosen yet; 0: none */
     txc_paxos_found_t *found;
     uint64_t found_first, n_found, found_room;
     txc_votes_t found_votes;
@@ -230,6 +232,8 @@ int txc_paxos_on_reject (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_ms
 void txc_paxos_recover (txc_paxos_t *self);
 void txc_paxos_release (txc_paxos_t *self); /* values that were held */
 void txc_paxos_flush (txc_paxos_t *self);
+void txc_paxos_unsent (txc_paxos_t *self, bool forced); /* a value was proposed, and is to be sent */
+bool txc_paxos_flush_is_due (const txc_paxos_t *self);
 void txc_paxos_resend (txc_paxos_t *self);
 void txc_paxos_forget_found (txc_paxos_t *self);
 void txc_paxos_forget_held (txc_paxos_t *self);

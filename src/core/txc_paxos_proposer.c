@@ -13,7 +13,10 @@
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
 
-enum { SILENT_HEARTBEATS = 8 /* after so many a peer gets no values until it is heard of again */ };
+enum {
+    SILENT_HEARTBEATS = 8, /* after so many a peer gets no values until it is heard of again */
+    LAZY_MS = 5            /* how long a value that need not be forced may wait for one that must be */
+};
 
 /* --- what phase 1 found --------------------------------------------------------------- */
 
@@ -334,11 +337,27 @@ static bool s_is_silent (const txc_paxos_t *self, const txc_paxos_peer_t *peer)
     return peer->heard_ms + SILENT_HEARTBEATS * (uint64_t) self->config.heartbeat_ms < self->now_ms;
 }
 
+/* Nobody waits for a value that need not be forced (an End, a Mark): it travels with the next one that must
+ * be, and wakes the other replicas by itself only if there is none for a while. */
+void txc_paxos_unsent (txc_paxos_t *self, bool forced)
+{
+    if (self->unsent++ == 0)
+        self->unsent_due_ms = self->now_ms + LAZY_MS;
+    self->unsent_forced |= forced;
+}
+
+bool txc_paxos_flush_is_due (const txc_paxos_t *self)
+{
+    return self->unsent == 0 || self->unsent_forced || self->unsent >= TXC_PAXOS_BATCH ||
+           self->unsent_due_ms <= self->now_ms;
+}
+
 /* What was proposed since the last time leaves for every member, packed once for those who have come equally
  * far. */
 void txc_paxos_flush (txc_paxos_t *self)
 {
     self->unsent = 0;
+    self->unsent_forced = false;
     for (uint32_t i = 1; i < self->n_peers; i++) {
         txc_paxos_peer_t *peer = &self->peers[i];
         if (!(self->voters & UINT32_C (1) << i))
