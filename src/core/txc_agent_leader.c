@@ -181,6 +181,8 @@ void txc_agent_welcome (txc_agent_t *self, const txc_msg_t *message)
 void txc_agent_journaled (txc_agent_t *self, uint64_t slot)
 {
     bool tell = false;
+    if (self->birth_slot <= slot)
+        self->birth_slot = 0;
     if (self->epoch_slot && self->epoch_slot <= slot) {
         self->epoch_slot = 0;
         self->epoch = self->offered;

@@ -174,6 +174,7 @@ struct txc_agent {
     uint64_t hello_due_ms;
     uint64_t numbers, scans, journal_slot;
     uint32_t birth; /* drawn with the journal, which has it: the upper half of tokens of 3pc; 0: not yet */
+    uint64_t birth_slot; /* of its entry, until that is durable; 0 */
     txc_agent_rm_state_t rms[TXC_RMS_MAX];
     txc_hash_t branches, numbers_table, sessions, proofs;
     txc_list_t ended;

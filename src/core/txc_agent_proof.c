@@ -35,7 +35,7 @@ static void s_bear (txc_agent_t *self)
         self->birth = (uint32_t) (txc_random_next (&self->random) >> 32);
     while (self->birth == 0);
     txc_jrec_t record = {.kind = TXC_JOURNAL_BIRTH, .number = self->birth};
-    txc_agent_journal (self, &record, true);
+    self->birth_slot = txc_agent_journal (self, &record, true);
 }
 
 uint64_t txc_agent_token (txc_agent_t *self, txc_mode_t mode)

@@ -65,6 +65,13 @@ bool sim_members_can_spare (const sim_t *sim, uint32_t index)
 
 /* --- what to do ---------------------------------------------------------------------------- */
 
+/* It has asked to join by now, and what it drew at its start may be durable or not. */
+static void s_on_first_moments (sim_t *sim, sim_event_t *event)
+{
+    if (!sim->healed)
+        sim_coordinator_crash (sim, sim->coordinators[event->a], true);
+}
+
 /* A replica that is there and was never a member, or a new one; n_replicas: there is no place for more. */
 static uint32_t s_joiner (sim_t *sim)
 {
@@ -75,6 +82,8 @@ static uint32_t s_joiner (sim_t *sim)
         uint32_t index = sim->n_replicas++;
         sim_coordinator_new (sim, index);
         sim_coordinator_start (sim, sim->coordinators[index]);
+        if (sim_percent (sim, 25))
+            sim_after (sim, sim_between (sim, 200, 4000), NULL, 0, s_on_first_moments)->a = index;
         return index;
     }
     return sim->n_replicas;

@@ -168,6 +168,8 @@ static void s_agent_step (world_t *self, txc_agent_event_t event)
         s_work (self, &update.work[i]);
     txc_update_fini (&update);
     if (forced)
+        self->journaled = forced;
+    if (forced && !self->slow_journal)
         s_agent_step (self, (txc_agent_event_t){.type = TXC_AGENT_JOURNALED, .slot = forced});
 }
 

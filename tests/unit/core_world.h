@@ -37,7 +37,9 @@ typedef struct world {
     txc_work_t held;                /* the one that waits for world_answer */
     uint8_t last_status[WORLD_RMS]; /* of the prepare that travels with a statement */
     uint8_t work_error;
-    int drop; /* a message type that is lost; 0: none */
+    bool slow_journal;  /* nothing that the agent journals is durable as long as this stands ... */
+    uint64_t journaled; /* ... up to this slot it will be: an event of the test's own */
+    int drop;           /* a message type that is lost; 0: none */
     int dropped;
     unsigned last_resources;     /* a bit for each resource manager */
     txc_replica_config_t limits; /* of the replica; 0: the defaults */

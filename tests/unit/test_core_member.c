@@ -105,6 +105,24 @@ static void s_a_member_that_lost_its_journal_abstains (void **state)
     assert_true (s_refused (world));
 }
 
+/* A branch that was prepared under a number which is lost in a crash would abstain for ever. */
+static void s_nothing_is_prepared_before_the_journal_has_its_number (void **state)
+{
+    world_t *world = *state;
+    world->slow_journal = true;
+    s_tx_t tx = s_begin (world);
+    assert_int_equal (world_count (world, "!BIRTH"), 1);
+    world->trace[0] = '\0';
+    assert_int_equal (world_commit (world, tx.number), TXC_PENDING);
+    assert_int_equal (world_count (world, "*PREPARE"), 0);
+    world->slow_journal = false;
+    world_agent_event (world, (txc_agent_event_t){.type = TXC_AGENT_JOURNALED, .slot = world->journaled});
+    world_pass (world, 2000); /* the leader asks again */
+    assert_int_equal (world_count (world, "*PREPARE"), WORLD_RMS);
+    assert_int_equal (world_code (world, (txc_session_event_t){.op = TXC_OP_OUTCOME, .gtrid = tx.gtrid}),
+                      TXC_OK);
+}
+
 static void s_a_member_that_kept_its_journal_does_not (void **state)
 {
     world_t *world = *state;
@@ -226,6 +244,8 @@ int main (void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown (s_a_member_tells_its_state, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown (s_a_member_that_lost_its_journal_abstains, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_nothing_is_prepared_before_the_journal_has_its_number, world_setup,
                                          world_teardown),
         cmocka_unit_test_setup_teardown (s_a_member_that_kept_its_journal_does_not, world_setup,
                                          world_teardown),
