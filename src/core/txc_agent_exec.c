@@ -139,6 +139,8 @@ static bool s_may_begin (txc_agent_t *self, const txc_msg_t *message, int rm)
         s_refuse (self, message, TXC_EMODE, "a last resource takes part in transactions of mode 2pc only");
     else if (!self->rms[rm].ready)
         s_refuse (self, message, TXC_ENOTREADY, "the resource manager's recovery is not over yet");
+    else if (message->gtrid.mode == TXC_MODE_3PC && !txc_agent_is_born (self))
+        s_refuse (self, message, TXC_ENOTREADY, "the agent's journal is being given its number");
     else if (self->draining)
         s_refuse (self, message, TXC_EOVERLOAD, "the agent is stopping");
     else if (self->rms[rm].branches >= self->config.rms[rm].max_branches)

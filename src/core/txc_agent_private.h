@@ -310,6 +310,9 @@ void txc_agent_peer_answered (txc_agent_t *self, const txc_msg_t *message);
 /* --- journal */
 uint64_t txc_agent_journal (txc_agent_t *self, const txc_jrec_t *record, bool forced);
 /* A token for a new branch. */
+/* Whether the journal has its number, which tokens of 3pc begin with: one that was lost in a crash would make
+ * the branches drawn under it look like those of a lost journal.  It is written the first time. */
+bool txc_agent_is_born (txc_agent_t *self);
 uint64_t txc_agent_token (txc_agent_t *self, txc_mode_t mode);
 /* Was the token of this branch of a three-phase commit drawn under this journal?  Then the journal has
  * whatever was ever said for it. */

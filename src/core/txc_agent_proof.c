@@ -38,11 +38,16 @@ static void s_bear (txc_agent_t *self)
     self->birth_slot = txc_agent_journal (self, &record, true);
 }
 
+bool txc_agent_is_born (txc_agent_t *self)
+{
+    if (!self->birth)
+        s_bear (self);
+    return self->birth_slot == 0;
+}
+
 uint64_t txc_agent_token (txc_agent_t *self, txc_mode_t mode)
 {
     uint64_t token;
-    if (mode == TXC_MODE_3PC && !self->birth)
-        s_bear (self);
     do
         token = txc_random_next (&self->random);
     while (token == 0);

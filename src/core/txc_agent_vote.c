@@ -118,10 +118,6 @@ void txc_agent_roll_back (txc_agent_t *self, txc_branch_t *branch)
 
 static void s_prepare_active (txc_agent_t *self, txc_branch_t *branch, const txc_msg_t *message)
 {
-    /* Were the number of the journal lost in a crash, a prepared branch could not be told from one whose vote
-     * an earlier journal held.  The leader asks again. */
-    if (txc_branch_is_3pc (branch) && self->birth_slot)
-        return;
     if (txc_branch_is_3pc (branch) && !txc_agent_member_add (self, message, branch->rm)) {
         self->dropped++; /* the members are not named: nobody could end it without the leader */
         return;
