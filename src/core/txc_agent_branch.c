@@ -44,6 +44,7 @@ const txc_transitions_t *txc_branch_transitions (void)
                 [TXC_BRANCH_PROVING] = {[TXC_BRANCH_COMMITTED] = true,
                                         [TXC_BRANCH_ROLLED_BACK] = true,
                                         [TXC_BRANCH_HEURISTIC] = true,
+                                        [TXC_BRANCH_PREPARED] = true, /* by an owner that broke its word */
                                         [TXC_BRANCH_UNKNOWN] = true},
                 [TXC_BRANCH_ONE_PHASE] = {[TXC_BRANCH_COMMITTED] = true,
                                           [TXC_BRANCH_ROLLED_BACK] = true,

@@ -105,6 +105,8 @@ static void s_fill_next (const txc_agent_t *self, const txc_agent_member_t *memb
     s_fill (self, member, record);
     record->number = member->next_elected;
     record->attempt = member->next_attempt;
+    if (member->final)
+        return; /* it came meanwhile, and stands above everything */
     record->vote = member->refused ? TXC_VOTE_NO : member->next_kind;
     record->flags |= member->refused ? TXC_MEMBER_FINAL : 0u;
 }
@@ -246,6 +248,7 @@ void txc_agent_member_forget (txc_agent_t *self, const txc_gtrid_t *gtrid, uint8
         record.kind = TXC_JOURNAL_FORGET;
         record.n_branches = 0;
         txc_agent_journal (self, &record, false);
+        txc_agent_proof_again (self, gtrid, rm, token); /* which the entry takes along */
     }
     txc_agent_member_free (self, member);
 }

@@ -169,7 +169,7 @@ static void s_is_prepared (txc_agent_t *self, txc_branch_t *branch, const txc_ms
 void txc_agent_owner_in_doubt (txc_agent_t *self, txc_branch_t *branch)
 {
     TXC_ASSERT (branch->enlisted && !branch->outcome && branch->vote == TXC_VOTE_NONE);
-    branch->want_rollback = false;
+    branch->want_rollback = branch->one_phase = false;
     free (branch->error); /* it may commit yet */
     branch->error = NULL;
     txc_agent_prepared (self, branch);

@@ -322,6 +322,8 @@ void txc_agent_proof_add (txc_agent_t *self, txc_journal_kind_t kind, const txc_
                           uint64_t token, txc_heur_t heur, bool write);
 /* The session of an enlisted branch's owner: written if it holds what it prepares, so that a later
  * incarnation knows whom to fence.  Gone with the branch. */
+/* Journals what there is of the branch once more, behind an entry that would take it along. */
+void txc_agent_proof_again (txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t rm, uint64_t token);
 void txc_agent_proof_owner (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_proof_owner_gone (txc_agent_t *self, txc_branch_t *branch);
 /* Phase 2 begins: written, with the session of the owner if the branch is enlisted. */

@@ -106,6 +106,16 @@ void txc_agent_proof_add (txc_agent_t *self, txc_journal_kind_t kind, const txc_
     }
 }
 
+void txc_agent_proof_again (txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t rm, uint64_t token)
+{
+    const txc_proof_t *proof = txc_agent_proof (self, gtrid, rm, token);
+    if (!proof)
+        return;
+    txc_jrec_t record;
+    s_fill (self, proof, &record);
+    txc_agent_journal (self, &record, false);
+}
+
 void txc_agent_proof_owner (txc_agent_t *self, txc_branch_t *branch)
 {
     if (!branch->enlisted || !branch->owner || self->config.rms[branch->rm].detaches || branch->owner_kept ||

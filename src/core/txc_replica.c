@@ -7,6 +7,7 @@
 #include "base/txc_mem.h"
 
 #define REPLICA_MAGIC 0x7c03e911u
+#define ROUND_MAX     (UINT64_C (1) << 62)
 
 static txc_paxos_t *s_paxos_new (txc_replica_t *self);
 static void s_forget_openings (txc_replica_t *self);
@@ -346,8 +347,18 @@ static void s_redirect (txc_replica_t *self, const txc_msg_t *message)
     reply->replica = leader;
 }
 
+/* Rounds are counted up from 1: whoever names one beyond any of ours would leave none for the next leader. */
+static bool s_is_beyond (txc_epoch_t epoch)
+{
+    return epoch.round >= ROUND_MAX;
+}
+
 static int s_message (txc_replica_t *self, const txc_msg_t *message)
 {
+    if (s_is_beyond (message->epoch) || s_is_beyond (message->prior)) {
+        self->dropped++;
+        return TXC_EPROTO;
+    }
     if (txc_paxos_is_message (message->type))
         return txc_paxos_message (self->paxos, message);
     if (txc_replica_is_cast (message))

@@ -158,6 +158,8 @@ static int s_unrecorded (txc_replica_t *self, const txc_msg_t *message)
     txc_reg_session_t *session = txc_registry_session (&self->registry, gtrid->session);
     if (txc_registry_is_forgotten (&self->registry, session, gtrid->n))
         return TXC_FORGOTTEN;
+    if (message->flags & TXC_FLAG_SETTLE && gtrid->n >= session->low + TXC_WINDOW)
+        return TXC_EOVERLOAD; /* to settle it would leave an outcome on record */
     if (gtrid->mode == TXC_MODE_3PC) {
         if (several && message->flags & TXC_FLAG_SETTLE &&
             self->transactions.count < self->config.max_transactions) {
@@ -224,7 +226,8 @@ void txc_replica_rollback (txc_replica_t *self, const txc_msg_t *message)
         txc_replica_answer (self, message->route, &message->gtrid, TXC_EFOREIGN, NULL);
     else if (session->closed || message->gtrid.n < session->low)
         txc_replica_answer (self, message->route, &message->gtrid, TXC_ROLLED_BACK, NULL);
-    else if (self->transactions.count >= self->config.max_transactions)
+    else if (self->transactions.count >= self->config.max_transactions ||
+             message->gtrid.n >= session->low + TXC_WINDOW)
         txc_replica_answer (self, message->route, &message->gtrid, TXC_EOVERLOAD, NULL);
     else
         s_decide_abort (self, session, &message->gtrid, message->n_branches, message->branches,

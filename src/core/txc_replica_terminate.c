@@ -213,6 +213,16 @@ static void s_say_outcome (txc_replica_t *self, const txc_msg_t *message, const 
     reply->vote = outcome->commit ? TXC_VOTE_YES : TXC_VOTE_NO;
 }
 
+/* What the log held of the transaction may be gone, below its session's mark or behind the horizon: an
+ * outcome, or what the group had granted.  It must not stand there as a member that has seen nothing.  (A
+ * branch below the mark learns its end by its inquiry.) */
+static bool s_abstains (const txc_replica_t *self, const txc_gtrid_t *gtrid)
+{
+    const txc_reg_session_t *session = txc_registry_session (&self->registry, gtrid->session);
+    return txc_registry_is_forgotten (&self->registry, session, gtrid->n) &&
+           txc_registry_member (&self->registry, gtrid).elected == TXC_NUMBER_FIRST;
+}
+
 /* A branch stands as the terminator: the log grants the number first, the answer comes when it asks again. */
 static void s_asked (txc_replica_t *self, const txc_msg_t *message)
 {
@@ -323,6 +333,8 @@ void txc_replica_from_member (txc_replica_t *self, const txc_msg_t *message)
     case TXC_MSG_PRE_DECIDE:
         if (outcome)
             s_say_outcome (self, message, outcome);
+        else if (s_abstains (self, gtrid))
+            break;
         else if (message->type == TXC_MSG_TERMINATE)
             s_asked (self, message);
         else

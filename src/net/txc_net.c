@@ -458,6 +458,12 @@ static size_t s_n_sockets (const txc_net_t *self)
     return self->n_calls + (self->listener ? 1 : 0);
 }
 
+size_t txc_net_n_fds (const txc_net_t *self)
+{
+    TXC_CHECK (self, MAGIC);
+    return s_n_sockets (self);
+}
+
 size_t txc_net_fds (const txc_net_t *self, struct pollfd *fds, size_t max)
 {
     TXC_CHECK (self, MAGIC);

@@ -91,6 +91,8 @@ bool txc_net_poll (txc_net_t *self, const int *fds, bool *readable, size_t n_fds
  * before it relies on them again; and whoever polled has to tell, before it receives, what came out
  * (txc_net_polled).  They change with bind, connect and disconnect. */
 size_t txc_net_fds (const txc_net_t *self, struct pollfd *fds, size_t max);
+/* How many there are at present. */
+size_t txc_net_n_fds (const txc_net_t *self);
 
 /* Takes in what poll (2) said about descriptors of txc_net_fds; others among them do no harm.  True as in
  * txc_net_poll. */

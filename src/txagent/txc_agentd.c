@@ -190,6 +190,7 @@ bool txc_agentd_destroy (txc_agentd_t **self_p)
     if (self->queue.fd >= 0)
         txc_done_queue_fini (&self->queue);
     free (self->peers.items);
+    free (self->polled);
     txc_served_close (&self->served);
     txc_agent_destroy (&self->agent);
     txc_update_fini (&self->update);

@@ -51,6 +51,8 @@ typedef struct txc_agentd {
     bool unfinished; /* the loop's last turn: it is to go on at once */
 
     /* What the loop polls for, so that a worker can tell when it is to be woken. */
+    struct pollfd *polled;
+    size_t polled_room;
     uint64_t poll_until_ms;
     unsigned poll_version; /* of coordinators */
 

@@ -19,8 +19,7 @@
 
 enum {
     FRAMES_A_TURN = 256,
-    TURNS_MAX = 4,                /* a worker's own next item may wait meanwhile */
-    POLL_FDS = 8 + TXC_CALLS_MAX, /* sockets to the coordinators, the listener, the loop's own */
+    TURNS_MAX = 4, /* a worker's own next item may wait meanwhile */
     POLL_MS = 60000
 };
 
@@ -151,12 +150,24 @@ void txc_agentd_turn (txc_agentd_t *self)
     self->unfinished = s_turn (self);
 }
 
+/* Room for so many descriptors: the agent calls as many peers as there are participants of what it is in
+ * doubt about. */
+static struct pollfd *s_polled (txc_agentd_t *self, size_t n)
+{
+    if (n > self->polled_room) {
+        self->polled_room = 2 * n;
+        self->polled = txc_realloc (self->polled, self->polled_room * sizeof *self->polled);
+    }
+    return self->polled;
+}
+
 void txc_agentd_poll (txc_agentd_t *self, const int *fds, bool *readable, size_t n)
 {
-    struct pollfd polled[POLL_FDS] = {{.fd = self->queue.fd, .events = POLLIN}};
+    struct pollfd *polled = s_polled (self, 1 + n + txc_net_n_fds (self->net));
+    polled[0] = (struct pollfd){.fd = self->queue.fd, .events = POLLIN};
     for (size_t i = 0; i < n; i++)
         polled[1 + i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-    size_t n_all = 1 + n + txc_net_fds (self->net, polled + 1 + n, POLL_FDS - 1 - n);
+    size_t n_all = 1 + n + txc_net_fds (self->net, polled + 1 + n, self->polled_room - 1 - n);
     self->poll_until_ms = s_next_ms (self);
     self->poll_version = self->coordinators.version;
     int timeout_ms = s_timeout_ms (self);

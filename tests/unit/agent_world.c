@@ -39,7 +39,9 @@ static void s_open (world_t *self, const char *extra, const char *coordinator)
         file,
         "agent\n    name = agent1\n    bind = tcp://127.0.0.1:*\n    coordinator = %s\n    %s%s\n    plugins "
         "= %s\n"
-        "    heartbeat = 50ms\n    inquiry = 50ms\n    scan = 200ms\n    drain_timeout = 5s\nreport\n    "
+        "    heartbeat = 50ms\n    inquiry = 50ms\n    scan = 200ms\n    terminate = 300ms\n    "
+        "drain_timeout = "
+        "5s\nreport\n    "
         "level = error\n"
         "journal\n    folder = %s/journal\n"
         "rm\n    mem1\n        plugin = mem\n        file = %s/store\n        connections = 4\n%s",

@@ -120,6 +120,10 @@ static void s_finish (world_t *self, const txc_work_t *work, uint8_t status)
     done.status = status;
     done.connection_lost = done.status == TXC_WORK_LOST;
     done.prepare_status = self->last_status[work->rm];
+    if ((work->op == TXC_WORK_RECOVER || work->op == TXC_WORK_SCAN) && work->rm == self->listed_at) {
+        done.found = &self->listed;
+        done.n_found = 1;
+    }
     if (done.status == TXC_WORK_ERROR || done.status == TXC_WORK_ROLLED_BACK)
         txc_error_set (&done.error, TXC_ERM, "as the script says");
     s_agent_step (self, (txc_agent_event_t){.type = TXC_AGENT_WORK_DONE, .done = &done});
@@ -146,6 +150,14 @@ void world_answer (world_t *self, uint8_t status)
     world_run (self);
 }
 
+static void s_journal_put (const txc_entry_t *entry)
+{
+    TXC_ASSERT (s_journal_size < sizeof s_journal / sizeof *s_journal);
+    s_journal[s_journal_size].bytes = txc_malloc (entry->size);
+    s_journal[s_journal_size].size = entry->size;
+    memcpy (s_journal[s_journal_size++].bytes, entry->bytes, entry->size);
+}
+
 static void s_agent_step (world_t *self, txc_agent_event_t event)
 {
     txc_update_t update;
@@ -155,10 +167,7 @@ static void s_agent_step (world_t *self, txc_agent_event_t event)
     uint64_t forced = 0;
     for (uint32_t i = 0; i < update.n_entries; i++) {
         s_trace (self, "!", txc_journal_name (update.entries[i].kind));
-        TXC_ASSERT (s_journal_size < sizeof s_journal / sizeof *s_journal);
-        s_journal[s_journal_size].bytes = txc_malloc (update.entries[i].size);
-        s_journal[s_journal_size].size = update.entries[i].size;
-        memcpy (s_journal[s_journal_size++].bytes, update.entries[i].bytes, update.entries[i].size);
+        s_journal_put (&update.entries[i]);
         if (update.entries[i].forced)
             forced = update.entries[i].slot;
     }
@@ -168,9 +177,17 @@ static void s_agent_step (world_t *self, txc_agent_event_t event)
         s_work (self, &update.work[i]);
     txc_update_fini (&update);
     if (forced)
-        self->journaled = forced;
-    if (forced && !self->slow_journal)
-        s_agent_step (self, (txc_agent_event_t){.type = TXC_AGENT_JOURNALED, .slot = forced});
+        self->unsynced = forced;
+    if (!self->slow_disk)
+        world_sync (self);
+}
+
+void world_sync (world_t *self)
+{
+    uint64_t slot = self->unsynced;
+    self->unsynced = 0;
+    if (slot)
+        s_agent_step (self, (txc_agent_event_t){.type = TXC_AGENT_JOURNALED, .slot = slot});
 }
 
 /* --- the application ------------------------------------------------------------------ */
@@ -216,7 +233,7 @@ int world_exec (world_t *self, uint64_t tx, const char *rm, uint32_t flags)
     uint64_t operation = world_do (
         self, (txc_session_event_t){.op = TXC_OP_EXEC, .tx = tx, .rm = rm, .flags = flags, .body = body});
     txc_blob_destroy (&body);
-    if (self->codes[operation] == TXC_PENDING && !self->slow_journal)
+    if (self->codes[operation] == TXC_PENDING && !self->slow_disk)
         world_pass (self, 1000); /* the first of a three-phase commit is asked to come again */
     return self->codes[operation];
 }
@@ -326,6 +343,17 @@ static void s_journal_clear (void)
         free (s_journal[--s_journal_size].bytes);
 }
 
+void world_tidy (world_t *self)
+{
+    txc_update_t update;
+    txc_update_init (&update);
+    txc_agent_checkpoint (self->agent, &update);
+    s_journal_clear();
+    for (uint32_t i = 0; i < update.n_entries; i++)
+        s_journal_put (&update.entries[i]);
+    txc_update_fini (&update);
+}
+
 void world_restart_agent (world_t *self, bool lost)
 {
     txc_agent_status_t status;
@@ -355,6 +383,7 @@ static void s_open (world_t *self, const txc_replica_config_t *limits, unsigned 
         self->status[TXC_WORK_EVIDENCE][i] = TXC_WORK_UNKNOWN;
     }
     self->last_resources = last;
+    self->listed_at = -1;
     s_agent_new (self, 0xabcd);
     txc_session_config_t session = {.nonce = 0x5e55, .seed = 5};
     self->session = txc_session_new (&session);

@@ -37,10 +37,12 @@ typedef struct world {
     txc_work_t held;                /* the one that waits for world_answer */
     uint8_t last_status[WORLD_RMS]; /* of the prepare that travels with a statement */
     uint8_t work_error;
-    bool slow_journal;  /* nothing that the agent journals is durable as long as this stands ... */
-    uint64_t journaled; /* ... up to this slot it will be: an event of the test's own */
-    int drop;           /* a message type that is lost; 0: none */
+    int drop; /* a message type that is lost; 0: none */
     int dropped;
+    bool slow_disk;              /* what the agent forces is durable with world_sync only */
+    uint64_t unsynced;           /* the last of it; 0: none */
+    txc_found_t listed;          /* what the resource manager with that number lists, at each scan */
+    int listed_at;               /* -1: nothing is listed */
     unsigned last_resources;     /* a bit for each resource manager */
     txc_replica_config_t limits; /* of the replica; 0: the defaults */
     txc_msg_t
@@ -95,8 +97,14 @@ txc_gtrid_t world_gtrid (const world_t *self, uint64_t tx);
 /* A second life of the coordinator, from the values that were durable. */
 void world_restart_replica (world_t *self);
 
+/* The agent's disk has everything. */
+void world_sync (world_t *self);
+
+/* The agent's journal is cut: what a checkpoint keeps is all that is left of it. */
+void world_tidy (world_t *self);
+
 /* A second life of the agent, from its journal; lost: from an empty one.  Its resource managers list nothing
- * as prepared. */
+ * as prepared, but for `listed`. */
 void world_restart_agent (world_t *self, bool lost);
 
 #endif

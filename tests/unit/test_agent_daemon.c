@@ -387,6 +387,36 @@ static void test_unreachable_rm_is_tried_again (void **state)
     world_close (&w);
 }
 
+/* In doubt, with more participants than an agent has coordinators, and none of those says a word: it calls
+ * all of them, and hears its applications nevertheless. */
+static void test_who_calls_many_peers_hears_its_clients (void **state)
+{
+    (void) state;
+    enum { PEERS = 24 };
+    world_t w;
+    world_open (&w, "");
+    world_start (&w, NULL);
+    assert_true (world_ready (&w));
+    uint64_t token = s_begin (&w, 1);
+    txc_branch_ref_t peers[PEERS + 1] = {{.token = token, .rm = "mem1"}};
+    for (unsigned i = 1; i <= PEERS; i++) {
+        peers[i].token = i;
+        snprintf (peers[i].rm, sizeof peers[i].rm, "other%u", i);
+        snprintf (peers[i].endpoint, sizeof peers[i].endpoint, "ipc://%s/nobody-%u", w.folder, i);
+    }
+    snprintf (peers[PEERS].endpoint, sizeof peers[PEERS].endpoint, "%s", txc_net_endpoint (w.net, 0));
+    txc_msg_t prepare = world_message (&w, TXC_MSG_PREPARE, 1, token);
+    prepare.count = 1;
+    prepare.branches = peers;
+    prepare.n_branches = PEERS + 1;
+    world_to_agent (&w, &prepare);
+    assert_int_equal (world_wait (&w, TXC_MSG_VOTE)->vote, TXC_VOTE_YES);
+    w.silent = true;
+    world_wait (&w, TXC_MSG_TERMINATE); /* the last one is called, too */
+    assert_non_null (strstr (world_admin (&w, "{\"command\":\"status\"}"), "\"ok\":true"));
+    world_close (&w);
+}
+
 static void test_bad_configuration (void **state)
 {
     (void) state;
@@ -416,6 +446,7 @@ int main (void)
         cmocka_unit_test (test_sigterm_drains),
         cmocka_unit_test (test_second_agent_on_one_journal),
         cmocka_unit_test (test_unreachable_rm_is_tried_again),
+        cmocka_unit_test (test_who_calls_many_peers_hears_its_clients),
         cmocka_unit_test (test_bad_configuration),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -110,15 +110,15 @@ static void s_a_member_that_lost_its_journal_abstains (void **state)
 static void s_no_token_is_drawn_before_the_journal_has_its_number (void **state)
 {
     world_t *world = *state;
-    world->slow_journal = true;
+    world->slow_disk = true;
     uint64_t tx =
         world_do (world, (txc_session_event_t){.op = TXC_OP_BEGIN, .mode = TXC_MODE_3PC, .timeout_ms = 5000});
     assert_int_equal (world_exec (world, tx, "bank_pg", 0), TXC_PENDING);
     assert_int_equal (world_count (world, "!BIRTH"), 1);
     assert_int_equal (world_count (world, "*EXEC"), 0);
     assert_int_equal (world->last[TXC_MSG_EXEC_REPLY].code, TXC_ENOTREADY);
-    world->slow_journal = false;
-    world_agent_event (world, (txc_agent_event_t){.type = TXC_AGENT_JOURNALED, .slot = world->journaled});
+    world->slow_disk = false;
+    world_sync (world);
     world_pass (world, 1000); /* the library asks again */
     assert_int_equal (world_count (world, "*EXEC"), 1);
     assert_int_equal (world_count (world, "!BIRTH"), 1);
@@ -224,6 +224,137 @@ static void s_a_refusal_goes_when_the_abort_is_on_record (void **state)
     assert_int_equal (s_remembered (world), 0);
 }
 
+/* A terminator that was overtaken had it pre-abort; the next one decided COMMIT without it, and says so while
+ * the grant to a third one is on its way to the disk.  Then the journal is cut. */
+static void s_a_checkpoint_keeps_an_outcome_that_came_meanwhile (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_vote (world);
+    txc_msg_t message = {.type = TXC_MSG_TERMINATE, .gtrid = tx.gtrid, .token = tx.branches[0].token};
+    memcpy (message.rm, tx.branches[0].rm, sizeof message.rm);
+    message.branches = tx.branches;
+    message.n_branches = WORLD_RMS;
+    message.stamp = SOME_NUMBER;
+    world_forge (world, 'A', message);
+    message.type = TXC_MSG_PRE_DECIDE;
+    message.vote = TXC_VOTE_NO;
+    world_forge (world, 'A', message);
+    assert_int_equal (world->last[TXC_MSG_PRE_DECIDED].slot, SOME_NUMBER);
+    world->slow_disk = true;
+    message.type = TXC_MSG_TERMINATE;
+    message.stamp = 2 * SOME_NUMBER;
+    world_forge (world, 'A', message);
+    message.type = TXC_MSG_DECIDED;
+    message.vote = TXC_VOTE_YES;
+    world->trace[0] = '\0';
+    world_forge (world, 'A', message);
+    assert_int_equal (world_count (world, "*COMMIT"), 1);
+    world_tidy (world);
+    world->slow_disk = false;
+    world_sync (world);
+    world_restart_agent (world, false);
+    world->drop = 0;
+    world_pass (world, 10000);
+    assert_int_equal (world_count (world, "+ABORT"), 0);
+    assert_int_equal (world_count (world, "+COMMIT"), 1);
+}
+
+/* What a lost journal held is an operator's to end, and the coordinator is to hear of it, however often the
+ * agent was started anew meanwhile. */
+static void s_an_operators_end_outlives_the_member_that_abstained (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_vote (world);
+    world->drop = TXC_MSG_PREPARE;
+    world->listed = (txc_found_t){.gtrid = tx.gtrid, .token = tx.branches[0].token};
+    world->listed_at = 0;
+    world->status[TXC_WORK_FENCE_AND_LOOK][0] = TXC_WORK_OK;
+    world_restart_agent (world, true);
+    txc_agent_event_t end = {.type = TXC_AGENT_OPERATOR, .gtrid = tx.gtrid, .vote = TXC_VOTE_YES};
+    end.token = tx.branches[0].token;
+    memcpy (end.rm, tx.branches[0].rm, sizeof end.rm);
+    world_agent_event (world, end);
+    assert_true (world_count (world, "!HEURISTIC") >= 1);
+    world->listed_at = -1;
+    for (int tidied = 0; tidied < 2; tidied++) {
+        if (tidied)
+            world_tidy (world);
+        world_restart_agent (world, false);
+        txc_agent_status_t status;
+        txc_agent_status (world->agent, &status);
+        txc_msg_t message = {.type = TXC_MSG_PHASE2_ROLLBACK, .gtrid = tx.gtrid, .epoch = status.epoch};
+        message.token = tx.branches[0].token;
+        memcpy (message.rm, tx.branches[0].rm, sizeof message.rm);
+        world->last[TXC_MSG_PHASE2_DONE] = (txc_msg_t){0};
+        world_forge (world, 'A', message);
+        assert_int_equal (world->last[TXC_MSG_PHASE2_DONE].heur, TXC_HEUR_COMMITTED);
+    }
+}
+
+/* A branch that is in doubt, stands as the terminator and asks the group. */
+static void s_ask_group (world_t *world, const s_tx_t *tx)
+{
+    txc_msg_t message = {.type = TXC_MSG_TERMINATE, .gtrid = tx->gtrid, .token = tx->branches[0].token};
+    memcpy (message.rm, tx->branches[0].rm, sizeof message.rm);
+    message.branches = tx->branches;
+    message.n_branches = WORLD_RMS;
+    message.stamp = SOME_NUMBER;
+    for (int i = 0; i < 3; i++)
+        world_forge (world, 'L', message);
+}
+
+/* One branch may be pre-committed, and its agent down, while the others abort; when it comes back the group
+ * must not stand beside it as a member that has seen nothing. */
+static void s_the_group_grants_nothing_that_it_has_forgotten (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_begin (world);
+    world->drop = TXC_MSG_PREPARE;
+    assert_int_equal (world_commit (world, tx.number), TXC_PENDING);
+    world_pass (world, 8000);
+    assert_int_equal (world_count (world, "+ABORT"), 1);
+    assert_int_equal (world_code (world, (txc_session_event_t){.op = TXC_OP_FORGET, .tx = tx.number}),
+                      TXC_OK);
+    world_pass (world, 10000);
+    assert_true (world_count (world, "+MARK") >= 1);
+    world->trace[0] = '\0';
+    s_ask_group (world, &tx);
+    assert_int_equal (world_count (world, "+ELECTED"), 0);
+    assert_int_equal (world_count (world, "MEMBER_STATE"), 0);
+    assert_int_equal (world_count (world, "DECIDED"), 0);
+}
+
+/* Its session was closed so long ago that the outcome is off the record: the group abstains. */
+static void s_behind_the_horizon_the_group_abstains (void **state)
+{
+    world_t *world = *state;
+    world_close (world);
+    world_open_with (world, &(txc_replica_config_t){.horizon_ms = 20000});
+    s_tx_t tx = s_begin (world), open = s_begin (world), late = s_begin (world);
+    world->drop = TXC_MSG_PREPARE;
+    assert_int_equal (world_commit (world, tx.number), TXC_PENDING);
+    world_pass (world, 8000);
+    assert_int_equal (world_count (world, "+ABORT"), 1);
+    txc_msg_t close = {
+        .type = TXC_MSG_SESSION_CLOSE, .session = tx.gtrid.session, .cluster = tx.gtrid.cluster};
+    world_forge (world, 'L', close);
+    world->trace[0] = '\0';
+    s_ask_group (world, &open); /* of which nothing was ever on record */
+    assert_int_equal (world_count (world, "+ELECTED"), 1);
+    world_pass (world, 30000);
+    txc_msg_t another = {.type = TXC_MSG_SESSION_OPEN, .nonce = 0x77};
+    world_forge (world, 'L', another); /* old outcomes go when a session is closed */
+    another = world->last[TXC_MSG_SESSION_OPENED];
+    another.type = TXC_MSG_SESSION_CLOSE;
+    world_forge (world, 'L', another);
+    world->trace[0] = '\0';
+    s_ask_group (world, &late);
+    assert_int_equal (world_count (world, "+ELECTED") + world_count (world, "MEMBER_STATE"), 0);
+    assert_int_equal (world_count (world, "DECIDED"), 0);
+    s_ask_group (world, &open); /* it stands by what it has granted */
+    assert_true (world_count (world, "MEMBER_STATE") >= 1);
+}
+
 static void s_the_journal_of_members_is_bounded (void **state)
 {
     world_t *world = *state;
@@ -259,6 +390,14 @@ int main (void)
         cmocka_unit_test_setup_teardown (s_an_unknown_branch_of_this_journal_is_refused, world_setup,
                                          world_teardown),
         cmocka_unit_test_setup_teardown (s_a_refusal_goes_when_the_abort_is_on_record, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_a_checkpoint_keeps_an_outcome_that_came_meanwhile, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_an_operators_end_outlives_the_member_that_abstained, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_the_group_grants_nothing_that_it_has_forgotten, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_behind_the_horizon_the_group_abstains, world_setup,
                                          world_teardown),
         cmocka_unit_test_setup_teardown (s_the_journal_of_members_is_bounded, world_setup, world_teardown),
     };

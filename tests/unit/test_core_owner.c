@@ -366,6 +366,23 @@ static void what_a_scan_finds_prepared_is_asked_about (void **state)
     assert_int_equal (world_count (w, "*ROLLBACK"), 1);
 }
 
+/* It says that it committed its only branch in one phase, and had prepared it behind everybody's back. */
+static void a_one_phase_commit_of_what_is_prepared_ends_no_agent (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = world_begin (w);
+    s_enlist (w, tx, PG);
+    w->status[TXC_WORK_FENCE_AND_LOOK][PG] = TXC_WORK_OK;
+    assert_int_equal (world_commit (w, tx), TXC_SESSION_WORK);
+    assert_int_equal (s_owned (w, tx, PG, TXC_WORK_COMMIT_ONE_PHASE, TXC_WORK_LOST), TXC_OK);
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    assert_int_equal (s_status (w).prepared, 1); /* in doubt: ended by an outcome only */
+    w->trace[0] = '\0';
+    world_pass (w, 90000);
+    assert_int_equal (world_count (w, "*ROLLBACK"), 1);
+    assert_int_equal (s_status (w).prepared, 0);
+}
+
 /* --- the journal ------------------------------------------------------------------------------ */
 
 static void s_replay (txc_agent_t *agent, const txc_jrec_t *record)
@@ -500,6 +517,7 @@ int main (void)
         TEST (an_owner_of_an_ended_branch_is_told),
         TEST (a_connection_that_was_lost_is_its_agents_to_end),
         TEST (what_a_scan_finds_prepared_is_asked_about),
+        TEST (a_one_phase_commit_of_what_is_prepared_ends_no_agent),
         cmocka_unit_test (a_later_incarnation_knows_whose_session_holds_a_branch),
         cmocka_unit_test (an_owners_word_does_not_replace_what_is_proved),
     };

@@ -527,6 +527,47 @@ static void an_operator_speaks_for_branches_that_do_not_come_back (void **state)
     assert_int_equal (s_resolve (w, world_gtrid (w, tx), TXC_VOTE_YES), TXC_EPROTO);
 }
 
+/* One that is the highest there is leaves none for the next leader. */
+static void an_epoch_that_nobody_can_follow_is_not_believed (void **state)
+{
+    world_t *w = *state;
+    txc_msg_t hello = {.type = TXC_MSG_AGENT_HELLO, .agent = "other", .epoch = {UINT64_MAX, 1}};
+    uint64_t dropped = s_status (w).dropped;
+    world_forge (w, 'L', hello);
+    hello.epoch.round = UINT64_MAX - 70000;
+    world_forge (w, 'L', hello);
+    assert_int_equal (s_status (w).dropped, dropped + 2);
+    txc_msg_t prevote = {.type = TXC_MSG_PAXOS_PREVOTE, .replica = 2, .epoch = {UINT64_MAX, 2}, .slot = 1};
+    world_forge (w, 'L', prevote);
+    prevote.type = TXC_MSG_PAXOS_PREVOTED;
+    prevote.epoch = (txc_epoch_t){1, 2};
+    prevote.prior = (txc_epoch_t){UINT64_MAX, 2};
+    world_forge (w, 'L', prevote);
+    assert_int_equal (world_commit (w, world_transfer (w)), TXC_OK);
+    hello.epoch.round = s_status (w).epoch.round + 5; /* of a leadership that this log does not know */
+    world_forge (w, 'L', hello);
+    assert_true (s_status (w).epoch.round > hello.epoch.round);
+    world_pass (w, 3000);
+    assert_int_equal (world_commit (w, world_transfer (w)), TXC_OK);
+    world_restart_replica (w);
+    world_pass (w, 3000);
+    assert_int_equal (world_commit (w, world_transfer (w)), TXC_OK);
+}
+
+/* Each rollback, or question that settles, would leave an outcome on record. */
+static void what_lies_beyond_the_window_is_not_settled (void **state)
+{
+    world_t *w = *state;
+    txc_gtrid_t near = s_free_gtrid (w, 70), far = s_free_gtrid (w, 70 + TXC_WINDOW);
+    w->trace[0] = '\0';
+    assert_int_equal (s_request (w, TXC_MSG_ROLLBACK, far, 0, 2), TXC_EOVERLOAD);
+    assert_int_equal (s_query (w, far, 2, TXC_FLAG_SETTLE), TXC_EOVERLOAD);
+    far.mode = TXC_MODE_3PC;
+    assert_int_equal (s_query (w, far, 2, TXC_FLAG_SETTLE), TXC_EOVERLOAD);
+    assert_int_equal (world_count (w, "+ABORT") + world_count (w, "+ELECTED"), 0);
+    assert_int_equal (s_request (w, TXC_MSG_ROLLBACK, near, 0, 2), TXC_ROLLED_BACK);
+}
+
 static void a_replica_that_does_not_lead_decides_nothing (void **state)
 {
     world_t *w = *state;
@@ -570,6 +611,8 @@ int main (void)
         TEST (outcomes_go_with_the_horizon_whatever_their_leader_has_in_flight),
         TEST (an_operator_rolls_back_what_is_not_decided),
         TEST (an_operator_speaks_for_branches_that_do_not_come_back),
+        TEST (an_epoch_that_nobody_can_follow_is_not_believed),
+        TEST (what_lies_beyond_the_window_is_not_settled),
         TEST (a_replica_that_does_not_lead_decides_nothing),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
