@@ -472,7 +472,7 @@ static const char *s_waits (const txc_agent_t *self, const txc_branch_t *branch)
         return branch->busy ? "a statement" : "the application";
     case TXC_BRANCH_PREPARED:
     case TXC_BRANCH_READ_ONLY:
-        return branch->quarantined ? "an operator" : "the coordinator";
+        return txc_agent_in_doubt_waits (self, branch);
     case TXC_BRANCH_COMMITTED:
     case TXC_BRANCH_ROLLED_BACK:
     case TXC_BRANCH_HEURISTIC:
@@ -525,6 +525,7 @@ void txc_agent_status (const txc_agent_t *self, txc_agent_status_t *status)
         .heuristics = self->heuristics,
         .dropped = self->dropped,
         .terminations = self->terminations,
+        .told_by_peers = self->told_by_peers,
     };
     txc_hash_cursor_t cursor;
     for (txc_hash_node_t *node = txc_hash_begin (&self->branches, &cursor); node;

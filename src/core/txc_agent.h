@@ -94,6 +94,9 @@ uint64_t txc_agent_next_ms (const txc_agent_t *self);
 /* Writes the journal's live entries into update->entries, so that the shell can cut what lies before them. */
 void txc_agent_checkpoint (txc_agent_t *self, txc_update_t *update);
 
+/* txc_agent_status_t.told_by_peers. */
+uint64_t txc_agent_told_by_peers (const txc_agent_t *self);
+
 /* For operators and tests. */
 typedef struct txc_branch_view {
     txc_gtrid_t gtrid;
@@ -114,7 +117,9 @@ typedef struct txc_agent_status {
     bool registered, latched, draining;
     uint32_t active, prepared, ended, quarantined;
     uint64_t commits, rollbacks, inquiries, heuristics, dropped;
-    uint64_t terminations; /* how often it stood as the terminator of a three-phase commit */
+    uint64_t terminations;  /* how often it stood as the terminator of a three-phase commit, or asked a
+                               participant of a two-phase commit */
+    uint64_t told_by_peers; /* branches in doubt of two-phase commits that another participant ended */
 } txc_agent_status_t;
 void txc_agent_status (const txc_agent_t *self, txc_agent_status_t *status);
 bool txc_agent_is_latched (const txc_agent_t *self); /* it refuses its leader's log until an operator acts */

@@ -53,10 +53,34 @@ void txc_agent_peer_asked (txc_agent_t *self, const txc_msg_t *message)
 
 /* --- the one that asks -------------------------------------------------------------------- */
 
+/* It has heard nothing of a coordinator for a while. */
 static bool s_is_alone (const txc_agent_t *self, const txc_branch_t *branch)
 {
     uint64_t heard_ms = self->welcomed_ms > branch->began_ms ? self->welcomed_ms : branch->began_ms;
     return self->now_ms >= heard_ms + self->config.terminate_ms;
+}
+
+/* Participants other than itself whose agents are known. */
+static uint32_t s_count_peers (const txc_agent_t *self, const txc_branch_t *branch)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < branch->n_participants; i++) {
+        const txc_branch_ref_t *peer = &branch->participants[i];
+        n += peer->endpoint[0] &&
+             (peer->token != branch->token || strcmp (peer->rm, self->config.rms[branch->rm].name) != 0);
+    }
+    return n;
+}
+
+const char *txc_agent_in_doubt_waits (const txc_agent_t *self, const txc_branch_t *branch)
+{
+    if (branch->quarantined)
+        return "an operator";
+    if (branch->state != TXC_BRANCH_PREPARED || !s_is_alone (self, branch))
+        return "the coordinator";
+    if (branch->gtrid.mode == TXC_MODE_2PC && !branch->record_only && s_count_peers (self, branch) > 0)
+        return "the coordinator, which is silent, or a participant that knows the outcome";
+    return "the coordinator, which is silent; it knows nobody else to ask";
 }
 
 void txc_agent_ask_peers (txc_agent_t *self, const txc_branch_t *branch)
@@ -79,6 +103,11 @@ void txc_agent_ask_peers (txc_agent_t *self, const txc_branch_t *branch)
     }
 }
 
+uint64_t txc_agent_told_by_peers (const txc_agent_t *self)
+{
+    return self->told_by_peers;
+}
+
 static bool s_is_participant (const txc_branch_t *branch, const txc_msg_t *message)
 {
     for (uint32_t i = 0; i < branch->n_participants; i++)
@@ -94,9 +123,11 @@ void txc_agent_peer_answered (txc_agent_t *self, const txc_msg_t *message)
         message->flags & TXC_FLAG_FINAL && (message->vote == TXC_VOTE_YES || message->vote == TXC_VOTE_NO);
     for (uint32_t rm = 0; rm < self->config.n_rms && answers && !self->latched; rm++) {
         txc_branch_t *branch = txc_agent_branch_begun (self, &message->gtrid, (uint8_t) rm);
-        if (!branch || branch->state != TXC_BRANCH_PREPARED || !s_is_participant (branch, message))
+        if (!branch || branch->state != TXC_BRANCH_PREPARED || branch->record_only ||
+            !s_is_participant (branch, message))
             continue;
         branch->told = message->vote;
+        self->told_by_peers++;
         txc_agent_outcome (self, branch, message->vote == TXC_VOTE_YES);
     }
 }

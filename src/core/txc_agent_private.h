@@ -186,7 +186,7 @@ struct txc_agent {
     uint32_t n_refusals;
     char (*peers)[TXC_ENDPOINT_MAX + 1]; /* agents that were called, TXC_ROUTE_PEER */
     uint32_t n_peers, max_peers;
-    uint64_t commits, rollbacks, inquiries, heuristics, dropped, terminations;
+    uint64_t commits, rollbacks, inquiries, heuristics, dropped, terminations, told_by_peers;
     txc_work_t asked; /* stands for an item that an owner carries out */
     txc_update_t *update;
 };
@@ -304,6 +304,8 @@ uint64_t txc_agent_peer_route (txc_agent_t *self, const char *endpoint);
 
 /* --- cooperative termination of two-phase commits */
 void txc_agent_ask_peers (txc_agent_t *self, const txc_branch_t *branch);
+/* What a branch in doubt waits for, of a mode in which its agent does not end it: static text. */
+const char *txc_agent_in_doubt_waits (const txc_agent_t *self, const txc_branch_t *branch);
 void txc_agent_peer_asked (txc_agent_t *self, const txc_msg_t *message);
 void txc_agent_peer_answered (txc_agent_t *self, const txc_msg_t *message);
 

@@ -49,9 +49,10 @@ static json_t *s_counters (txc_agentd_t *self, const txc_agent_status_t *status)
     txc_net_counters (self->net, &net);
     txc_jfile_stats (self->journal, &journal);
     return json_pack (
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "commits",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "commits",
         (json_int_t) status->commits, "rollbacks", (json_int_t) status->rollbacks, "inquiries",
-        (json_int_t) status->inquiries, "heuristics", (json_int_t) status->heuristics, "refused",
+        (json_int_t) status->inquiries, "heuristics", (json_int_t) status->heuristics, "terminations",
+        (json_int_t) status->terminations, "told_by_peers", (json_int_t) status->told_by_peers, "refused",
         (json_int_t) (status->dropped + self->misplaced), "messages_in", (json_int_t) net.messages_in,
         "messages_out", (json_int_t) net.messages_out, "malformed", (json_int_t) net.malformed, "dropped",
         (json_int_t) net.dropped, "peers", (json_int_t) net.routes, "journal_entries",

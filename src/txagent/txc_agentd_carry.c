@@ -190,7 +190,12 @@ void txc_agentd_take (void *arg, const txc_msg_t *message)
         message = &copy;
     }
     txc_agent_event_t event = {.type = TXC_AGENT_MESSAGE, .message = message, .from = coordinator};
+    uint64_t told = txc_agent_told_by_peers (self->agent);
     int rc = txc_agentd_step (self, &event);
     if (rc != TXC_OK)
         s_refuse (self, message);
+    if (told != txc_agent_told_by_peers (self->agent))
+        txc_report (TXC_REPORT_WARNING, &message->gtrid,
+                    "without the coordinator: the participant %s knows the outcome: %s", message->rm,
+                    message->vote == TXC_VOTE_YES ? "COMMIT" : "ABORT");
 }

@@ -66,7 +66,8 @@ class Loopback:
 class Network:
     insecure = True  # these networks hold nobody else
 
-    def __init__(self, replicas):
+    def __init__(self, replicas, *others):
+        """others: host numbers of more such namespaces, for whatever a test runs there."""
         self.prefix = f"txc{os.getpid()}"
         self.spaces = []
         try:
@@ -74,7 +75,7 @@ class Network:
             self._ip(HUB, "link", "add", "bridge", "type", "bridge")
             self._ip(HUB, "addr", "add", f"{self.address(HUB)}/24", "dev", "bridge")
             self._ip(HUB, "link", "set", "bridge", "up")
-            for number in range(1, replicas + 1):
+            for number in [*range(1, replicas + 1), *others]:
                 self._add_replica(number)
         except Failure:
             self.remove()

@@ -59,6 +59,30 @@ static bool s_tell (world_t *world, const s_tx_t *tx, uint8_t outcome, const cha
     return world_count (world, work) > 0;
 }
 
+/* What the agent says that its branch of a transaction waits for. */
+typedef struct s_looked {
+    const s_tx_t *tx;
+    int branch;
+    const char *waits;
+} s_looked_t;
+
+static bool s_look (void *arg, const txc_branch_view_t *view)
+{
+    s_looked_t *looked = arg;
+    if (txc_gtrid_equal (&view->gtrid, &looked->tx->gtrid) &&
+        strcmp (view->rm, looked->tx->branches[looked->branch].rm) == 0)
+        looked->waits = view->waits;
+    return true;
+}
+
+static const char *s_waits (world_t *world, const s_tx_t *tx, int branch)
+{
+    s_looked_t looked = {.tx = tx, .branch = branch};
+    txc_agent_each (world->agent, s_look, &looked);
+    assert_non_null (looked.waits);
+    return looked.waits;
+}
+
 static void s_one_that_never_voted_refuses_and_says_so (void **state)
 {
     world_t *world = *state;
@@ -136,6 +160,7 @@ static void s_who_hears_nothing_asks_and_believes_its_peers (void **state)
     world->trace[0] = '\0';
     world_pass (world, 4000); /* it hears of the coordinator: nobody is asked */
     assert_int_equal (world_count (world, "TERMINATE"), 0);
+    assert_string_equal (s_waits (world, &tx, 1), "the coordinator");
     world->drop = TXC_MSG_AGENT_WELCOME;
     txc_msg_t later = s_about (&tx, 0, TXC_MSG_PREPARE); /* another leader, of which it hears no more */
     later.epoch = (txc_epoch_t){UINT32_MAX, 1};
@@ -147,11 +172,32 @@ static void s_who_hears_nothing_asks_and_believes_its_peers (void **state)
         world_agent_event (world, tick);
     }
     assert_true (world_count (world, "TERMINATE") >= 1);
+    assert_string_equal (s_waits (world, &tx, 1),
+                         "the coordinator, which is silent, or a participant that knows the outcome");
     assert_false (s_tell (world, &tx, TXC_VOTE_NONE, "*COMMIT"));
     s_tx_t other = tx;
     other.branches[0].token++; /* no participant */
     assert_false (s_tell (world, &other, TXC_VOTE_NO, "*ROLLBACK"));
     assert_true (s_tell (world, &tx, TXC_VOTE_YES, "*COMMIT"));
+    assert_int_equal (txc_agent_told_by_peers (world->agent), WORLD_RMS);
+}
+
+/* The vote travelled with the last statement, before anybody could say who takes part. */
+static void s_one_that_no_prepare_came_to_knows_nobody_to_ask (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_begin (world);
+    assert_int_equal (world_exec (world, tx.number, "bank_my", TXC_FLAG_LAST), TXC_OK);
+    assert_string_equal (s_waits (world, &tx, 1), "the coordinator");
+    world->drop = TXC_MSG_AGENT_WELCOME;
+    world->trace[0] = '\0';
+    for (int i = 0; i < 300; i++) {
+        world->now_ms += 100;
+        world_agent_event (world, (txc_agent_event_t){.type = TXC_AGENT_TICK});
+    }
+    assert_int_equal (world_count (world, "TERMINATE"), 0);
+    assert_string_equal (s_waits (world, &tx, 1),
+                         "the coordinator, which is silent; it knows nobody else to ask");
 }
 
 int main (void)
@@ -167,6 +213,8 @@ int main (void)
                                          world_teardown),
         cmocka_unit_test_setup_teardown (s_what_an_operator_did_is_no_answer, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown (s_who_hears_nothing_asks_and_believes_its_peers, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_one_that_no_prepare_came_to_knows_nobody_to_ask, world_setup,
                                          world_teardown),
     };
     return cmocka_run_group_tests_name ("core peer", tests, NULL, NULL);
