@@ -293,6 +293,7 @@ bool txc_agent_member_found (txc_agent_t *self, txc_branch_t *branch)
 {
     txc_agent_member_t *member = txc_agent_member (self, &branch->gtrid, branch->rm, branch->token);
     if (member) {
+        branch->record_only |= member->abstains;
         if (member->final)
             txc_heap_set (&self->member_timers, &member->timer, self->now_ms);
         return false;
@@ -300,7 +301,9 @@ bool txc_agent_member_found (txc_agent_t *self, txc_branch_t *branch)
     bool own = txc_agent_token_is_own (self, branch->token) && !branch->record_only;
     if (own || TXC_MUTANT (LOST_JOURNAL_VOTES))
         return true; /* the journal would have its yes-vote */
-    /* An earlier journal may have held what it said: it says nothing any more. */
+    /* An earlier journal may have held what it said: it says nothing any more.  And that journal would have
+     * known whether this is another copy of the data, which lost a commit: only what is on record ends it. */
+    branch->record_only = true;
     member = s_new (self, &branch->gtrid, branch->rm, branch->token, NULL, 0);
     member->voted = member->abstains = true;
     txc_jrec_t record;
