@@ -11,7 +11,7 @@
 #include "base/txc_assert.h"
 #include "core/txc_agent_member.h"
 
-enum { RETRY_MS = 100, RETRY_MAX_MS = 5000 };
+enum { RETRY_MS = 100, RETRY_MAX_MS = 5000, ATTEMPT_TRIES = 4 };
 
 bool txc_agent_terminate_is_due (const txc_agent_t *self, const txc_branch_t *branch)
 {
@@ -145,6 +145,13 @@ void txc_agent_terminate_timer (txc_agent_t *self, txc_agent_member_t *member)
             s_tell (self, member, TXC_MSG_TERMINATE, member->quorum.heard, TXC_VOTE_NONE);
         break;
     default:
+        /* An agent that was started anew has nothing to attempt for a branch that never voted; asked as a
+         * member it refuses. */
+        if (member->tries >= ATTEMPT_TRIES && !member->writing) {
+            member->quorum.phase = TXC_QUORUM_NONE;
+            txc_agent_terminate (self, member);
+            return;
+        }
         if (member->attempt == member->quorum.number)
             s_tell (self, member, TXC_MSG_PRE_DECIDE, member->quorum.acked, member->quorum.kind);
     }

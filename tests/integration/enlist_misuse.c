@@ -127,10 +127,12 @@ static void s_leave_failing_pg (void)
     PQsendQuery (fixture.pg, "SELECT 1 / 0");
 }
 
+static MYSQL_RES *s_unread; /* the last one that was left so */
+
 static void s_leave_unread_my (void)
 {
     if (mysql_query (fixture.my, "SELECT * FROM acct") == 0)
-        mysql_use_result (fixture.my); /* freed with the connection */
+        s_unread = mysql_use_result (fixture.my);
 }
 
 static void s_enter_pipeline (void)
@@ -233,6 +235,9 @@ static bool s_recover (const s_misuse_t *misuse)
     PQsetnonblocking (fixture.pg, 0);
     if (misuse->act == s_leave_unread_my || mysql_ping (fixture.my) != 0 ||
         strstr (misuse->name, "of its own")) {
+        if (s_unread)
+            mysql_free_result (s_unread);
+        s_unread = NULL;
         mysql_close (fixture.my);
         fixture.my = fixture_connect_my();
     }

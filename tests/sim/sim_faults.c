@@ -509,8 +509,7 @@ static void s_on_operator (sim_t *sim, sim_event_t *event)
 {
     (void) event;
     for (uint32_t i = 0; i < sim->n_agents; i++)
-        if (sim->rm_history_lost || i == sim->loser)
-            s_resolve_branch (sim, sim->agents[i], true);
+        s_resolve_branch (sim, sim->agents[i], true);
 }
 
 void sim_faults_heal (sim_t *sim)
@@ -526,7 +525,8 @@ void sim_faults_heal (sim_t *sim)
             sim->procs[i]->paused_until = sim->now;
     sim_faults_watch (sim);
     /* What a promoted standby shows is for an operator; and what an agent has voted for in a journal that it
-     * lost, if none but that journal knew who the other members were. */
+     * lost, if none but that journal knew who the other members were, or if the group has forgotten what it
+     * knew. */
     if (sim->rm_history_lost || sim->journal_gone)
         sim_after (sim, 100 * SIM_S, NULL, 0, s_on_operator);
 }
