@@ -25,12 +25,17 @@ enum { XA_HEURCOM = 7 };
 
 /* --- committing with the marker ------------------------------------------------- */
 
+/* This commit is the decision: it is on disk before it is told, whatever the role, the server or a function
+ * of the application's made of synchronous_commit. */
 void txc_pg_send_last (txc_rm_conn_t *conn)
 {
     const char *params[] = {conn->gid};
     txc_pg_send_sql (conn,
                      "INSERT INTO txcoord.last_resource (gid, outcome, xid)"
-                     " VALUES ($1, 'committed', pg_catalog.pg_current_xact_id())",
+                     " SELECT $1, 'committed', pg_catalog.pg_current_xact_id()"
+                     " FROM (SELECT pg_catalog.current_setting('synchronous_commit')) AS now (setting)"
+                     " WHERE pg_catalog.set_config('synchronous_commit',"
+                     " CASE WHEN now.setting = 'off' THEN 'local' ELSE now.setting END, true) IS NOT NULL",
                      1, params);
     txc_pg_send_sql (conn, "COMMIT", 0, NULL);
 }

@@ -37,6 +37,9 @@ typedef struct txc_epoch {
     uint32_t replica;
 } txc_epoch_t;
 
+/* Rounds are counted up from 1, by 65536 at most: nobody of ours comes that far. */
+#define TXC_ROUND_MAX (UINT64_C (1) << 62)
+
 bool txc_gtrid_equal (const txc_gtrid_t *a, const txc_gtrid_t *b);
 bool txc_gtrid_is_none (const txc_gtrid_t *gtrid);
 uint64_t txc_gtrid_hash (const txc_gtrid_t *gtrid);

@@ -332,7 +332,7 @@ int txc_paxos_message (txc_paxos_t *self, const txc_msg_t *message)
         return TXC_EPROTO;
     if (txc_paxos_is_impostor (self, from) && !s_is_question (message->type))
         return TXC_EFOREIGN;
-    if (message->epoch.round > self->max_round)
+    if (message->epoch.round > self->max_round && message->epoch.round < TXC_ROUND_MAX / 2)
         self->max_round = message->epoch.round;
     switch (message->type) {
     case TXC_MSG_PAXOS_PREVOTE:

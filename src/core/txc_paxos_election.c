@@ -235,7 +235,7 @@ int txc_paxos_on_prevote (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_m
 
 int txc_paxos_on_prevoted (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message)
 {
-    if (message->prior.round > self->max_round)
+    if (message->prior.round > self->max_round && message->prior.round < TXC_ROUND_MAX / 2)
         self->max_round = message->prior.round;
     /* Perhaps it asks those who are no members any more, and they are all who know. */
     txc_paxos_hear_of (self, from, message->chosen_slot);

@@ -7,7 +7,6 @@
 #include "base/txc_mem.h"
 
 #define REPLICA_MAGIC 0x7c03e911u
-#define ROUND_MAX     (UINT64_C (1) << 62)
 
 static txc_paxos_t *s_paxos_new (txc_replica_t *self);
 static void s_forget_openings (txc_replica_t *self);
@@ -350,7 +349,7 @@ static void s_redirect (txc_replica_t *self, const txc_msg_t *message)
 /* Rounds are counted up from 1: whoever names one beyond any of ours would leave none for the next leader. */
 static bool s_is_beyond (txc_epoch_t epoch)
 {
-    return epoch.round >= ROUND_MAX;
+    return epoch.round >= TXC_ROUND_MAX;
 }
 
 static int s_message (txc_replica_t *self, const txc_msg_t *message)

@@ -177,6 +177,11 @@ void txc_replica_agent_hello (txc_replica_t *self, const txc_msg_t *message)
     /* An agent that obeys a higher epoch has seen a leadership that this log does not know: lead above it.
      * (Whether this log may lead at all is the guard's question, and the agent's to answer.) */
     if (txc_epoch_compare (message->epoch, self->epoch) > 0) {
+        if (message->epoch.round >=
+            TXC_ROUND_MAX / 2) { /* leadership above it would be the last, or nearly */
+            self->dropped++;
+            return;
+        }
         txc_paxos_campaign (self->paxos, message->epoch.round);
         return;
     }

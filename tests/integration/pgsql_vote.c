@@ -357,6 +357,36 @@ static void test_a_cancelled_wait_for_the_synchronous_standby_is_a_no (void **st
     s_balance ("1000");
 }
 
+/* Its commit is the decision, and PostgreSQL forces that only if it is told to: whatever the role says since
+ * its agent was started, or a function of the application's. */
+static void test_the_commit_of_a_last_resource_is_on_disk (void **state)
+{
+    (void) state;
+    admin ("CREATE TABLE seen (setting text)",
+           "CREATE FUNCTION see () RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
+           " 'BEGIN INSERT INTO seen VALUES (current_setting(''synchronous_commit'')); RETURN NULL; END'",
+           "CREATE CONSTRAINT TRIGGER see AFTER UPDATE ON acct DEFERRABLE INITIALLY DEFERRED"
+           " FOR EACH ROW EXECUTE FUNCTION see ()",
+           "ALTER ROLE txagent SET synchronous_commit = off", NULL);
+    static const config_t last[] = {{"last_resource", "1"}, {NULL, NULL}};
+    txc_rm_t *usual = rm;
+    txc_rm_error_t error = {0};
+    assert_status (open_rm (last, &rm, &error), TXC_RM_OK);
+    branch_t b;
+    begin (&b);
+    assert_status (run (&b, DEBIT), TXC_RM_OK);
+    assert_status (vote (&b), TXC_RM_OK);
+    s_balance ("995");
+    assert_string_equal (admin_value ("SELECT string_agg(setting, ' ') FROM seen"), "local");
+    assert_status (plugin->commit (b.conn, &b.xid, b.evidence, &b.error), TXC_RM_OK);
+    assert_string_equal (admin_value ("SELECT count(*) FROM txcoord.last_resource"), "0");
+    done (&b);
+    plugin->close (&rm);
+    rm = usual;
+    admin ("ALTER ROLE txagent SET synchronous_commit = on", "DROP TRIGGER see ON acct", "DROP FUNCTION see",
+           "DROP TABLE seen", NULL);
+}
+
 const struct CMUnitTest pgsql_vote_tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, fresh_bank, nothing_left)
     TEST (test_a_branch_is_prepared_and_committed),
@@ -373,5 +403,6 @@ const struct CMUnitTest pgsql_vote_tests[] = {
     TEST (test_a_serializable_reader_is_prepared_so_that_it_can_fail_in_time),
     TEST (test_one_phase_commits_and_its_evidence_proves_it),
     TEST (test_a_cancelled_wait_for_the_synchronous_standby_is_a_no),
+    TEST (test_the_commit_of_a_last_resource_is_on_disk),
 };
 const size_t pgsql_vote_count = sizeof pgsql_vote_tests / sizeof pgsql_vote_tests[0];

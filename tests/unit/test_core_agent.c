@@ -296,6 +296,30 @@ static void in_another_copy_no_presumed_rollback_counts (void **state)
     assert_int_equal (s_status (w).prepared, 0);
 }
 
+/* The journal says that it was about to be committed; but after a restart it is still listed, so that it was
+ * not.  If then it is gone, somebody else ended it. */
+static void what_is_listed_was_not_committed_before (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = world_transfer (w);
+    w->status[TXC_WORK_COMMIT][1] = WORLD_HOLD; /* the agent is killed before the resource manager hears it */
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    assert_int_equal (world_count (w, "!COMMITTING"), 1);
+    w->listed = (txc_found_t){.gtrid = world_gtrid (w, tx), .token = w->held.token};
+    w->listed_at = 1;
+    w->drop = TXC_MSG_PHASE2_COMMIT;
+    world_restart_agent (w, false);
+    txc_agent_status_t status;
+    txc_agent_status (w->agent, &status);
+    assert_int_equal (status.prepared, 1);
+    w->listed_at = -1; /* by hand */
+    w->status[TXC_WORK_COMMIT][1] = TXC_WORK_ABSENT;
+    w->drop = 0;
+    world_pass (w, 10000);
+    assert_int_equal (world_count (w, "!HEURISTIC"), 1);
+    assert_int_equal (world_count (w, "+HEURISTIC"), 1);
+}
+
 /* --- time ------------------------------------------------------------------------------------- */
 
 static void what_does_not_work_is_tried_less_and_less_often (void **state)
@@ -618,6 +642,7 @@ int main (void)
         TEST (a_failed_branch_votes_no_even_if_asked_at_once),
         TEST (numbers_of_branches_are_told_by_their_state),
         TEST (in_another_copy_no_presumed_rollback_counts),
+        TEST (what_is_listed_was_not_committed_before),
         TEST (what_does_not_work_is_tried_less_and_less_often),
         TEST (a_branch_in_doubt_asks_less_and_less_often),
         TEST (an_operator_ends_only_what_is_in_doubt),

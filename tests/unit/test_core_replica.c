@@ -537,7 +537,13 @@ static void an_epoch_that_nobody_can_follow_is_not_believed (void **state)
     hello.epoch.round = UINT64_MAX - 70000;
     world_forge (w, 'L', hello);
     assert_int_equal (s_status (w).dropped, dropped + 2);
+    hello.epoch.round = TXC_ROUND_MAX - 1; /* the next one has to be above it, and all after that */
+    world_forge (w, 'L', hello);
+    assert_int_equal (s_status (w).dropped, dropped + 3);
+    world_pass (w, 3000);
     txc_msg_t prevote = {.type = TXC_MSG_PAXOS_PREVOTE, .replica = 2, .epoch = {UINT64_MAX, 2}, .slot = 1};
+    world_forge (w, 'L', prevote);
+    prevote.epoch.round = TXC_ROUND_MAX - 1;
     world_forge (w, 'L', prevote);
     prevote.type = TXC_MSG_PAXOS_PREVOTED;
     prevote.epoch = (txc_epoch_t){1, 2};
