@@ -436,12 +436,36 @@ void txc_tx_directory (txc_session_t *self)
     }
 }
 
+/* Whom the first statement that has no answer waited for, as far as can be told from here. */
+static void s_too_late (const txc_session_t *self, const txc_tx_record_t *tx, txc_error_t *error)
+{
+    const txc_tx_branch_t *branch = tx->branches;
+    while (txc_list_is_empty (&branch->statements))
+        branch++;
+    const char *endpoint = txc_session_endpoint (self, branch->route);
+    if (!endpoint)
+        txc_error_set (
+            error, TXC_ETIMEDOUT,
+            "the transaction's time-out passed before a coordinator said which agent serves the resource "
+            "manager \"%s\"",
+            branch->ref.rm);
+    else if (branch->ref.token)
+        txc_error_set (error, TXC_ETIMEDOUT,
+                       "the transaction's time-out passed while a statement was running");
+    else
+        txc_error_set (
+            error, TXC_ETIMEDOUT,
+            "the transaction's time-out passed, and the agent at %s has not answered its first statement: "
+            "it still runs there, or the agent is not to be reached (\"txctl status\")",
+            endpoint);
+    txc_copy_text (error->rm, sizeof error->rm, branch->ref.rm);
+}
+
 void txc_tx_timer (txc_session_t *self, txc_tx_record_t *tx)
 {
     if (tx->state == TXC_TX_ACTIVE && tx->deadline_ms <= self->now_ms && txc_tx_is_busy (tx)) {
         txc_error_t error;
-        txc_error_set (&error, TXC_ETIMEDOUT,
-                       "the transaction's time-out passed while a statement was running");
+        s_too_late (self, tx, &error);
         txc_tx_blame (tx, TXC_ETIMEDOUT, &error, NULL);
         txc_tx_statements_fail (self, tx, TXC_ETIMEDOUT, &error);
     }

@@ -168,6 +168,22 @@ static void a_branch_whose_first_statement_failed_is_rolled_back_by_its_token (v
     assert_int_equal (w->last[TXC_MSG_BRANCH_ROLLBACK].token, w->last[TXC_MSG_EXEC_REPLY].token);
 }
 
+static void a_statement_that_nobody_answers_names_whom_it_waited_for (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = world_begin (w);
+    assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_OK);
+    w->drop = TXC_MSG_EXEC;
+    assert_int_equal (world_exec (w, tx, "bank_my", 0), TXC_PENDING);
+    uint64_t statement = w->operation;
+    world_pass (w, 120000);
+    assert_int_equal (w->codes[statement], TXC_ETIMEDOUT);
+    assert_string_equal (w->errors[statement].rm, "bank_my");
+    assert_non_null (strstr (w->errors[statement].text, "has not answered"));
+    w->drop = 0;
+    assert_int_equal (world_commit (w, tx), TXC_ROLLED_BACK);
+}
+
 /* --- answers that fit nothing ------------------------------------------------------ */
 
 static void a_reply_of_another_statement_branch_or_process_is_dropped (void **state)
@@ -436,6 +452,7 @@ int main (void)
         TEST (nothing_begins_while_the_session_closes),
         TEST (a_statement_under_way_holds_up_commit_and_export),
         TEST (a_branch_whose_first_statement_failed_is_rolled_back_by_its_token),
+        TEST (a_statement_that_nobody_answers_names_whom_it_waited_for),
         TEST (a_reply_of_another_statement_branch_or_process_is_dropped),
         TEST (an_agent_that_cannot_tell_leaves_a_one_phase_commit_unknown),
         TEST (an_outcome_that_is_none_is_not_believed),
