@@ -11,7 +11,9 @@
 #include "libtxcoord-tx/txc_xo_state.h"
 #include "libtxcoord-tx/txc_xo_xa.h"
 
-enum { XAER_OUTSIDE_OF_SERVERS = 1400 }; /* ER_XAER_OUTSIDE of MariaDB and MySQL */
+/* Of MariaDB and MySQL: ER_XAER_OUTSIDE, and ER_CANT_CHANGE_TX_CHARACTERISTICS while a transaction is open.
+ */
+enum { XAER_OUTSIDE_OF_SERVERS = 1400, CHARACTERISTICS_OF_SERVERS = 1568 };
 
 /* --- opening, closing --------------------------------------------------------------- */
 
@@ -107,7 +109,8 @@ int txc_xo_rms_ready (txc_xo_rms_t *self, char *why)
 /* What tx_begin gives for a branch that did not begin. */
 static int s_of_enlist (const txc_error_info_t *error)
 {
-    if (error->code == TXC_EPROTO || error->native == XAER_OUTSIDE_OF_SERVERS)
+    if (error->code == TXC_EPROTO || error->native == XAER_OUTSIDE_OF_SERVERS ||
+        error->native == CHARACTERISTICS_OF_SERVERS)
         return TX_OUTSIDE;
     bool refused = error->code == TXC_ERM || error->code == TXC_EBRANCH || error->code == TXC_ENORM;
     return refused ? TX_ERROR : txc_xo_of_error (error->code);

@@ -127,6 +127,10 @@ int txc_enlist_cb (txc_tx_t *tx, const char *rm, const txc_enlist_driver_t *driv
     int rc = txc_tx_enter (tx);
     if (rc == TXC_OK && (!rm || !txc_name_is_valid (rm)))
         rc = txc_tx_fail (tx, TXC_EINVAL, "the resource manager's name is to be 1 to 31 of [a-z0-9_-]");
+    if (rc == TXC_OK && s_find (tx, rm)) /* nothing is said on the connection, which may be that one's */
+        rc = txc_tx_fail (
+            tx, TXC_EPROTO,
+            "a connection is enlisted for this resource manager already: run the statements on it");
     bool whole = driver && (driver->run || (driver->send && driver->receive)) &&
                  (driver->dialect == TXC_DIALECT_POSTGRESQL || driver->dialect == TXC_DIALECT_MARIADB);
     whole = whole || (driver && driver->dialect == TXC_DIALECT_CALLS && driver->call);
@@ -147,6 +151,7 @@ int txc_enlist_cb (txc_tx_t *tx, const char *rm, const txc_enlist_driver_t *driv
     txc_copy_text (self->rm, sizeof self->rm, rm);
     self->driver = *driver;
     self->arg = arg;
+    self->isolation = tx->isolation;
     rc = s_enlist (tx, self);
     if (rc != TXC_OK) {
         s_free (self);

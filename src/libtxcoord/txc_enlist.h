@@ -25,13 +25,15 @@ typedef struct txc_enlisted {
     char rm[TXC_RM_NAME_MAX + 1];
     txc_enlist_driver_t driver;
     void *arg;
+    uint8_t isolation;               /* txc_isolation_t that the branch is to have */
     bool failed;                     /* the application said so */
     bool wrote;                      /* as far as is known */
     bool read_only;                  /* a driver with calls: it voted so, and is over */
     char name[TXC_BRANCH_NAME_SIZE]; /* of the branch as SQL wants it: a gid, an XID */
     char gid[TXC_BRANCH_NAME_SIZE];
+    char user[64];     /* PostgreSQL: as whom the session worked when it was greeted */
     char role[64];     /* whom the prepared branch is to belong to; "": to whoever the session is */
-    char own_role[96]; /* the session's, to go back to */
+    char own_role[96]; /* the session's, to go back to; "": it was not left */
     char where[40];    /* PostgreSQL: system identifier and timeline; MariaDB: start of the server, session */
     char session[32];
     char xid[24];

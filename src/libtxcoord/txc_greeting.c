@@ -20,7 +20,7 @@ typedef struct s_greeting {
     unsigned long long session; /* 0: free */
     uint64_t until_ms;
     char rm[TXC_RM_NAME_MAX + 1];
-    char role[64], where[40], who[32];
+    char user[64], role[64], where[40], who[32];
     char evidence[TXC_EVIDENCE_MAX + 1];
 } s_greeting_t;
 
@@ -40,6 +40,7 @@ bool txc_greeting_recall (txc_enlisted_t *self)
         if (one->session != session || one->arg != self->arg || strcmp (one->rm, self->rm) != 0 ||
             one->until_ms < txc_pump_now_ms())
             continue;
+        txc_copy_text (self->user, sizeof self->user, one->user);
         txc_copy_text (self->role, sizeof self->role, one->role);
         txc_copy_text (self->where, sizeof self->where, one->where);
         txc_copy_text (self->session, sizeof self->session, one->who);
@@ -59,6 +60,7 @@ void txc_greeting_keep (const txc_enlisted_t *self)
     one->session = session;
     one->until_ms = txc_pump_now_ms() + GOOD_FOR_MS;
     txc_copy_text (one->rm, sizeof one->rm, self->rm);
+    txc_copy_text (one->user, sizeof one->user, self->user);
     txc_copy_text (one->role, sizeof one->role, self->role);
     txc_copy_text (one->where, sizeof one->where, self->where);
     txc_copy_text (one->who, sizeof one->who, self->session);

@@ -13,6 +13,7 @@
 enum {
     TRIES = 3,
     XA_NOTA = 1397,       /* ER_XAER_NOTA */
+    XA_RMFAIL = 1399,     /* ER_XAER_RMFAIL */
     XA_RBROLLBACK = 1402, /* ER_XA_RBROLLBACK */
     STEP_ROLLBACK = 8,
     STEP_SWEEP = 9
@@ -53,10 +54,14 @@ static void s_greet (txc_enlisted_t *self, const txc_sql_reply_t *reply)
     }
 }
 
+/* The level is of the next transaction alone. */
 static void s_start (txc_enlisted_t *self, const txc_sql_reply_t *reply)
 {
-    if (self->step == 0)
-        txc_script_sql (self, 1, "XA START %s", self->name);
+    static const char *const levels[] = {NULL, "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"};
+    if (self->step == 0 && self->isolation)
+        txc_script_sql (self, 1, "SET TRANSACTION ISOLATION LEVEL %s", levels[self->isolation]);
+    else if (self->step == 0 || (self->step == 1 && s_ok (reply)))
+        txc_script_sql (self, 2, "XA START %s", self->name);
     else if (s_ok (reply))
         txc_script_end (self, TXC_WORK_OK);
     else {
@@ -105,13 +110,14 @@ static void s_end_and (txc_enlisted_t *self, const char *verb, const char *suffi
         txc_script_sql (self, 1, "XA END %s", self->name);
     } else if (self->step == 1 && self->failed)
         s_refuse (self, NULL, "a statement of the enlisted branch had failed");
-    else if (self->step == 1 && !s_ok (reply))
-        s_refuse (self, reply,
-                  reply->native == XA_NOTA || reply->native == 1399
-                      ? "the enlisted branch is not active any more: the application's own SQL, or the "
-                        "server, ended it"
-                      : NULL);
-    else if (self->step == 1)
+    else if (self->step == 1 && !s_ok (reply)) {
+        /* What the application did may be committed: the same again would be done twice. */
+        if (reply->native == XA_NOTA || reply->native == XA_RMFAIL)
+            txc_script_blame (self, TXC_EREFUSED, reply,
+                              "the enlisted branch is not active any more: the application's own SQL, or the "
+                              "server, ended it");
+        s_refuse (self, reply, NULL);
+    } else if (self->step == 1)
         txc_script_sql (self, 2, "%s %s%s", verb, self->name, suffix);
     else if (s_ok (reply))
         txc_script_end (self, TXC_WORK_OK);

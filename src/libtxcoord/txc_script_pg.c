@@ -35,7 +35,7 @@ static void s_evidence (txc_enlisted_t *self, bool prepared)
     " pg_walfile_name(pg_current_wal_insert_lsn()), pg_backend_pid(),"                                       \
     " (SELECT (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_activity"                     \
     " WHERE pid = pg_backend_pid()),"                                                                        \
-    " now() = statement_timestamp()"
+    " now() = statement_timestamp(), current_user"
 
 #define AGENT                                                                                                \
     "SELECT a.usename, a.usename = current_user OR pg_has_role(a.usename, current_user, 'MEMBER'),"          \
@@ -45,7 +45,7 @@ static void s_evidence (txc_enlisted_t *self, bool prepared)
 
 static void s_greeted (txc_enlisted_t *self, const txc_sql_reply_t *reply)
 {
-    if (!s_ok (reply) || reply->n_values < 5) {
+    if (!s_ok (reply) || reply->n_values < 6) {
         txc_script_blame (self, TXC_ERM, reply, NULL);
         txc_script_end (self, TXC_WORK_ERROR);
         return;
@@ -59,8 +59,15 @@ static void s_greeted (txc_enlisted_t *self, const txc_sql_reply_t *reply)
     sscanf (reply->values[1], "%8x", &timeline);
     snprintf (self->where, sizeof self->where, "%.20s/%u", reply->values[0], timeline);
     snprintf (self->session, sizeof self->session, "%.11s/%.18s", reply->values[2], reply->values[3]);
+    txc_copy_text (self->user, sizeof self->user, reply->values[5]);
     s_evidence (self, false);
     txc_script_sql (self, 2, AGENT);
+}
+
+/* A role that can be named without a thought about quotes. */
+static bool s_is_plain (const char *role)
+{
+    return !strpbrk (role, "\"'\\");
 }
 
 /* The agent must be able to finish what this session prepares. */
@@ -77,7 +84,7 @@ static void s_agent (txc_enlisted_t *self, const txc_sql_reply_t *reply)
         txc_script_end (self, TXC_WORK_ERROR);
     } else if (reply->values[1][0] == 't')
         txc_script_end (self, TXC_WORK_OK);
-    else if (reply->values[2][0] == 't' && !strchr (reply->values[0], '"')) {
+    else if (reply->values[2][0] == 't' && s_is_plain (reply->values[0])) {
         txc_copy_text (self->role, sizeof self->role, reply->values[0]);
         txc_script_end (self, TXC_WORK_OK);
     } else {
@@ -104,11 +111,14 @@ static void s_greet (txc_enlisted_t *self, const txc_sql_reply_t *reply)
 
 static void s_start (txc_enlisted_t *self, const txc_sql_reply_t *reply)
 {
+    static const char *const begin[] = {"BEGIN", "BEGIN ISOLATION LEVEL READ COMMITTED",
+                                        "BEGIN ISOLATION LEVEL REPEATABLE READ",
+                                        "BEGIN ISOLATION LEVEL SERIALIZABLE"};
     if (self->step == 0 && self->driver.several)
-        txc_script_sql (self, 2, "BEGIN; SELECT pg_catalog.set_config('txcoord.branch', '%s', true)",
-                        self->gid);
+        txc_script_sql (self, 2, "%s; SELECT pg_catalog.set_config('txcoord.branch', '%s', true)",
+                        begin[self->isolation], self->gid);
     else if (self->step == 0)
-        txc_script_sql (self, 1, "BEGIN");
+        txc_script_sql (self, 1, "%s", begin[self->isolation]);
     else if (self->step == 3)
         txc_script_end (self, TXC_WORK_ERROR);
     else if (self->step == 1 && s_ok (reply))
@@ -128,8 +138,7 @@ static void s_ask_guard (txc_enlisted_t *self)
     txc_script_sql (self, 1,
                     "SELECT pg_catalog.current_setting('txcoord.branch', true),"
                     " pg_catalog.pg_current_xact_id_if_assigned()::text,"
-                    " pg_catalog.current_setting('transaction_isolation'),"
-                    " pg_catalog.quote_ident(pg_catalog.current_setting('role'))");
+                    " pg_catalog.current_setting('transaction_isolation'), current_user");
 }
 
 /* The branch cannot be prepared; whatever is open of it is rolled back. */
@@ -148,13 +157,14 @@ static bool s_guarded (txc_enlisted_t *self, const txc_sql_reply_t *reply)
         return false;
     }
     if (reply->n_values < 4 || strcmp (reply->values[0], self->gid) != 0) {
-        s_refuse (self, NULL,
-                  "the enlisted branch was ended by the application's own SQL (COMMIT, ROLLBACK, ...): what "
-                  "that did by itself stays as it is");
+        txc_script_blame (
+            self, TXC_EREFUSED, NULL,
+            "the enlisted branch was ended by the application's own SQL (COMMIT, ROLLBACK, ...): "
+            "what that did by itself stays as it is");
+        s_refuse (self, NULL, NULL);
         return false;
     }
     txc_copy_text (self->xid, sizeof self->xid, reply->values[1]);
-    txc_copy_text (self->own_role, sizeof self->own_role, reply->values[3]);
     s_evidence (self, false);
     if (!self->failed)
         return true;
@@ -163,6 +173,17 @@ static bool s_guarded (txc_enlisted_t *self, const txc_sql_reply_t *reply)
 }
 
 /* --- prepare ----------------------------------------------------------------------------- */
+
+/* The application may work as another role by now (SET ROLE), whose branches the agent could not finish: they
+ * are to belong to whom it was found that it can.  False: that cannot be had. */
+static bool s_settle_owner (txc_enlisted_t *self, const char *user)
+{
+    if (self->role[0] || strcmp (user, self->user) == 0)
+        return true;
+    if (s_is_plain (self->user))
+        txc_copy_text (self->role, sizeof self->role, self->user);
+    return self->role[0];
+}
 
 static void s_send_prepare (txc_enlisted_t *self)
 {
@@ -197,6 +218,9 @@ static void s_prepare (txc_enlisted_t *self, const txc_sql_reply_t *reply)
             break;
         if (!self->xid[0] && strcmp (reply->values[2], "serializable") != 0)
             txc_script_end (self, TXC_WORK_READ_ONLY);
+        else if (!s_settle_owner (self, reply->values[3]))
+            s_refuse (self, NULL,
+                      "the branch would belong to a role that the application took meanwhile (SET ROLE)");
         else if (self->role[0] && self->driver.several)
             txc_script_sql (self, 4,
                             "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL ROLE \"%s\"; PREPARE TRANSACTION '%s'",
@@ -251,11 +275,20 @@ static void s_one_phase (txc_enlisted_t *self, const txc_sql_reply_t *reply)
 enum { STEP_ROLE = 5, STEP_FINISH = 1, STEP_OWN_ROLE = 6, STEP_NO_ROLE = 7 };
 
 /* Only its owner ends a prepared branch; then the session is whose it was.  Neither can be in one transaction
- * with it, so that these are statements of their own. */
+ * with it, so that these are statements of their own.  A role that was the transaction's alone (SET LOCAL)
+ * went when it was prepared: whose the session is is known only now. */
+static void s_take_role (txc_enlisted_t *self)
+{
+    txc_script_sql (self, STEP_ROLE,
+                    "SELECT pg_catalog.quote_ident(pg_catalog.current_setting('role')),"
+                    " pg_catalog.set_config('role', '%s', false)",
+                    self->role);
+}
+
 static void s_finished (txc_enlisted_t *self, txc_work_status_t status)
 {
     self->finished = (uint8_t) status;
-    if (self->role[0])
+    if (self->role[0] && self->own_role[0])
         txc_script_sql (self, STEP_OWN_ROLE, "SET ROLE %s", self->own_role);
     else
         txc_script_end (self, status);
@@ -263,12 +296,15 @@ static void s_finished (txc_enlisted_t *self, txc_work_status_t status)
 
 static void s_end_prepared (txc_enlisted_t *self, const char *verb, const txc_sql_reply_t *reply)
 {
+    if (reply && self->step == STEP_ROLE)
+        txc_copy_text (self->own_role, sizeof self->own_role,
+                       s_ok (reply) && reply->n_values > 0 ? reply->values[0] : "");
     if (self->step == STEP_OWN_ROLE && !s_ok (reply)) /* taken from it meanwhile */
         txc_script_sql (self, STEP_NO_ROLE, "RESET ROLE");
     else if (self->step == STEP_OWN_ROLE || self->step == STEP_NO_ROLE)
         txc_script_end (self, (txc_work_status_t) self->finished);
     else if (!reply && self->role[0])
-        txc_script_sql (self, STEP_ROLE, "SET ROLE \"%s\"", self->role);
+        s_take_role (self);
     else if (self->step == STEP_FINISH && s_ok (reply))
         s_finished (self, TXC_WORK_OK);
     else if (self->step == STEP_FINISH && strcmp (reply->sqlstate, "42704") == 0)

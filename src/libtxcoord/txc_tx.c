@@ -60,6 +60,7 @@ static txc_tx_t *s_begin (txc_client_t *client, const txc_tx_options_t *options,
         return NULL;
     txc_tx_t *self = txc_tx_new (engine, handle);
     self->commit_return = options->commit_return;
+    self->isolation = (uint8_t) options->isolation;
     return self;
 }
 

@@ -25,6 +25,7 @@ struct txc_tx {
     txc_tx_state_t state;
     txc_engine_t *engine;
     txc_commit_return_t commit_return;
+    uint8_t isolation;        /* txc_isolation_t */
     uint64_t handle;          /* the session's */
     txc_list_t statements;    /* calls of txc_exec_async, in order */
     txc_call_t *commit;       /* the call of txc_commit_async */

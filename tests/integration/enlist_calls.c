@@ -266,6 +266,67 @@ static void s_roles (void)
     txc_tx_destroy (&tx);
 }
 
+/* What the connection works as, and what it says of itself. */
+static bool s_works_as (const char *user, const char *role)
+{
+    PGresult *result = PQexec (fixture.pg, "SELECT current_user, current_setting('role')");
+    bool ok = PQntuples (result) == 1 && strcmp (PQgetvalue (result, 0, 0), user) == 0 &&
+              strcmp (PQgetvalue (result, 0, 1), role) == 0;
+    PQclear (result);
+    return ok;
+}
+
+/* The agent could finish nothing that belongs to that role: it is to belong to the application's. */
+static void s_taken_roles (void)
+{
+    const char *user = PQuser (fixture.pg);
+    for (int local = 0; local < 2; local++) {
+        txc_tx_t *tx = s_begin (TXC_DECISION_LOGGED);
+        bool ok = s_transfer (tx) == TXC_OK &&
+                  fixture_pg (fixture.pg, local ? "SET LOCAL ROLE tenant" : "SET ROLE tenant") &&
+                  txc_commit (tx, NULL) == TXC_OK && fixture_moved (5);
+        ok = ok && (local ? s_works_as (user, "none") : s_works_as ("tenant", "tenant"));
+        fixture_check (local ? "SET LOCAL ROLE in the branch: finished at once, and the role is gone with it"
+                             : "SET ROLE in the branch: finished at once, and the role is kept",
+                       ok && fixture_is_idle(), tx);
+        txc_tx_destroy (&tx);
+        fixture_pg (fixture.pg, "RESET ROLE");
+    }
+    fixture_pg (fixture.pg, "SET ROLE tenant"); /* behind the greeting of a moment ago */
+    txc_tx_t *tx = s_begin (TXC_DECISION_LOGGED);
+    bool ok = s_transfer (tx) == TXC_OK && txc_commit (tx, NULL) == TXC_OK && fixture_moved (5);
+    fixture_check ("SET ROLE before the branch: finished at once", ok && s_works_as ("tenant", "tenant"), tx);
+    txc_tx_destroy (&tx);
+    fixture_pg (fixture.pg, "RESET ROLE");
+}
+
+/* Both levels that are no session's default. */
+static void s_isolation (void)
+{
+    txc_tx_options_t options = {.timeout_ms = 20000, .isolation = TXC_ISOLATION_SERIALIZABLE};
+    txc_tx_t *tx = txc_begin (fixture.client, &options);
+    bool ok = s_transfer (tx) == TXC_OK;
+    PGresult *result = PQexec (fixture.pg, "SHOW transaction_isolation");
+    ok = ok && strcmp (PQgetvalue (result, 0, 0), "serializable") == 0;
+    PQclear (result);
+    /* A plain SELECT locks what it reads, so that another one's change waits. */
+    ok = ok && fixture_my ("SELECT bal FROM acct WHERE id = 3");
+    mysql_free_result (mysql_store_result (fixture.my));
+    ok = ok && mysql_query (fixture.my2, "SET innodb_lock_wait_timeout = 1") == 0 &&
+         mysql_query (fixture.my2, "UPDATE acct SET bal = bal WHERE id = 3") != 0 &&
+         mysql_errno (fixture.my2) == 1205;
+    fixture_check ("enlisted branches have the transaction's isolation",
+                   txc_rollback (tx) == TXC_OK && ok && fixture_is_idle(), tx);
+    txc_tx_destroy (&tx);
+    tx = s_begin (TXC_COMPLETED);
+    ok = s_transfer (tx) == TXC_OK;
+    result = PQexec (fixture.pg, "SHOW transaction_isolation");
+    ok = ok && strcmp (PQgetvalue (result, 0, 0), "read committed") == 0;
+    PQclear (result);
+    fixture_check ("and the next ones the session's own", ok && txc_rollback (tx) == TXC_OK, tx);
+    txc_tx_destroy (&tx);
+}
+
 /* A guest works in agent-executed branches; the enlisted one stays its owner's. */
 static void s_shared (void)
 {
@@ -333,6 +394,8 @@ int main (int argc, char **argv)
     s_async (false);
     s_async (true);
     s_roles();
+    s_taken_roles();
+    s_isolation();
     s_strangers();
     s_three_phase();
     s_one_way_each();

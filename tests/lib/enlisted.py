@@ -124,8 +124,8 @@ def accounts(cluster):
     """The application's accounts are its own, and the agents' may do no more than sql/ says."""
     sql = os.path.join(cluster.source, "sql/postgresql/roles.sql")
     cluster.postgres.psql("-c", "CREATE ROLE app LOGIN; CREATE ROLE member LOGIN NOINHERIT; CREATE ROLE stranger LOGIN;"
-                          "GRANT txagent TO member;"
-                          "GRANT SELECT, INSERT, UPDATE, DELETE ON acct, ledger TO app, member, stranger")
+                          "CREATE ROLE tenant; GRANT txagent TO member; GRANT tenant TO app, member;"
+                          "GRANT SELECT, INSERT, UPDATE, DELETE ON acct, ledger TO app, member, stranger, tenant")
     cluster.postgres.psql("-v", "enlist=1", "-v", "app=app", "-f", sql)
     cluster.mariadb.sql("CREATE USER app@localhost; GRANT SELECT, INSERT, UPDATE, DELETE ON bank.* TO app@localhost;"
                         "GRANT CONNECTION ADMIN ON *.* TO txagent@localhost", database=None)

@@ -10,7 +10,7 @@ static txc_enlisted_t s_new (txc_dialect_t dialect)
     strcpy (self.rm, "bank");
     strcpy (self.gid, "g:b");
     strcpy (self.name, "X'67',X'62',1");
-    strcpy (self.own_role, "app");
+    strcpy (self.user, "app");
     return self;
 }
 
@@ -56,8 +56,9 @@ static void s_over (const txc_enlisted_t *self, txc_work_status_t status)
 
 static const char s_guard[] = "SELECT pg_catalog.current_setting('txcoord.branch', true),"
                               " pg_catalog.pg_current_xact_id_if_assigned()::text,"
-                              " pg_catalog.current_setting('transaction_isolation'),"
-                              " pg_catalog.quote_ident(pg_catalog.current_setting('role'))";
+                              " pg_catalog.current_setting('transaction_isolation'), current_user";
+static const char s_take_role[] = "SELECT pg_catalog.quote_ident(pg_catalog.current_setting('role')),"
+                                  " pg_catalog.set_config('role', 'txagent', false)";
 
 static txc_sql_reply_t s_guarded (const char *branch, const char *xid)
 {
@@ -94,6 +95,7 @@ static void another_transaction_on_the_connection_is_a_no (void **state)
     s_ok (&self, s_guard, s_guarded ("", ""));
     s_tag (&self, "ROLLBACK", "ROLLBACK");
     s_over (&self, TXC_WORK_ROLLED_BACK);
+    assert_int_equal (self.done.error.code, TXC_EREFUSED); /* once more would do the same twice */
     s_begin (&self, TXC_WORK_COMMIT_ONE_PHASE, false);
     s_ok (&self, s_guard, s_guarded ("another:b", "77"));
     s_tag (&self, "ROLLBACK", "ROLLBACK");
@@ -143,24 +145,83 @@ static void a_branch_is_prepared_and_ended_as_the_agents_role (void **state)
     s_tag (&self, "PREPARE TRANSACTION 'g:b'", "PREPARE TRANSACTION");
     s_over (&self, TXC_WORK_OK);
     s_begin (&self, TXC_WORK_COMMIT, true);
-    s_done (&self, "SET ROLE \"txagent\"");
+    s_ok (&self, s_take_role, (txc_sql_reply_t){.n_values = 2, .values = {"app", "txagent"}});
     s_done (&self, "COMMIT PREPARED 'g:b'");
     s_done (&self, "SET ROLE app");
     s_over (&self, TXC_WORK_OK);
     /* It never keeps the agent's role, whatever happens. */
     s_begin (&self, TXC_WORK_ROLLBACK, true);
-    s_done (&self, "SET ROLE \"txagent\"");
+    s_ok (&self, s_take_role, (txc_sql_reply_t){.n_values = 2, .values = {"app", "txagent"}});
     s_error (&self, "ROLLBACK PREPARED 'g:b'", 0, "42704");
     s_error (&self, "SET ROLE app", 0, "42501");
     s_done (&self, "RESET ROLE");
     s_over (&self, TXC_WORK_ABSENT);
     s_begin (&self, TXC_WORK_COMMIT, true);
-    s_error (&self, "SET ROLE \"txagent\"", 0, "42501");
+    s_error (&self, s_take_role, 0, "42501");
     s_error (&self, "COMMIT PREPARED 'g:b'", 0, "42501");
     s_error (&self, "COMMIT PREPARED 'g:b'", 0, "42501");
     s_error (&self, "COMMIT PREPARED 'g:b'", 0, "42501");
-    s_done (&self, "SET ROLE app");
     s_over (&self, TXC_WORK_LOST); /* its agent goes on */
+}
+
+/* The agent could not finish what belongs to any role that the session may take. */
+static void a_branch_belongs_to_who_was_greeted_whatever_role_was_taken (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
+    txc_sql_reply_t guarded = s_guarded ("g:b", "77");
+    strcpy (guarded.values[3], "tenant");
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_ok (&self, s_guard, guarded);
+    s_done (&self, "SET CONSTRAINTS ALL IMMEDIATE");
+    s_done (&self, "SET LOCAL ROLE \"app\"");
+    s_tag (&self, "PREPARE TRANSACTION 'g:b'", "PREPARE TRANSACTION");
+    s_over (&self, TXC_WORK_OK);
+    s_begin (&self, TXC_WORK_COMMIT, true);
+    txc_sql_reply_t was = {.n_values = 2, .values = {"tenant", "app"}};
+    s_ok (&self,
+          "SELECT pg_catalog.quote_ident(pg_catalog.current_setting('role')),"
+          " pg_catalog.set_config('role', 'app', false)",
+          was);
+    s_done (&self, "COMMIT PREPARED 'g:b'");
+    s_done (&self, "SET ROLE tenant");
+    s_over (&self, TXC_WORK_OK);
+    self.role[0] = '\0';
+    strcpy (self.user, "a\"b"); /* no name to be pasted into SQL */
+    s_begin (&self, TXC_WORK_PREPARE, false);
+    s_ok (&self, s_guard, guarded);
+    s_tag (&self, "ROLLBACK", "ROLLBACK");
+    s_over (&self, TXC_WORK_ROLLED_BACK);
+}
+
+static void a_branch_has_the_isolation_of_its_transaction (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
+    self.isolation = TXC_ISOLATION_SERIALIZABLE;
+    s_begin (&self, TXC_WORK_EXEC, false);
+    s_done (&self, "BEGIN ISOLATION LEVEL SERIALIZABLE");
+    s_done (&self, "SELECT pg_catalog.set_config('txcoord.branch', 'g:b', true)");
+    s_over (&self, TXC_WORK_OK);
+    self.driver.several = 1;
+    self.isolation = TXC_ISOLATION_REPEATABLE_READ;
+    s_begin (&self, TXC_WORK_EXEC, false);
+    s_done (
+        &self,
+        "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_catalog.set_config('txcoord.branch', 'g:b', true)");
+    s_over (&self, TXC_WORK_OK);
+    self = s_new (TXC_DIALECT_MARIADB);
+    s_begin (&self, TXC_WORK_EXEC, false);
+    s_done (&self, "XA START X'67',X'62',1");
+    s_over (&self, TXC_WORK_OK);
+    self.isolation = TXC_ISOLATION_READ_COMMITTED;
+    s_begin (&self, TXC_WORK_EXEC, false);
+    s_done (&self, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
+    s_done (&self, "XA START X'67',X'62',1");
+    s_over (&self, TXC_WORK_OK);
+    s_begin (&self, TXC_WORK_EXEC, false);
+    s_error (&self, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", 1568, "25001");
+    s_over (&self, TXC_WORK_ERROR);
 }
 
 /* Whatever a driver takes in one text is handed to it so. */
@@ -230,8 +291,8 @@ static void an_agent_that_is_not_there_could_finish_nothing (void **state)
 {
     (void) state;
     txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
-    txc_sql_reply_t greeted = {.n_values = 5,
-                               .values = {"7000", "000000010000000000000001", "99", "1234", "t"}};
+    txc_sql_reply_t greeted = {.n_values = 6,
+                               .values = {"7000", "000000010000000000000001", "99", "1234", "t", "app"}};
     txc_sql_reply_t agent = {.n_values = 3, .values = {"txagent", "t", "f"}};
     s_begin (&self, TXC_WORK_NONE, false);
     txc_script_next (&self, &greeted);
@@ -357,6 +418,8 @@ int main (void)
         TEST (a_rollback_that_fails_leaves_the_session_to_the_agent),
         TEST (what_wrote_nothing_is_read_only),
         TEST (a_branch_is_prepared_and_ended_as_the_agents_role),
+        TEST (a_branch_belongs_to_who_was_greeted_whatever_role_was_taken),
+        TEST (a_branch_has_the_isolation_of_its_transaction),
         TEST (a_driver_of_several_statements_is_asked_less_often),
         TEST (a_session_is_asked_who_it_is_once),
         TEST (an_agent_that_is_not_there_could_finish_nothing),

@@ -14,7 +14,8 @@
  * What the application must not do on an enlisted connection: COMMIT, ROLLBACK,
  * PREPARE TRANSACTION, XA.  It is noticed when the branch is to be prepared:
  * txc_commit tells TXC_ROLLED_BACK, with the reason in txc_tx_error; what such
- * a statement committed by itself stays committed.
+ * a statement committed by itself stays committed, so that the error (TXC_EREFUSED)
+ * is not retryable.
  *
  * The connection is to stay open until txc_commit or txc_rollback has told an
  * outcome, or the transaction was destroyed; then it may be used for anything.
@@ -111,8 +112,9 @@ typedef struct txc_enlist_driver {
     int (*call) (void *arg, int what, const txc_branch_name_t *name, char *error);
 } txc_enlist_driver_t;
 
-/* Makes the connection behind driver and arg a branch of tx at resource manager rm, and begins it there: one
- * round trip to the agent, one to four to the database.  The connection must be in no transaction.  driver
+/* Makes the connection behind driver and arg a branch of tx at resource manager rm, and begins it there, at
+ * the isolation level that txc_begin was told (a driver of calls: at its own): one round trip to the agent,
+ * one to five to the database.  The connection must be in no transaction.  driver
  * is copied; arg is borrowed until release is called (also when this fails).  TXC_OK, or an error: TXC_EPROTO
  * (there is such a branch already; the transaction was joined; the connection is in a transaction), TXC_EMODE
  * (a three-phase commit has no enlisted branches), TXC_EPERM
