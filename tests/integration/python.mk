@@ -2,8 +2,10 @@
 if HAVE_PGSQL
 if HAVE_MYSQL
 if !SANITIZED
+check_PROGRAMS += tests/integration/python_layout
 TESTS += tests/integration/python
 endif
 endif
 endif
+tests_integration_python_layout_SOURCES = tests/integration/python_layout.c
 EXTRA_DIST += tests/integration/python

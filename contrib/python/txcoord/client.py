@@ -5,11 +5,11 @@ import threading
 import weakref
 from ctypes import byref, c_void_p
 from types import TracebackType
-from typing import Optional
+from typing import Optional, Union
 
 from .codes import Code, CommitReturn, Isolation, Mode
 from .errors import Error
-from .native import ClientOptions, TxOptions, encode, lib, make_error, milliseconds, plain_error
+from .native import ClientOptions, TxOptions, count, encode, lib, make_error, milliseconds, plain_error
 from .transaction import Transaction
 
 
@@ -22,11 +22,11 @@ class Client:
 
     def __init__(self, endpoints: str, *, connect_timeout: Optional[float] = None, max_transactions: int = 0) -> None:
         """connect_timeout: seconds to wait for a coordinator [5]; max_transactions: open at once, 0: the library's default."""
-        options = ClientOptions(milliseconds(connect_timeout, "connect_timeout"), max_transactions)
+        options = ClientOptions(milliseconds(connect_timeout, "connect_timeout"), count(max_transactions, "max_transactions"))
         self._lock = threading.RLock()  # a transaction may be collected, and leave, while this thread has it
         self._uses = 1  # of the handle: this object, calls under way, transactions; the last one frees it
         self._closed = False
-        self._transactions: weakref.WeakSet[Transaction] = weakref.WeakSet()
+        self._transactions: dict[int, weakref.ref[Transaction]] = {}
         self._handle = c_void_p(lib.txc_client_new(encode(endpoints, "endpoints"), byref(options)))
         if not self._handle.value:
             raise make_error(lib.txc_last_error())
@@ -48,8 +48,11 @@ class Client:
             if self._closed:
                 return
             self._closed = True
-        for transaction in list(self._transactions):
-            transaction.close()
+            transactions = [one() for one in list(self._transactions.values())]
+        for transaction in transactions:
+            if transaction is not None:
+                transaction.close()
+        del transactions
         self._unuse()
 
     # --- uses of the handle
@@ -70,7 +73,8 @@ class Client:
 
     def _leave(self, transaction: Transaction) -> None:
         """A transaction of this client is closed."""
-        self._transactions.discard(transaction)
+        with self._lock:
+            self._transactions.pop(id(transaction), None)
         self._unuse()
 
     def _adopt(self, handle: Optional[int]) -> Transaction:
@@ -80,15 +84,18 @@ class Client:
             self._unuse()
             raise error
         transaction = Transaction(self, handle)
-        self._transactions.add(transaction)
+        with self._lock:
+            self._transactions[id(transaction)] = weakref.ref(transaction)
         return transaction
 
     # --- transactions
 
     def begin(self, *, timeout: Optional[float] = None, isolation: Isolation = Isolation.DEFAULT,
-              commit_return: CommitReturn = CommitReturn.COMPLETED, mode: Optional[Mode] = None) -> Transaction:
-        """Begins a transaction; costs no round trip.  timeout: seconds from here to the decision [60]."""
-        options = TxOptions(milliseconds(timeout, "timeout"), isolation, commit_return, mode.value.encode() if mode else None)
+              commit_return: CommitReturn = CommitReturn.COMPLETED, mode: Union[None, Mode, str] = None) -> Transaction:
+        """Begins a transaction; costs no round trip.  timeout: seconds from here to the decision [60].  mode: a Mode, or its
+        name: "2pc", "3pc", "paxos"."""
+        options = TxOptions(milliseconds(timeout, "timeout"), isolation, commit_return,
+                            Mode(mode).value.encode() if mode is not None else None)
         return self._adopt(lib.txc_begin(self._use(), byref(options)))
 
     def join(self, ticket: str) -> Transaction:

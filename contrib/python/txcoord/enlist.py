@@ -2,10 +2,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional, Protocol
 
-from .native import SQL_VALUE_SIZE, SQL_VALUES, EnlistDriver, FailedFunction, ReleaseFunction, RunFunction, SqlReply
+from .codes import Code
+from .native import (SQL_VALUE_SIZE, SQL_VALUES, EnlistDriver, FailedFunction, ReleaseFunction, RunFunction, SqlReply,
+                     plain_error)
 
 POSTGRESQL, MARIADB = 1, 2  # dialects
 
@@ -63,8 +67,7 @@ class _Psycopg2:
 
     def run(self, sql: str) -> Reply:
         connection = self._connection
-        before = list(connection.notices)
-        del connection.notices[:]
+        theirs, connection.notices = connection.notices, []  # an application's own may be anything that has append
         try:
             with connection.cursor(cursor_factory=self._module.extensions.cursor) as cursor:
                 cursor.execute(sql)
@@ -75,7 +78,7 @@ class _Psycopg2:
             lost = connection.closed != 0 or not error.pgcode
             return Reply(lost=lost, sqlstate=error.pgcode or "", text=str(error).strip())
         finally:
-            connection.notices[:0] = before
+            connection.notices = theirs
 
     def failed(self) -> bool:
         return False  # the server knows
@@ -90,6 +93,7 @@ class _MySql:
 
     dialect = MARIADB
     LOST = (0, 2006, 2013, 2055)
+    NO_SUCH_VARIABLE, IN_TRANSACTION = 1193, 1568
 
     def __init__(self, connection: Any, cursor: Any, errors: tuple[type[Exception], ...]) -> None:
         self._connection = connection
@@ -98,8 +102,20 @@ class _MySql:
         self._autocommit = bool(connection.get_autocommit())
         self._failed = False
         self._mine = False  # the library's statement runs, not the application's
+        self._query = vars(connection).get("query")  # of the connection alone, if somebody has replaced it
+
+    def _is_in_transaction(self) -> bool:
+        """Without autocommit the application's last statement may have begun one, which autocommit would commit."""
+        if self._autocommit:
+            return False  # one that was begun by hand is refused by the server
+        reply = self.run("SELECT @@in_transaction")
+        if reply.native != self.NO_SUCH_VARIABLE:
+            return bool(reply.values) and int(reply.values[0]) != 0  # without an answer: that shows in a moment
+        return self.run("SET TRANSACTION READ WRITE").native == self.IN_TRANSACTION  # MySQL has no such variable
 
     def begin(self) -> None:
+        if self._is_in_transaction():
+            raise plain_error(Code.EPROTO, "the connection is in a transaction of its own: commit or roll it back first")
         self._connection.autocommit(True)
         query = self._connection.query
 
@@ -130,8 +146,10 @@ class _MySql:
         return self._failed
 
     def end(self) -> None:
-        with contextlib.suppress(AttributeError):
-            del self._connection.query
+        if self._query is not None:
+            self._connection.query = self._query
+        else:
+            vars(self._connection).pop("query", None)  # mysqlclient's lets no attribute be deleted
         with contextlib.suppress(*self._errors):
             self._connection.autocommit(self._autocommit)
 
@@ -180,19 +198,37 @@ def _fill(reply: SqlReply, said: Reply) -> None:
         reply.values[i].value = _cut(_text(said.values[i]), SQL_VALUE_SIZE)
 
 
+_lock = threading.Lock()
+_in_use: set[int] = set()  # the id of each connection that is enlisted
+
+
 class Enlisted:
     """One enlisted connection: keeps what the library calls until the transaction's handle is gone."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, connection: Any) -> None:
+        driver: Driver = connection if is_driver(connection) else driver_for(connection)
+        self._connection = connection
         self._driver = driver
-        self._begun = False
+        self._process = 0  # that of which the connection is, once it is enlisted
         self.failure: Optional[BaseException] = None  # a driver's own, which no caller has seen
         self.table = EnlistDriver(dialect=driver.dialect, run=RunFunction(self._run), release=ReleaseFunction(self._release),
                                   failed=FailedFunction(self._failed))
 
     def begin(self) -> None:
-        self._driver.begin()
-        self._begun = True
+        with _lock:
+            if id(self._connection) in _in_use:
+                raise plain_error(Code.EPROTO, "the connection is enlisted in a transaction already")
+            _in_use.add(id(self._connection))
+        try:
+            self._driver.begin()
+        except BaseException:
+            self._leave()
+            raise
+        self._process = os.getpid()
+
+    def _leave(self) -> None:
+        with _lock:
+            _in_use.discard(id(self._connection))
 
     @contextlib.contextmanager
     def _kept(self) -> Iterator[None]:
@@ -214,7 +250,9 @@ class Enlisted:
         return failed
 
     def _release(self, _arg: Any) -> None:
-        if self._begun:
-            self._begun = False
+        if self._process == os.getpid():  # in a forked child the session is the parent's, and nothing is said on it
             with self._kept():
                 self._driver.end()
+        if self._process:
+            self._process = 0
+            self._leave()

@@ -41,9 +41,10 @@ FailedFunction = CFUNCTYPE(c_int, c_void_p)
 
 
 class EnlistDriver(ctypes.Structure):
-    # send, receive, affected, session: NULL; several: 0
+    # send, receive, affected, session, call: NULL; several: 0
     _fields_ = [("dialect", c_int), ("run", RunFunction), ("send", c_void_p), ("receive", c_void_p), ("release", ReleaseFunction),
-                ("failed", FailedFunction), ("affected", c_void_p), ("several", c_int), ("session", c_void_p)]
+                ("failed", FailedFunction), ("affected", c_void_p), ("several", c_int), ("session", c_void_p),
+                ("call", c_void_p)]
 
 
 # name: result, arguments
@@ -139,6 +140,13 @@ def milliseconds(seconds: Optional[float], what: str) -> int:
     if not 0 < seconds <= 4294967:
         raise ValueError(f"{what} is to be in seconds, above 0 and below 4,294,968")
     return max(1, round(seconds * 1000))
+
+
+def count(value: int, what: str) -> int:
+    """0 is the library's default."""
+    if not 0 <= value < 1 << 32:
+        raise ValueError(f"{what} is to be at least 0 and below 4,294,967,296")
+    return value
 
 
 def encode(value: str, what: str) -> bytes:

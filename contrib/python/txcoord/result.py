@@ -29,6 +29,12 @@ def _text(value: bytes) -> Union[str, bytes]:
         return value  # a database of another encoding
 
 
+def _moment(value: str) -> datetime.datetime:
+    """Before Python 3.11 fromisoformat takes a fraction of three digits or of six only; databases drop zeros."""
+    seconds, point, fraction = value.partition(".")
+    return datetime.datetime.fromisoformat(f"{seconds}.{fraction:0<6}" if point else value)
+
+
 def _or_text(convert: Callable[[str], Any]) -> Callable[[bytes], Any]:
     """What the type cannot hold stays text: infinity, 24:00:00, 0000-00-00."""
 
@@ -49,7 +55,7 @@ _CONVERTERS: dict[str, Callable[[bytes], Any]] = {
     **dict.fromkeys(("float4", "float8", "FLOAT", "DOUBLE"), float),
     **dict.fromkeys(("numeric", "DECIMAL"), _or_text(decimal.Decimal)),
     **dict.fromkeys(("date", "DATE"), _or_text(datetime.date.fromisoformat)),
-    **dict.fromkeys(("timestamp", "DATETIME", "TIMESTAMP"), _or_text(datetime.datetime.fromisoformat)),
+    **dict.fromkeys(("timestamp", "DATETIME", "TIMESTAMP"), _or_text(_moment)),
     **dict.fromkeys(("json", "jsonb", "JSON"), _or_text(json.loads)),
     **dict.fromkeys(("BINARY", "VARBINARY", "BLOB", "BIT", "GEOMETRY"), bytes),
 }

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .codes import Code
-from .enlist import Enlisted, driver_for, is_driver
+from .enlist import Enlisted
 from .errors import Error
 from .native import ErrorInfo, Param, encode, lib, make_error, plain_error, take_string, text
 from .result import Result, read_result
@@ -80,8 +80,10 @@ class Transaction:
         try:
             if kind is None and not self._over:
                 self.commit()
-            elif not self._over and self._handle.value:
-                lib.txc_rollback(self._handle)  # what fails here the time-out does
+            elif not self._over:
+                with self._lock:
+                    if self._handle.value:
+                        lib.txc_rollback(self._handle)  # what fails here the time-out does
         finally:
             self.close()
 
@@ -111,7 +113,18 @@ class Transaction:
 
     def _error(self, code: Optional[int] = None) -> Error:
         info: ErrorInfo = lib.txc_tx_error(self._handle)
-        return make_error(info, self.gtrid, code)
+        error = make_error(info, self.gtrid, code)
+        failure = self._take_failure()
+        if failure is not None:
+            error.__cause__ = failure
+        return error
+
+    def _take_failure(self) -> Optional[BaseException]:
+        """What a driver of an enlisted connection raised while the library called it."""
+        failures = [one.failure for one in self._enlisted if one.failure]
+        for one in self._enlisted:
+            one.failure = None
+        return failures[0] if failures else None
 
     # --- statements
 
@@ -163,11 +176,13 @@ class Transaction:
         neither committed nor rolled back by itself.  It is prepared and ended by commit and rollback here, and is then as
         it was before.
         """
-        enlisted = Enlisted(connection if is_driver(connection) else driver_for(connection))
+        enlisted, name = Enlisted(connection), encode(rm, "rm")
         with self._lock:
+            if self._over or not self._handle.value:  # the connection is not touched
+                raise plain_error(Code.EPROTO, "the transaction is over", self.gtrid)
             enlisted.begin()
             self._enlisted.append(enlisted)  # before the library calls it
-            self._call(lib.txc_enlist_cb, encode(rm, "rm"), byref(enlisted.table), None)
+            self._call(lib.txc_enlist_cb, name, byref(enlisted.table), None)
 
     def fail(self, rm: str) -> None:
         """Says that a statement on the enlisted connection failed, where its driver cannot tell: the branch votes no."""
@@ -183,15 +198,23 @@ class Transaction:
         """
         with self._lock:
             code = self._ask(lib.txc_commit, None)
-            self._over = code >= 0 and code not in (Code.UNKNOWN, Code.PENDING)
+            self._over = self._over or (code >= 0 and code not in (Code.UNKNOWN, Code.PENDING))
             if code != Code.OK:
                 raise self._error(code)
+            self._raise_interrupt()
 
     def rollback(self) -> None:
         """Rolls back.  The transaction is never committed then, unless commit was called before."""
         with self._lock:
             self._call(lib.txc_rollback)
             self._over = True
+            self._raise_interrupt()
+
+    def _raise_interrupt(self) -> None:
+        """It all ended well; but an interrupt that came in a driver is not to be lost."""
+        failure = self._take_failure()
+        if failure is not None and not isinstance(failure, Exception):
+            raise failure
 
     # --- one transaction in several processes
 
