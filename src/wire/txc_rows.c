@@ -18,6 +18,7 @@
 enum {
     OVERHEAD = 256,       /* bytes of a Result around its columns and values, tag included */
     COLUMN_OVERHEAD = 24, /* bytes of a Column around its texts */
+    EMPTY_ROW = 6,        /* what a row without columns counts for: there may not be any number of them */
     BUDGET =
         1 << 20 /* bytes for decoding as many columns as there may be; values take up to 5 times their own */
 };
@@ -28,7 +29,8 @@ struct txc_rows_builder {
     uint32_t magic;
     int error; /* the first one met; stays until finish */
     int n_columns;
-    size_t limit, used; /* bytes; used is never less than the encoded size */
+    uint32_t empty_rows; /* without columns */
+    size_t limit, used;  /* bytes; used is never less than the encoded size */
     int64_t affected;
     char tag[TXC_TAG_MAX + 1];
     txc_values_buffer_t names;  /* name and type of each column, in turn */
@@ -39,6 +41,7 @@ static void s_clear (txc_rows_builder_t *self)
 {
     self->error = TXC_OK;
     self->n_columns = 0;
+    self->empty_rows = 0;
     self->used = OVERHEAD;
     self->affected = -1;
     self->tag[0] = '\0';
@@ -101,8 +104,14 @@ int txc_rows_builder_row (void *arg, int n, const char *const *values, const siz
     TXC_CHECK (self, BUILDER_MAGIC);
     if (self->error)
         return self->error;
-    if (n != self->n_columns || n == 0)
+    if (n != self->n_columns)
         return self->error = TXC_EINVAL;
+    if (n == 0) {
+        if (self->used + EMPTY_ROW > self->limit)
+            return self->error = TXC_ELIMIT;
+        self->used += EMPTY_ROW;
+        self->empty_rows++;
+    }
     for (int i = 0; i < n && self->error == TXC_OK; i++)
         self->error =
             s_add (self, &self->values, values[i], sizes[i], 5 + 1); /* its size as a varint, its NUL */
@@ -156,6 +165,7 @@ static int s_finish (txc_rows_builder_t *self, txc_blob_t **blob_p)
     wire.tag.len = strlen (self->tag);
     if (values.n_sizes)
         wire.values = &values;
+    wire.rows = self->empty_rows;
     txc_blob_t *blob = txc_blob_new (NULL, txcoord__result__get_packed_size (&wire));
     if (blob)
         txcoord__result__pack (&wire, txc_blob_edit (blob));
@@ -222,6 +232,10 @@ static int s_read_columns (txc_rows_t *self, const Txcoord__Result *wire)
 static int s_read_values (txc_rows_t *self, const Txcoord__Result *wire)
 {
     size_t count = wire->values ? wire->values->n_sizes : 0;
+    if (wire->rows) {
+        self->n_rows = (int) wire->rows;
+        return count || self->n_columns || wire->rows > TXC_BODY_MAX / EMPTY_ROW ? TXC_EPROTO : TXC_OK;
+    }
     if (count == 0)
         return wire->values && wire->values->data.len ? TXC_EPROTO : TXC_OK;
     if (self->n_columns == 0 || count % (size_t) self->n_columns || !txc_values_index (wire->values))

@@ -200,6 +200,31 @@ static void s_result_without_columns (void **state)
     txc_rows_builder_destroy (&builder);
 }
 
+/* PostgreSQL's SELECT FROM: what it found is how many. */
+static void s_rows_without_columns_are_counted (void **state)
+{
+    (void) state;
+    txc_rows_builder_t *builder = txc_rows_builder_new (1000);
+    txc_blob_t *blob;
+    txc_rows_t *rows;
+    assert_int_equal (txc_rows_builder_columns (builder, 0, NULL, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal (txc_rows_builder_row (builder, 0, NULL, NULL), 0);
+    txc_rows_builder_done (builder, -1, "SELECT 3");
+    assert_int_equal (txc_rows_builder_finish (builder, &blob), TXC_OK);
+    assert_int_equal (txc_rows_read (txc_blob_data (blob), txc_blob_size (blob), &rows), TXC_OK);
+    assert_int_equal (txc_rows_count (rows), 3);
+    assert_int_equal (txc_rows_columns (rows), 0);
+    assert_null (txc_rows_value (rows, 0, 0, NULL));
+    txc_rows_destroy (&rows);
+    txc_blob_destroy (&blob);
+    int rc = 0;
+    for (int i = 0; i < 1000 && rc == 0; i++)
+        rc = txc_rows_builder_row (builder, 0, NULL, NULL);
+    assert_int_equal (rc, TXC_ELIMIT);
+    txc_rows_builder_destroy (&builder);
+}
+
 static void s_result_keeps_to_its_limit (void **state)
 {
     (void) state;
@@ -321,6 +346,16 @@ static void s_results_that_do_not_add_up_are_refused (void **state)
     values.data.len = 2;
     assert_int_equal (s_read (&wire), TXC_EPROTO);
     values.data.len = 3;
+    wire.rows = 2; /* columns and values say how many */
+    assert_int_equal (s_read (&wire), TXC_EPROTO);
+    wire.n_columns = 0;
+    wire.values = NULL;
+    assert_int_equal (s_read (&wire), TXC_OK);
+    wire.rows = UINT32_MAX;
+    assert_int_equal (s_read (&wire), TXC_EPROTO);
+    wire.rows = 0;
+    wire.n_columns = 2;
+    wire.values = &values;
     column.name = (ProtobufCBinaryData){.len = 3, .data = (uint8_t *) "a\0b"};
     assert_int_equal (s_read (&wire), TXC_EPROTO);
     column.name.len = 1;
@@ -340,6 +375,7 @@ int main (void)
         cmocka_unit_test (s_values_must_agree_with_their_sizes),
         cmocka_unit_test (s_result_survives_the_round_trip),
         cmocka_unit_test (s_result_without_columns),
+        cmocka_unit_test (s_rows_without_columns_are_counted),
         cmocka_unit_test (s_result_keeps_to_its_limit),
         cmocka_unit_test (s_rows_have_the_width_of_their_columns),
         cmocka_unit_test (s_widest_result_can_be_read),
