@@ -5,6 +5,7 @@ src_txctl_libtool_la_SOURCES = \
 	src/txctl/tool_dump.c src/txctl/tool_dump.h \
 	src/txctl/tool_history.c src/txctl/tool_history.h \
 	src/txctl/tool_endpoint.c src/txctl/tool_endpoint.h \
+	src/txctl/tool_output.c src/txctl/tool_output.h \
 	src/txctl/tool_table.c src/txctl/tool_table.h
 src_txctl_libtool_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 

@@ -62,7 +62,7 @@ void tool_table_addf (tool_table_t *self, const char *format, ...)
 static size_t s_character (const char *text, mbstate_t *state, char shown[MB_LEN_MAX + 1], size_t *width)
 {
     wchar_t wide;
-    size_t size = mbrtowc (&wide, text, strlen (text), state);
+    size_t size = mbrtowc (&wide, text, strnlen (text, MB_LEN_MAX), state);
     bool broken = size == (size_t) -1 || size == (size_t) -2;
     int columns = broken ? -1 : wcwidth (wide);
     if (columns >= 0) {

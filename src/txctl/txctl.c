@@ -13,6 +13,7 @@
 #include "txctl/ctl.h"
 #include "txctl/tool_admin.h"
 #include "txctl/tool_endpoint.h"
+#include "txctl/tool_output.h"
 
 enum { TIMEOUT_MS = 5000, TIMEOUT_MAX_MS = 600000 };
 
@@ -192,5 +193,6 @@ int main (int argc, char **argv)
             return CTL_USAGE;
         }
     }
-    return (int) s_run (&options, endpoints, argc - optind, argv + optind);
+    ctl_status_t status = s_run (&options, endpoints, argc - optind, argv + optind);
+    return tool_output_end ("txctl") ? (int) status : CTL_USAGE;
 }

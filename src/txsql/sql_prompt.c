@@ -3,6 +3,7 @@
 #include "txsql/sql_prompt.h"
 
 #include <histedit.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,13 +94,38 @@ void sql_prompt_destroy (sql_prompt_t **self_p)
     *self_p = NULL;
 }
 
-const char *sql_prompt_read (sql_prompt_t *self, const char *prompt)
+static volatile sig_atomic_t s_interrupted;
+
+static void s_on_interrupt (int number)
 {
-    int size;
+    (void) number;
+    s_interrupted = 1;
+}
+
+/* The editor's next line.  SIGINT ends its read, which is not taken up again. */
+static const char *s_gets (sql_prompt_t *self, int *size)
+{
+    struct sigaction action = {.sa_handler = s_on_interrupt}, before;
+    sigemptyset (&action.sa_mask);
+    s_interrupted = 0;
+    sigaction (SIGINT, &action, &before);
+    const char *line = el_gets (self->editor, size);
+    sigaction (SIGINT, &before, NULL);
+    return line;
+}
+
+const char *sql_prompt_read (sql_prompt_t *self, const char *prompt, bool *interrupted)
+{
+    int size = 0;
     HistEvent event;
     self->prompt = prompt;
-    const char *line = el_gets (self->editor, &size);
-    if (!line || size <= 0)
+    const char *line = s_gets (self, &size);
+    *interrupted = s_interrupted;
+    if (*interrupted) {
+        el_reset (self->editor);
+        putchar ('\n');
+    }
+    if (!line || size <= 0 || *interrupted)
         return NULL;
     if (strspn (line, " \t\r\n") < (size_t) size)
         history (self->history, &event, H_ENTER, line);

@@ -3,6 +3,7 @@
 #include "txsql/sql_shell.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/txc_limits.h"
@@ -35,6 +36,22 @@ void sql_shell_tell (sql_shell_t *self, const txc_error_info_t *error)
 
 /* --- results ----------------------------------------------------------------- */
 
+/* Cells are text: what has a NUL in it is shown as PostgreSQL shows bytes, "\\x00ff". */
+static void s_add_value (tool_table_t *table, const txc_result_t *result, int row, int column)
+{
+    size_t size;
+    const char *value = txc_result_value (result, row, column, &size);
+    if (!value || !memchr (value, 0, size)) {
+        tool_table_add (table, value);
+        return;
+    }
+    char *hex = txc_malloc (2 * size + 3), *at = hex + sprintf (hex, "\\x");
+    for (size_t i = 0; i < size; i++)
+        at += sprintf (at, "%02x", (unsigned) (unsigned char) value[i]);
+    tool_table_add (table, hex);
+    free (hex);
+}
+
 static void s_print_rows (const sql_shell_t *self, const txc_result_t *result)
 {
     int n_columns = txc_result_columns (result), n_rows = txc_result_rows (result);
@@ -43,7 +60,7 @@ static void s_print_rows (const sql_shell_t *self, const txc_result_t *result)
         tool_table_add (table, txc_result_name (result, column));
     for (int row = 0; row < n_rows; row++)
         for (int column = 0; column < n_columns; column++)
-            tool_table_add (table, txc_result_value (result, row, column, NULL));
+            s_add_value (table, result, row, column);
     tool_table_print (table, self->format, self->null, self->out);
     tool_table_destroy (&table);
     if (self->format == TOOL_ALIGNED)
@@ -95,7 +112,7 @@ static sql_status_t s_execute (sql_shell_t *self, const char *rm, const char *sq
     }
     txc_error_info_t error = txc_tx_error (self->tx);
     sql_shell_tell (self, &error);
-    self->doomed = rc != TXC_EINVAL && rc != TXC_ELIMIT && rc != TXC_ENORM;
+    self->doomed = txc_tx_is_rollback_only (self->tx);
     return SQL_FAILED;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/txc_mem.h"
 #include "txctl/tool_endpoint.h"
+#include "txctl/tool_output.h"
 #include "txsql/sql_prompt.h"
 #include "txsql/sql_shell.h"
 #include "txsql/sql_split.h"
@@ -102,7 +103,13 @@ static void s_run_terminal (sql_shell_t *shell)
     fprintf (shell->out, "txsql " PACKAGE_VERSION ", connected to %s; \\help helps\n", shell->endpoints);
     while (!shell->quit) {
         const char *text = !shell->tx ? "txsql> " : shell->doomed ? "txsql!> " : "txsql*> ";
-        const char *line = sql_prompt_read (prompt, sql_split_is_open (split) ? "   ...> " : text);
+        bool interrupted;
+        const char *line =
+            sql_prompt_read (prompt, sql_split_is_open (split) ? "   ...> " : text, &interrupted);
+        if (interrupted) { /* of what was typed; the transaction stays */
+            sql_split_reset (split);
+            continue;
+        }
         if (!line)
             break;
         sql_split_feed (split, line);
@@ -232,6 +239,8 @@ int main (int argc, char **argv)
     if (!shell.client)
         fprintf (stderr, "txsql: %s\n", txc_last_error().text);
     status = shell.client ? (int) s_run (&shell, &arguments) : SQL_USAGE;
+    if (!tool_output_end ("txsql") && status < SQL_FAILED)
+        status = SQL_FAILED;
     txc_client_destroy (&shell.client);
     free (endpoints);
     return status;
