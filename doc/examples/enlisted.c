@@ -20,6 +20,13 @@ static int transfer (txc_tx_t *tx, PGconn *pg, MYSQL *my)
     return ok ? txc_commit (tx, NULL) : txc_rollback (tx) == TXC_OK ? TXC_ROLLED_BACK : TXC_ERM;
 }
 
+/* The library knows of its own errors, not of those that the program's own SQL has met. */
+static const char *reason (const txc_tx_t *tx, int rc)
+{
+    txc_error_info_t error = tx ? txc_tx_error (tx) : txc_last_error ();
+    return error.code != TXC_OK ? error.text : txc_strerror (rc);
+}
+
 int main (int argc, char **argv)
 {
     if (argc != 5)
@@ -31,7 +38,7 @@ int main (int argc, char **argv)
         PQstatus (pg) == CONNECTION_OK && mysql_real_connect (my, NULL, argv[4], NULL, "bank", 0, argv[3], 0);
     txc_tx_t *tx = client && connected ? txc_begin (client, NULL) : NULL;
     int rc = tx ? transfer (tx, pg, my) : TXC_ECONN;
-    printf ("%s: %s\n", tx ? txc_tx_gtrid (tx) : "-", rc == TXC_OK ? "committed" : txc_tx_error (tx).text);
+    printf ("%s: %s\n", tx ? txc_tx_gtrid (tx) : "-", rc == TXC_OK ? "committed" : reason (tx, rc));
     txc_tx_destroy (&tx); /* rolls back what is not over, before the connections are closed */
     mysql_close (my);
     PQfinish (pg);

@@ -1,6 +1,6 @@
-/* One transaction in both ways: its agent executes what is done in MariaDB; PostgreSQL is the program's own
- * connection. cc mixed.c $(pkg-config --cflags --libs libtxcoord-pg) -o mixed usage: mixed ENDPOINT CONNINFO
- */
+/* One transaction in both ways: its agent executes what is done in MariaDB; PostgreSQL is the program's own connection.
+ * cc mixed.c $(pkg-config --cflags --libs libtxcoord-pg) -o mixed
+ * usage: mixed ENDPOINT CONNINFO */
 #include <stdio.h>
 #include <txcoord/txc_pg.h>
 
@@ -16,6 +16,13 @@ static int transfer (txc_tx_t *tx, PGconn *pg)
     return rc == TXC_OK ? txc_commit (tx, NULL) : rc;
 }
 
+/* The library knows of its own errors, not of those that the program's own SQL has met. */
+static const char *reason (const txc_tx_t *tx, int rc)
+{
+    txc_error_info_t error = tx ? txc_tx_error (tx) : txc_last_error ();
+    return error.code != TXC_OK ? error.text : txc_strerror (rc);
+}
+
 int main (int argc, char **argv)
 {
     if (argc != 3)
@@ -24,7 +31,7 @@ int main (int argc, char **argv)
     PGconn *pg = PQconnectdb (argv[2]);
     txc_tx_t *tx = client && PQstatus (pg) == CONNECTION_OK ? txc_begin (client, NULL) : NULL;
     int rc = tx ? transfer (tx, pg) : TXC_ECONN;
-    printf ("%s: %s\n", tx ? txc_tx_gtrid (tx) : "-", rc == TXC_OK ? "committed" : txc_tx_error (tx).text);
+    printf ("%s: %s\n", tx ? txc_tx_gtrid (tx) : "-", rc == TXC_OK ? "committed" : reason (tx, rc));
     txc_tx_destroy (&tx); /* rolls back what is not over, before the connection is closed */
     PQfinish (pg);
     txc_client_destroy (&client);

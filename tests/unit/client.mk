@@ -1,6 +1,6 @@
 # src/libtxcoord, src/txsql, src/txctl.
-dist_check_SCRIPTS = tests/unit/test_client_symbols
-TESTS += tests/unit/test_client_symbols
+dist_check_SCRIPTS = tests/unit/test_client_symbols tests/unit/test_documentation
+TESTS += tests/unit/test_client_symbols tests/unit/test_documentation
 
 if HAVE_CMOCKA
 noinst_LTLIBRARIES += tests/lib/libfakepeer.la
