@@ -15,7 +15,11 @@
 #include "base/txc_mem.h"
 #include "core/txc_session_private.h"
 
-enum { OWNER_WAIT_MS = 5000 }; /* how long a commit that was rolled back waits for its branches' ends */
+enum {
+    OWNER_WAIT_MS = 5000, /* how long a commit that was rolled back waits for its branches' ends */
+    SLOW_MS = 1000,       /* an agent that asks again hears that the caller is at it, from then */
+    HUNG_MS = 20000       /* until then: its agent ends the branch */
+};
 
 bool txc_tx_has_enlisted (const txc_tx_record_t *tx)
 {
@@ -53,9 +57,16 @@ void txc_tx_owner_want (txc_tx_record_t *tx, txc_work_op_t op)
 
 void txc_tx_owner_wake (txc_session_t *self, txc_tx_record_t *tx)
 {
+    bool any = false;
     for (uint32_t i = 0; tx->operation && i < tx->n_branches; i++) {
-        if (tx->branches[i].want == TXC_WORK_NONE)
+        txc_tx_branch_t *branch = &tx->branches[i];
+        if (branch->want == TXC_WORK_NONE)
             continue;
+        if (!branch->taken)
+            branch->taken_ms = self->now_ms;
+        branch->taken = any = true;
+    }
+    if (any) {
         txc_session_complete (self, tx->operation, TXC_SESSION_WORK, NULL);
         tx->operation = 0;
     }
@@ -253,6 +264,7 @@ static void s_owned (txc_session_t *self, txc_tx_record_t *tx, txc_tx_branch_t *
 {
     branch->want = branch->next;
     branch->next = TXC_WORK_NONE;
+    branch->taken = false;
     if (done->evidence[0])
         memcpy (branch->ref.evidence, done->evidence, sizeof branch->ref.evidence);
     s_keep_why (branch, &done->error);
@@ -311,6 +323,13 @@ static bool s_may_obey (const txc_tx_record_t *tx, const txc_tx_branch_t *branch
     return !asked_to_commit || (branch->prepare_told && branch->prepared == TXC_WORK_READ_ONLY);
 }
 
+/* A database that takes its time is no dead application, whose session is to be ended. */
+static bool s_is_at_it (const txc_session_t *self, const txc_tx_branch_t *branch)
+{
+    return branch->want != TXC_WORK_NONE && branch->taken && self->now_ms >= branch->taken_ms + SLOW_MS &&
+           self->now_ms < branch->taken_ms + HUNG_MS;
+}
+
 void txc_tx_owner_work (txc_session_t *self, const txc_msg_t *message)
 {
     txc_tx_record_t *tx = txc_tx_by_gtrid (self, &message->gtrid);
@@ -347,6 +366,8 @@ void txc_tx_owner_work (txc_session_t *self, const txc_msg_t *message)
                        "the transaction's time-out passed, or its agent gave the branch up");
         txc_tx_blame (tx, TXC_ETIMEDOUT, &error, NULL);
     }
+    if (s_is_at_it (self, branch) && message->work != TXC_WORK_COMMIT_ONE_PHASE)
+        s_say (self, tx, branch, (txc_work_op_t) message->work, TXC_WORK_RETRY);
     s_want (branch, (txc_work_op_t) message->work);
     txc_tx_owner_wake (self, tx);
 }

@@ -62,6 +62,8 @@ typedef struct txc_tx_branch {
     bool lost;             /* that connection is of no use any more: its agent ends the branch */
     uint8_t want;          /* txc_work_op_t: the application is to do this */
     uint8_t next;          /* and then this */
+    bool taken;            /* it was told so, */
+    uint64_t taken_ms;     /* then, and is at it */
     uint8_t end_op;        /* by which it ended, */
     uint8_t end_status;    /* and how */
     bool prepare_told;

@@ -247,6 +247,24 @@ static void a_silent_owners_prepared_branch_waits_for_an_outcome (void **state)
     assert_int_equal (s_status (w).prepared, 0);
 }
 
+/* Its database is slow, and the application lives: its session is left alone, for a while. */
+static void an_owner_that_is_at_it_keeps_its_session (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = s_transfer (w);
+    s_prepare (w, tx, TXC_WORK_OK, TXC_WORK_OK);
+    assert_int_equal (world_commit (w, tx), TXC_SESSION_WORK);
+    w->status[TXC_WORK_FENCE_AND_LOOK][MY] = TXC_WORK_OK;
+    world_pass (w, 19000);
+    assert_int_equal (world_count (w, "*FENCE_AND_LOOK"), 0);
+    assert_int_equal (w->last[TXC_MSG_OWNER_WORD].status, TXC_WORK_RETRY);
+    assert_int_equal (s_owned (w, tx, PG, TXC_WORK_COMMIT, TXC_WORK_OK), TXC_OK);
+    world_pass (w, 12000);
+    assert_int_equal (world_count (w, "*FENCE_AND_LOOK"), 1); /* of MariaDB's, which hangs */
+    assert_int_equal (world_count (w, "*COMMIT"), 1);
+    assert_int_equal (s_status (w).prepared, 0);
+}
+
 static void an_owner_obeys_a_timer_while_no_commit_was_asked_for (void **state)
 {
     world_t *w = *state;
@@ -512,6 +530,7 @@ int main (void)
         TEST (an_owner_does_not_obey_a_timer_once_it_has_prepared),
         TEST (an_agent_that_is_contradicted_is_in_doubt),
         TEST (a_silent_owners_prepared_branch_waits_for_an_outcome),
+        TEST (an_owner_that_is_at_it_keeps_its_session),
         TEST (an_owner_obeys_a_timer_while_no_commit_was_asked_for),
         TEST (the_leaders_word_alone_ends_nothing_that_is_prepared),
         TEST (an_owner_of_an_ended_branch_is_told),
