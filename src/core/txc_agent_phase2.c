@@ -427,6 +427,12 @@ void txc_agent_branch_done (txc_agent_t *self, txc_branch_t *branch, txc_work_do
 
 /* --- in doubt ---------------------------------------------------------------------------- */
 
+static bool s_is_only (const txc_agent_t *self, const txc_branch_t *branch)
+{
+    const txc_agent_member_t *member = txc_agent_member (self, &branch->gtrid, branch->rm, branch->token);
+    return member && !member->abstains && member->n_peers == 1;
+}
+
 void txc_agent_ask_leader (txc_agent_t *self, txc_branch_t *branch)
 {
     if (!self->registered || TXC_MUTANT (NEVER_ASKS))
@@ -437,7 +443,8 @@ void txc_agent_ask_leader (txc_agent_t *self, txc_branch_t *branch)
     message->timeout_ms = (uint32_t) branch->timeout_ms;
     message->flags = (branch->vote == TXC_VOTE_READ_ONLY ? TXC_FLAG_READ_ONLY : 0u) |
                      (branch->unproved ? TXC_FLAG_FINISHED : 0u) |
-                     (branch->record_only ? TXC_FLAG_RECORD_ONLY : 0u);
+                     (branch->record_only ? TXC_FLAG_RECORD_ONLY : 0u) |
+                     (s_is_only (self, branch) ? TXC_FLAG_ONLY : 0u);
 }
 
 void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch)

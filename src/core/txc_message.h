@@ -73,7 +73,7 @@
     X (PHASE2_ROLLBACK, 22)                                                                                         \
     /* A -> L  epoch gtrid rm token code(TXC_OK, or heuristic kind in heur) error                         */        \
     X (PHASE2_DONE, 23)                                                                                             \
-    /* A -> L  epoch gtrid rm token age_ms timeout_ms flags(READ_ONLY, FINISHED, RECORD_ONLY)  in doubt    */       \
+    /* A -> L  epoch gtrid rm token age_ms timeout_ms flags(READ_ONLY, FINISHED, RECORD_ONLY, ONLY)  in doubt */       \
     X (INQUIRY, 24)                                                                                                 \
     /* L -> A  epoch gtrid rm token code flags(FINISHED: so it had asked)                                    */    \
     /*                                              TXC_PENDING: still open; TXC_EFOREIGN: unknown session */       \
@@ -188,7 +188,8 @@ enum {
     TXC_FLAG_ENLIST =
         1024, /* EXEC: begins a branch on the application's own connection, which evidence names */
     TXC_FLAG_OUTCOME = 2048, /* OWNER_WORK: it rests on an outcome: it is to be done though it is prepared */
-    TXC_FLAG_LAST_RESOURCE = 4096 /* PREPARE: all others voted yes: commit, or never */
+    TXC_FLAG_LAST_RESOURCE = 4096, /* PREPARE: all others voted yes: commit, or never */
+    TXC_FLAG_ONLY = 8192 /* INQUIRY: the only branch of its transaction, as it was told for its vote */
 };
 
 /* What went wrong at a resource manager (or in a daemon), passed through to the AP. */

@@ -24,6 +24,11 @@ txc_reg_member_t txc_registry_member (const txc_registry_t *self, const txc_gtri
     return member ? *member : (txc_reg_member_t){.gtrid = *gtrid, .elected = TXC_NUMBER_FIRST};
 }
 
+bool txc_registry_is_member (const txc_registry_t *self, const txc_gtrid_t *gtrid)
+{
+    return s_find (self, gtrid) != NULL;
+}
+
 bool txc_registry_member_apply (txc_registry_t *self, const txc_rec_t *record)
 {
     txc_reg_member_t *member = s_find (self, &record->gtrid);

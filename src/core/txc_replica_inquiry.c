@@ -70,6 +70,19 @@ static void s_decide_abort (txc_replica_t *self, txc_reg_session_t *session, con
     txc_replica_abort (self, gtx);
 }
 
+/* The group is of every majority of a three-phase commit with one branch: that was not committed of which
+ * nothing is on record, since a commit stays there until its branch has acknowledged it.  While an outcome
+ * may still come the group has something on record, or is asked by its application. */
+static bool s_is_only (const txc_replica_t *self, const txc_msg_t *question)
+{
+    const txc_gtrid_t *gtrid = &question->gtrid;
+    return gtrid->mode == TXC_MODE_3PC && question->flags & TXC_FLAG_ONLY &&
+           !(question->flags & TXC_FLAG_RECORD_ONLY) &&
+           txc_registry_is_forgotten (&self->registry, txc_registry_session (&self->registry, gtrid->session),
+                                      gtrid->n) &&
+           !txc_registry_is_member (&self->registry, gtrid);
+}
+
 /* An earlier leader may have told what these votes say: "pending" would be news from yesterday.  They ask
  * again, and find the record. */
 static bool s_is_about_to_be_known (const txc_gtx_t *gtx)
@@ -104,7 +117,8 @@ void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
     bool passed = its && gtrid->n < its->low && !(message->flags & TXC_FLAG_RECORD_ONLY);
     /* Of a three-phase commit the log may not have learned yet what became of it, and never will behind the
      * horizon: what members know of it they keep then. */
-    bool unlearned = is_3pc && !outcome && !passed;
+    bool only = !outcome && s_is_only (self, message);
+    bool unlearned = is_3pc && !outcome && !passed && !only;
     bool forgotten = txc_registry_is_forgotten (&self->registry, its, gtrid->n);
     if (finished && (!unlearned || forgotten) && (!outcome || outcome->ended)) {
         s_tell (self, message, TXC_MSG_ENDED, unlearned ? TXC_FORGOTTEN : TXC_OK);
@@ -115,7 +129,7 @@ void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
         s_tell_outcome (self, message, outcome->commit && listed);
         return;
     }
-    if (is_3pc && !passed &&
+    if (is_3pc && !passed && !only &&
         !TXC_MUTANT (PENDING_3PC_IS_ROLLBACK)) { /* its members decide, not a presumption */
         s_tell (self, message, TXC_MSG_INQUIRY_PENDING, TXC_PENDING);
         return;
@@ -125,7 +139,7 @@ void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
         return;
     }
     txc_reg_session_t *session = txc_registry_session (&self->registry, gtrid->session);
-    if (state == TXC_SESSION_CLOSED || gtrid->n < session->low) {
+    if (only || state == TXC_SESSION_CLOSED || gtrid->n < session->low) {
         s_tell_outcome (self, message, false);
         return;
     }

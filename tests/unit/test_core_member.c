@@ -324,6 +324,22 @@ static void s_the_group_grants_nothing_that_it_has_forgotten (void **state)
     assert_int_equal (world_count (world, "DECIDED"), 0);
 }
 
+/* What the leader answers a branch in doubt. */
+static txc_msg_type_t s_inquire (world_t *world, const s_tx_t *tx, uint32_t flags)
+{
+    txc_msg_t question = {.type = TXC_MSG_INQUIRY,
+                          .gtrid = tx->gtrid,
+                          .rm = "bank_my",
+                          .token = tx->branches[1].token,
+                          .flags = flags,
+                          .age_ms = 60000};
+    world->trace[0] = '\0';
+    world_forge (world, 'L', question);
+    return world_count (world, "PHASE2_ROLLBACK")   ? TXC_MSG_PHASE2_ROLLBACK
+           : world_count (world, "INQUIRY_PENDING") ? TXC_MSG_INQUIRY_PENDING
+                                                    : TXC_MSG_NONE;
+}
+
 /* Its session was closed so long ago that the outcome is off the record: the group abstains. */
 static void s_behind_the_horizon_the_group_abstains (void **state)
 {
@@ -353,6 +369,12 @@ static void s_behind_the_horizon_the_group_abstains (void **state)
     assert_int_equal (world_count (world, "DECIDED"), 0);
     s_ask_group (world, &open); /* it stands by what it has granted */
     assert_true (world_count (world, "MEMBER_STATE") >= 1);
+    /* The only branch of a transaction was not committed without the group, which would know. */
+    assert_int_equal (s_inquire (world, &late, TXC_FLAG_ONLY | TXC_FLAG_RECORD_ONLY),
+                      TXC_MSG_INQUIRY_PENDING);
+    assert_int_equal (s_inquire (world, &late, 0), TXC_MSG_INQUIRY_PENDING);
+    assert_int_equal (s_inquire (world, &open, TXC_FLAG_ONLY), TXC_MSG_INQUIRY_PENDING);
+    assert_int_equal (s_inquire (world, &late, TXC_FLAG_ONLY), TXC_MSG_PHASE2_ROLLBACK);
 }
 
 static void s_the_journal_of_members_is_bounded (void **state)
