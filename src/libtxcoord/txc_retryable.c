@@ -14,18 +14,33 @@ static int s_sqlstate_is_retryable (const char *sqlstate)
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         if (strcmp (sqlstate, list[i]) == 0)
             return 1;
-    return strncmp (sqlstate, "08", 2) == 0;
+    /* 08P01 is no lost connection: parameters that a statement has no place for, say. */
+    return strncmp (sqlstate, "08", 2) == 0 && strcmp (sqlstate, "08P01") != 0;
 }
 
 /* MariaDB and MySQL: lock time-out, deadlock, record changed since last read, too many connections, server
- * shutdown, server gone, connection lost. */
+ * shutdown, server gone, connection lost; an XA branch that the server rolled back for no reason that it
+ * tells, a time-out, a deadlock. */
 static int s_native_is_retryable (int native)
 {
-    static const int list[] = {1205, 1213, 1020, 1040, 1053, 2006, 2013};
+    static const int list[] = {1205, 1213, 1020, 1040, 1053, 2006, 2013, 1402, 1613, 1614};
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         if (native == list[i])
             return 1;
     return 0;
+}
+
+/* What the resource manager says decides. */
+static int s_reason_is_retryable (const txc_error_info_t *error)
+{
+    return (error->sqlstate && s_sqlstate_is_retryable (error->sqlstate)) ||
+           s_native_is_retryable (error->native);
+}
+
+/* 25P02: a statement had failed, and its own reason is not known here. */
+static int s_has_reason (const txc_error_info_t *error)
+{
+    return error->native || (error->sqlstate && *error->sqlstate && strcmp (error->sqlstate, "25P02") != 0);
 }
 
 int txc_error_is_retryable (const txc_error_info_t *error)
@@ -35,14 +50,13 @@ int txc_error_is_retryable (const txc_error_info_t *error)
     switch (error->code) {
     case TXC_ERM:
     case TXC_ROLLED_BACK:
-        /* What the resource manager says decides; without a reason the same would happen again. */
-        return (error->sqlstate && s_sqlstate_is_retryable (error->sqlstate)) ||
-               s_native_is_retryable (error->native);
+        return s_reason_is_retryable (error); /* without one the same would happen again */
+    case TXC_EBRANCH: /* lost; or it could not be prepared, as a constraint that is checked late has it */
+        return !s_has_reason (error) || s_reason_is_retryable (error);
     case TXC_ETIMEDOUT:
     case TXC_ECONN:
     case TXC_ENOTA: /* the agent no longer has the branch */
     case TXC_EOVERLOAD:
-    case TXC_EBRANCH:
     case TXC_ERMFAIL:
     case TXC_ESESSION:
     case TXC_ENOTLEADER:

@@ -50,7 +50,7 @@ static int s_begin (s_asking_t *self, const json_t *request, uint32_t timeout_ms
     self->body = text ? txc_blob_new (text, strlen (text)) : NULL;
     free (text);
     if (!self->body)
-        return txc_error_set (error, TXC_ENOMEM, "%s", txc_strerror (TXC_ENOMEM));
+        return txc_error_set (error, TXC_EINVAL, "a word of the command, or the user's name, is not UTF-8");
     self->net = txc_net_new (NULL);
     if (!self->net)
         return txc_error_set (error, TXC_EIO, "ZeroMQ gives no context: too many open files");

@@ -66,7 +66,10 @@ static void test_retryable (void **state)
         {TXC_EINVAL, 0, "", 0},       {TXC_ELIMIT, 0, "", 0},
         {TXC_EREFUSED, 0, "", 0},     {TXC_EATTACHED, 0, "", 0},
         {TXC_EFORKED, 0, "", 0},      {TXC_EPROTO, 0, "", 0},
-        {TXC_FORGOTTEN, 0, "", 0},
+        {TXC_FORGOTTEN, 0, "", 0},    {TXC_ERM, 0, "08P01", 0},
+        {TXC_EBRANCH, 0, "23505", 0}, {TXC_EBRANCH, 0, "40001", 1},
+        {TXC_EBRANCH, 0, "25P02", 1}, {TXC_EBRANCH, 1614, "XA106", 1},
+        {TXC_EBRANCH, 1062, "", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         txc_error_info_t error = {
