@@ -13,7 +13,7 @@ TXC_RESULT_LINKS = doc/man/links/txc_result_destroy.3 doc/man/links/txc_result_r
 	doc/man/links/txc_result_columns.3 doc/man/links/txc_result_affected.3 doc/man/links/txc_result_name.3 \
 	doc/man/links/txc_result_type.3 doc/man/links/txc_result_value.3 doc/man/links/txc_result_is_null.3 \
 	doc/man/links/txc_result_tag.3
-TXC_COMMIT_LINKS = doc/man/links/txc_commit_async.3 doc/man/links/txc_commit_poll.3 doc/man/links/txc_tx_fd.3
+TXC_COMMIT_LINKS = doc/man/links/txc_commit_async.3 doc/man/links/txc_commit_poll.3 doc/man/links/txc_commit_within.3 doc/man/links/txc_tx_fd.3
 TXC_ENLIST_LINKS = doc/man/links/txc_enlist_cb.3 doc/man/links/txc_enlist_failed.3 doc/man/links/txc_enlist_mysql.3 \
 	doc/man/links/txc_enlist_pg.3
 TXC_TX_PG_LINKS = doc/man/links/txc_tx_mysql.3

@@ -128,6 +128,7 @@ static int s_begin (txc_xo_thread_t *self, bool *lost, char *why)
         return txc_xo_of_error (error.code);
     }
     self->deadline_ms = s_now_ms() + timeout_ms;
+    self->bounded = bounded;
     self->doubtful = false;
     int rc = txc_xo_rms_enlist (&self->rms, self->tx, lost, why);
     if (rc != TX_OK)
@@ -191,15 +192,14 @@ int txc_xo_thread_rollback (txc_xo_thread_t *self)
     return s_ended (self, s_roll_back (self));
 }
 
-/* txc_commit until it knows, for a bounded time. */
+/* Waits for what is left of the time-out, which is none if the program has set none, and for the configured
+ * time beyond: a coordinator that never answers does not keep the program for ever. */
 static int s_commit (txc_xo_thread_t *self)
 {
-    uint64_t end_ms = s_now_ms() + txc_xo_process_config()->outcome_wait_ms;
-    int rc;
-    do
-        rc = txc_commit (self->tx, NULL);
-    while ((rc == TXC_UNKNOWN || rc == TXC_PENDING) && s_now_ms() < end_ms);
-    return rc;
+    uint64_t now_ms = s_now_ms(), wait_ms = txc_xo_process_config()->outcome_wait_ms;
+    if (self->bounded && self->deadline_ms > now_ms)
+        wait_ms += self->deadline_ms - now_ms;
+    return txc_commit_within (self->tx, (uint32_t) wait_ms, NULL);
 }
 
 static int s_commit_failed (txc_xo_thread_t *self, int code)

@@ -25,6 +25,7 @@ typedef struct txc_xo_thread {
     TRANSACTION_TIMEOUT timeout; /* of the next transaction */
     txc_tx_t *tx;                /* not NULL in S3 and S4 alone */
     uint64_t deadline_ms;        /* of tx */
+    bool bounded;                /* that is a time-out which the program has set */
     bool doubtful;               /* tx_commit was called, and what came of it is not known */
     txc_xo_rms_t rms;            /* in S0 it has none */
     char reason[TXC_TEXT_MAX + 1];

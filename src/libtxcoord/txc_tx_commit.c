@@ -77,18 +77,28 @@ int txc_tx_set_commit_return (txc_tx_t *self, txc_commit_return_t commit_return)
     return TXC_OK;
 }
 
+int txc_commit_within (txc_tx_t *self, uint32_t wait_ms, int *outcome)
+{
+    int rc = txc_tx_enter (self);
+    if (rc == TXC_OK) {
+        txc_tx_settle (self); /* a statement that failed shows in the outcome */
+        txc_session_event_t event = {
+            .op = TXC_OP_COMMIT, .flags = txc_tx_commit_flags (self), .timeout_ms = wait_ms};
+        rc = s_ended (self, txc_tx_run_end (self, &event));
+    }
+    if (outcome)
+        *outcome = rc;
+    return rc;
+}
+
 int txc_commit (txc_tx_t *self, int *outcome)
 {
     int rc;
-    if (s_is_committing (self)) {
-        do
-            txc_crew_wait (&self->engine->crew, self->commit);
-        while ((rc = s_collect (self)) == TXC_PENDING && self->commit);
-    } else if ((rc = txc_tx_enter (self)) == TXC_OK) {
-        txc_tx_settle (self); /* a statement that failed shows in the outcome */
-        txc_session_event_t event = {.op = TXC_OP_COMMIT, .flags = txc_tx_commit_flags (self)};
-        rc = s_ended (self, txc_tx_run_end (self, &event));
-    }
+    if (!s_is_committing (self))
+        return txc_commit_within (self, 0, outcome);
+    do
+        txc_crew_wait (&self->engine->crew, self->commit);
+    while ((rc = s_collect (self)) == TXC_PENDING && self->commit);
     if (outcome)
         *outcome = rc;
     return rc;

@@ -2,7 +2,8 @@
  * tx_outcomes.c - ends of transactions that are not plain, through tx.h.
  *
  * usage: tx_outcomes mixed           a branch is ended against the decision, by its resource manager
- *        tx_outcomes unknown PID     the coordinator, process PID, is stopped while it is asked to commit
+ *        tx_outcomes unknown PID S   the coordinator, process PID, is stopped while it is asked to commit; S:
+ * the transaction's time-out, in seconds, 0: none
  *
  * with TXCOORD_TX_CONFIG set, and the in-memory resource managers mem_a and mem_b.
  */
@@ -72,9 +73,9 @@ static void s_mixed (void)
     CHECK (tx_commit() == TX_OK);
 }
 
-static void s_unknown (pid_t coordinator)
+static void s_unknown (pid_t coordinator, long timeout)
 {
-    CHECK (tx_set_transaction_timeout (1) == TX_OK);
+    CHECK (tx_set_transaction_timeout (timeout) == TX_OK);
     CHECK (tx_begin() == TX_OK);
     s_write();
     char gtrid[65];
@@ -96,8 +97,8 @@ int main (int argc, char **argv)
     CHECK (tx_open() == TX_OK);
     if (argc == 2 && strcmp (argv[1], "mixed") == 0)
         s_mixed();
-    else if (argc == 3 && strcmp (argv[1], "unknown") == 0)
-        s_unknown ((pid_t) atoi (argv[2]));
+    else if (argc == 4 && strcmp (argv[1], "unknown") == 0)
+        s_unknown ((pid_t) atoi (argv[2]), atol (argv[3]));
     else
         return 2;
     CHECK (tx_close() == TX_OK);

@@ -273,10 +273,28 @@ static void test_lost_answer (void **state)
     txc_fake_peer_set_outcome (s_peer, TXC_PENDING, "");
     txc_tx_t *tx = s_begin_two();
     assert_int_equal (txc_commit_async (tx), TXC_OK);
+    assert_int_equal (txc_commit_within (tx, 1, NULL), TXC_EPROTO); /* it is under way */
     while (s_counts().commits < 2)
         assert_int_equal (txc_commit_poll (tx), TXC_PENDING);
     txc_fake_peer_set_outcome (s_peer, TXC_OK, "");
     assert_int_equal (txc_commit (tx, NULL), TXC_OK);
+    txc_tx_destroy (&tx);
+}
+
+/* Although the transaction has a minute left. */
+static void test_commit_within (void **state)
+{
+    (void) state;
+    int outcome = TXC_PENDING;
+    txc_fake_peer_set_outcome (s_peer, TXC_PENDING, "");
+    txc_tx_t *tx = s_begin_two();
+    assert_int_equal (txc_commit_within (tx, 50, &outcome), TXC_UNKNOWN);
+    assert_int_equal (outcome, TXC_UNKNOWN);
+    assert_int_equal (txc_commit_within (tx, 50, NULL), TXC_UNKNOWN);
+    txc_fake_peer_set_outcome (s_peer, TXC_OK, "");
+    assert_int_equal (txc_commit_within (tx, 60000, &outcome), TXC_OK); /* waits on */
+    assert_int_equal (outcome, TXC_OK);
+    assert_int_equal (txc_commit_within (NULL, 50, NULL), TXC_EINVAL);
     txc_tx_destroy (&tx);
 }
 
@@ -461,6 +479,7 @@ int main (void)
         TEST (test_async_statements), TEST (test_async_commit),      TEST (test_savepoints),
         TEST (test_outcomes),         TEST (test_statement_fails),   TEST (test_oversized_statement),
         TEST (test_unknown_rm),       TEST (test_time_out),          TEST (test_lost_answer),
+        TEST (test_unknown_rm),       TEST (test_time_out),          TEST (test_commit_within),
         TEST (test_ask_for_outcome),  TEST (test_no_coordinator),    TEST (test_session_closed),
         TEST (test_misuse),           TEST (test_client_goes_first), TEST (test_join),
         TEST (test_threads),

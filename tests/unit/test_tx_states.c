@@ -287,11 +287,13 @@ static void characteristics_reach_the_transaction (void **unused)
     tx_set_transaction_timeout (30);
     assert_int_equal (tx_commit(), TX_OK);
     assert_int_equal (tx_seen.commit_return, TXC_DECISION_LOGGED);
+    assert_int_equal (tx_seen.commit_wait_ms, 20); /* as configured: there is no time-out to wait for */
     tx_set_commit_return (TX_COMMIT_COMPLETED);
     assert_int_equal (tx_begin(), TX_OK);
     assert_int_equal (tx_seen.timeout_ms, 30000);
     assert_int_equal (tx_commit(), TX_OK);
     assert_int_equal (tx_seen.commit_return, TXC_COMPLETED);
+    assert_in_range (tx_seen.commit_wait_ms, 20000, 30020);
     tx_set_transaction_timeout (0x7fffffffffffffff);
     assert_int_equal (tx_begin(), TX_OK);
     assert_int_equal (tx_seen.timeout_ms, 2147483000);

@@ -94,10 +94,11 @@ int txc_tx_set_commit_return (txc_tx_t *self, txc_commit_return_t commit_return)
     return TXC_OK;
 }
 
-int txc_commit (txc_tx_t *self, int *outcome)
+int txc_commit_within (txc_tx_t *self, uint32_t wait_ms, int *outcome)
 {
     assert_non_null (self);
     assert_null (outcome);
+    tx_seen.commit_wait_ms = wait_ms;
     return tx_script.commit;
 }
 

@@ -31,6 +31,7 @@ typedef struct tx_world_seen {
     unsigned begun;
     uint32_t timeout_ms;
     txc_commit_return_t commit_return;
+    uint32_t commit_wait_ms;
 } tx_world_seen_t;
 extern tx_world_seen_t tx_seen;
 

@@ -67,7 +67,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "txc_savepoint": (c_int, (c_void_p, c_char_p, c_char_p)),
     "txc_rollback_to": (c_int, (c_void_p, c_char_p, c_char_p)),
     "txc_release": (c_int, (c_void_p, c_char_p, c_char_p)),
-    "txc_commit": (c_int, (c_void_p, POINTER(c_int))),
+    "txc_commit_within": (c_int, (c_void_p, c_uint32, POINTER(c_int))),
     "txc_rollback": (c_int, (c_void_p,)),
     "txc_outcome": (c_int, (c_void_p, c_char_p, c_uint32)),
     "txc_export": (c_int, (c_void_p, POINTER(c_void_p))),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from .codes import Code
 from .enlist import Enlisted
 from .errors import Error
-from .native import ErrorInfo, Param, encode, lib, make_error, plain_error, take_string, text
+from .native import ErrorInfo, Param, encode, lib, make_error, milliseconds, plain_error, take_string, text
 from .result import Result, read_result
 
 if TYPE_CHECKING:
@@ -191,13 +191,14 @@ class Transaction:
 
     # --- the end
 
-    def commit(self) -> None:
-        """Commits.  Raises RolledBack, Mixed, Hazard; OutcomeUnknown, after which it may be called again to wait on.
+    def commit(self, *, wait: Optional[float] = None) -> None:
+        """Commits.  Raises RolledBack, Mixed, Hazard; OutcomeUnknown, after which it may be called again to wait on.  wait:
+        seconds at most until then; otherwise the rest of the transaction's time-out, and ten more.
 
         Error with EATTACHED while another process is attached: nothing happened.
         """
         with self._lock:
-            code = self._ask(lib.txc_commit, None)
+            code = self._ask(lib.txc_commit_within, milliseconds(wait, "wait"), None)
             self._over = self._over or (code >= 0 and code not in (Code.UNKNOWN, Code.PENDING))
             if code != Code.OK:
                 raise self._error(code)

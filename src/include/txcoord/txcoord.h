@@ -150,6 +150,11 @@ int txc_release (txc_tx_t *tx, const char *rm, const char *name);
  * outcome, if not NULL, takes the same value. */
 int txc_commit (txc_tx_t *tx, int *outcome);
 
+/* The same, and waits for the outcome for wait_ms at most, whatever the transaction's time-out is: then it is
+ * TXC_UNKNOWN, and the commit goes on.  0: as txc_commit, which waits for the rest of the time-out and ten
+ * seconds.  TXC_EPROTO after txc_commit_async. */
+int txc_commit_within (txc_tx_t *tx, uint32_t wait_ms, int *outcome);
+
 /* Rolls back.  TXC_OK, or an error; the transaction is never committed then, unless commit was called before.
  */
 int txc_rollback (txc_tx_t *tx);
