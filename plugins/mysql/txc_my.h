@@ -126,6 +126,7 @@ struct txc_rm_conn {
     bool opened_to_write;       /* the server reported a table opened for writing */
     bool wrote_untransactional; /* ... whose engine cannot roll back */
     bool state_seen;            /* the server reports these two */
+    bool unreported;            /* rows were returned since it last did: it tells nothing beside rows */
 };
 
 /* --- txc_my_query.c ---------------------------------------------------------- */

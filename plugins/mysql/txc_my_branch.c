@@ -67,7 +67,7 @@ txc_rm_status_t txc_my_start (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
     conn->isolation = options->isolation;
     conn->wanted_lock_timeout_s = options->lock_timeout_ms / 1000 + (options->lock_timeout_ms % 1000 != 0);
     conn->failed = conn->wrote = conn->opened_to_write = conn->wrote_untransactional = conn->state_seen =
-        false;
+        conn->unreported = false;
     return TXC_RM_OK;
 }
 
@@ -165,14 +165,17 @@ static txc_my_outcome_t s_execute_text (txc_rm_conn_t *conn, const s_front_t *fr
                                         txc_rm_error_t *error)
 {
     int rc = 0;
-    if (!TXC_MY_PIPELINE && (rc = s_front_run (conn, front, error)) != 0)
+    /* Behind a front that fails a procedure would run outside of the branch: what it commits there by itself
+     * stays committed.  No other statement commits. */
+    bool together = TXC_MY_PIPELINE && kind != TXC_MY_CALLS;
+    if (!together && (rc = s_front_run (conn, front, error)) != 0)
         return s_failed (rc);
-    for (int i = 0; TXC_MY_PIPELINE && i < front->n; i++)
+    for (int i = 0; together && i < front->n; i++)
         if (txc_my_send (conn, front->sqls[i], strlen (front->sqls[i]), error) != 0)
             return s_failed (TXC_MY_LOST);
     if (txc_my_send (conn, statement->sql, statement->size, error) != 0)
         return s_failed (TXC_MY_LOST);
-    if (TXC_MY_PIPELINE && (rc = s_front_read (conn, front, error)) == TXC_MY_LOST)
+    if (together && (rc = s_front_read (conn, front, error)) == TXC_MY_LOST)
         return s_failed (rc);
     if (rc != 0) { /* the statement ran where it should not have: its answer counts for nothing */
         txc_rm_error_t ignored;
@@ -240,6 +243,7 @@ static txc_rm_status_t s_settle (txc_rm_conn_t *conn, txc_my_kind_t kind, const 
         conn->wrote = true;
     if (kind == TXC_MY_WRITES && outcome->returned > 0)
         conn->wrote = true;
+    conn->unreported |= outcome->rows;
     bool good = outcome->rc == 0 && !outcome->refused;
     if (good && kind == TXC_MY_CALLS) {
         int rc = s_guard_check (conn, error);

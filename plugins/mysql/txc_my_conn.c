@@ -203,6 +203,24 @@ static void s_keepalive (MYSQL *my)
     setsockopt (fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
     setsockopt (fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
     setsockopt (fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    /* While something sent is not acknowledged there are no probes. */
+    unsigned int unacknowledged_ms = 120000;
+    setsockopt (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
+}
+
+/* What an option file must not bring about.  A client library that connects anew by itself runs the next
+ * statement outside of its branch, where it commits; and one that counts the rows found tells nothing of what
+ * was changed. */
+static bool s_unlearn (const txc_rm_t *rm, MYSQL *my, txc_rm_error_t *error)
+{
+    txc_my_bool_t off = 0;
+    mysql_options (my, MYSQL_OPT_RECONNECT, &off);
+    if (!(my->client_flag & CLIENT_FOUND_ROWS))
+        return true;
+    txc_my_fail (error, TXC_RM_LOST, TXC_ECONFIG,
+                 "%s: the option file %.120s has return-found-rows: remove it, or name another default_group",
+                 rm->name, rm->default_file ? rm->default_file : "");
+    return false;
 }
 
 /* A session, noted as this process's; NULL with error. */
@@ -228,6 +246,10 @@ static MYSQL *s_dial (txc_rm_t *rm, txc_rm_error_t *error)
         mysql_close (my);
         return NULL;
     }
+    if (!s_unlearn (rm, my, error)) {
+        mysql_close (my);
+        return NULL;
+    }
     s_session_add (rm, mysql_thread_id (my));
     s_keepalive (my);
     return my;
@@ -247,10 +269,10 @@ static int s_session_begin (txc_rm_conn_t *conn, txc_rm_error_t *error)
 {
     const char *sqls[] = {"SET NAMES utf8mb4",
                           conn->mariadb
-                              ? "SET SESSION autocommit=1, completion_type=0, "
+                              ? "SET SESSION autocommit=1, completion_type=0, wait_timeout=31536000, "
                                 "session_track_transaction_info='STATE', idle_transaction_timeout=0, "
                                 "idle_readonly_transaction_timeout=0, idle_write_transaction_timeout=0"
-                              : "SET SESSION autocommit=1, completion_type=0, "
+                              : "SET SESSION autocommit=1, completion_type=0, wait_timeout=31536000, "
                                 "session_track_transaction_info='STATE'"};
     int rcs[2];
     conn->autocommit = true;
@@ -305,18 +327,33 @@ void txc_my_session_clean (txc_rm_conn_t *conn)
 
 /* The second in which the server was started: its clock less its uptime, both read at the same instant by the
  * statement, so that setting the clock changes nothing. */
+static const char *s_server_start_sql (bool mariadb)
+{
+    return mariadb ? "SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE"
+                     " FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'UPTIME'"
+                   : "SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE"
+                     " FROM performance_schema.global_status WHERE VARIABLE_NAME = 'Uptime'";
+}
+
 static int s_server_start (txc_rm_conn_t *conn, txc_rm_error_t *error)
 {
     char text[32];
-    int rc =
-        txc_my_value (conn,
-                      conn->mariadb ? "SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE"
-                                      " FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'UPTIME'"
-                                    : "SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE"
-                                      " FROM performance_schema.global_status WHERE VARIABLE_NAME = 'Uptime'",
-                      text, sizeof text, error);
+    int rc = txc_my_value (conn, s_server_start_sql (conn->mariadb), text, sizeof text, error);
     conn->server_start = strtoull (text, NULL, 10);
     return rc;
+}
+
+/* Is my a session of the server's run that conn is of?  In another one conn's number is somebody else's. */
+static bool s_is_this_run (const txc_rm_conn_t *conn, MYSQL *my)
+{
+    const char *sql = s_server_start_sql (conn->mariadb);
+    MYSQL_RES *rows =
+        mysql_real_query (my, sql, (unsigned long) strlen (sql)) == 0 ? mysql_store_result (my) : NULL;
+    MYSQL_ROW row = rows ? mysql_fetch_row (rows) : NULL;
+    bool same = row && row[0] && strtoull (row[0], NULL, 10) == conn->server_start;
+    if (rows)
+        mysql_free_result (rows);
+    return same;
 }
 
 static int s_greet (txc_rm_conn_t *conn, txc_rm_error_t *error)
@@ -389,10 +426,12 @@ void txc_my_cancel (txc_rm_conn_t *conn)
     MYSQL *my = s_dial (conn->rm, &error);
     if (!my)
         return; /* the statement runs on until its own time-out */
-    char sql[64];
     unsigned long session = mysql_thread_id (my);
-    int size = snprintf (sql, sizeof sql, "KILL QUERY %lu", conn->session);
-    mysql_real_query (my, sql, (unsigned long) size);
+    if (s_is_this_run (conn, my)) {
+        char sql[64];
+        int size = snprintf (sql, sizeof sql, "KILL QUERY %lu", conn->session);
+        mysql_real_query (my, sql, (unsigned long) size);
+    }
     s_hang_up (conn->rm, my, session);
 }
 

@@ -4,9 +4,10 @@
  *
  * The server refuses a branch that another session still holds with "unknown
  * XID" (1397), although XA RECOVER lists it: that is RETRY, not ABSENT.  No
- * error of XA COMMIT or XA ROLLBACK ends a prepared branch, with one
- * exception: a branch that changed nothing is forgotten when its session ends,
- * and whoever asks first is told 1402.
+ * error of XA COMMIT or XA ROLLBACK ends a prepared branch, with two
+ * exceptions: a branch that changed nothing is forgotten when its session ends,
+ * and whoever asks first is told 1402; and a statement that is killed when it
+ * is done (1317, 1969) has been done.
  */
 #include "config.h"
 
@@ -40,6 +41,22 @@ static txc_rm_status_t s_unknown (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, 
         return status;
     return txc_my_fail (error, TXC_RM_RETRY, TXC_ERM,
                         "the branch is listed as prepared, but the session that prepared it still holds it");
+}
+
+/* An error that is no outcome: read-only server, global read lock, cancelled.  The branch stays prepared as a
+ * rule; but a commit that is killed, or runs out of time, in its last moment has been done all the same. */
+static txc_rm_status_t s_refused (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, bool commit,
+                                  txc_rm_error_t *error)
+{
+    txc_rm_error_t ignored;
+    if (!commit)
+        return TXC_RM_RETRY;
+    txc_rm_status_t listed = txc_my_is_listed (conn, xid, &ignored);
+    if (listed == TXC_RM_ABSENT) {
+        conn->lost = true; /* as if its answer had been lost */
+        error->code = TXC_ERMFAIL;
+    }
+    return conn->lost ? TXC_RM_LOST : TXC_RM_RETRY;
 }
 
 /* "Rolled back" (1402): right for a branch that changed nothing, whatever the outcome. */
@@ -87,7 +104,7 @@ static txc_rm_status_t s_finish (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, b
     if (rc == TXC_MY_XA_NOTA)
         return s_unknown (conn, xid, error);
     if (rc != 0 && rc != TXC_MY_XA_RBROLLBACK)
-        return TXC_RM_RETRY; /* read-only server, global read lock, cancelled: the branch stays prepared */
+        return s_refused (conn, xid, commit, error);
     if (own)
         conn->phase = TXC_MY_IDLE;
     txc_my_session_clean (conn);

@@ -74,15 +74,25 @@ static txc_rm_status_t s_vote_no (txc_rm_conn_t *conn, txc_rm_error_t *error)
     return s_roll_back (conn, error->code ? &ignored : error) == TXC_RM_OK ? TXC_RM_ROLLED_BACK : TXC_RM_LOST;
 }
 
+/* Whatever the outcome is, a part of what it wrote stays. */
+static txc_rm_status_t s_vote_no_for_good (txc_rm_conn_t *conn, txc_rm_error_t *error)
+{
+    txc_my_fail (error, TXC_RM_ERROR, TXC_EBRANCH,
+                 "the branch wrote to a table whose engine has no transactions");
+    return s_vote_no (conn, error);
+}
+
 /* --- did it write? -------------------------------------------------------------------- */
 
 /* Asks the server which tables the branch has opened for writing: setting the variable to another value makes
  * it report the transaction's state, also what statements that returned rows left unreported.  0, a number,
  * TXC_MY_LOST. */
+#define S_ASK_FIRST "SET SESSION session_track_transaction_info='CHARACTERISTICS'"
+#define S_ASK_THEN  "SET SESSION session_track_transaction_info='STATE'"
+
 static int s_ask_state (txc_rm_conn_t *conn, txc_rm_error_t *error)
 {
-    static const char *const sqls[] = {"SET SESSION session_track_transaction_info='CHARACTERISTICS'",
-                                       "SET SESSION session_track_transaction_info='STATE'"};
+    static const char *const sqls[] = {S_ASK_FIRST, S_ASK_THEN};
     int rcs[2];
     if (txc_my_batch (conn, 2, sqls, rcs, error) != 0)
         return TXC_MY_LOST;
@@ -107,17 +117,20 @@ static s_change_t s_change (txc_rm_conn_t *conn, txc_rm_error_t *error)
 /* --- prepare ---------------------------------------------------------------------------- */
 
 /* XA END and XA PREPARE in one round trip: a PREPARE whose END failed fails too (1399), it prepares nothing
- * else. */
+ * else.  In front of them, where a statement that returned rows may have hidden it, the question what was
+ * written for good. */
 static txc_rm_status_t s_end_and_prepare (txc_rm_conn_t *conn, txc_rm_error_t *error)
 {
     char end[TXC_MY_SQL_SIZE], prepare[TXC_MY_SQL_SIZE];
     snprintf (end, sizeof end, "XA END %s", conn->xid);
     snprintf (prepare, sizeof prepare, "XA PREPARE %s", conn->xid);
-    const char *sqls[] = {end, prepare};
-    int rcs[2];
-    if (txc_my_batch (conn, 2, sqls, rcs, error) != 0)
+    const char *sqls[] = {S_ASK_FIRST, S_ASK_THEN, end, prepare};
+    int rcs[4] = {0}, first = conn->unreported ? 0 : 2;
+    if (txc_my_batch (conn, 4 - first, sqls + first, rcs + first, error) != 0)
         return TXC_RM_LOST;
-    if (rcs[0] == 0 && rcs[1] == 0) {
+    if (conn->wrote_untransactional)
+        return s_vote_no_for_good (conn, error);
+    if (rcs[0] == 0 && rcs[1] == 0 && rcs[2] == 0 && rcs[3] == 0) {
         conn->phase = TXC_MY_PREPARED;
         return TXC_RM_OK;
     }
@@ -151,15 +164,26 @@ txc_rm_status_t txc_my_prepare (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
     case S_CHANGED:
         break;
     }
-    if (conn->wrote_untransactional) {
-        txc_my_fail (error, TXC_RM_ERROR, TXC_EBRANCH,
-                     "the branch wrote to a table whose engine has no transactions");
-        return s_vote_no (conn, error);
-    }
-    return s_end_and_prepare (conn, error);
+    return conn->wrote_untransactional ? s_vote_no_for_good (conn, error) : s_end_and_prepare (conn, error);
 }
 
 /* --- the ends of a branch that is not prepared ---------------------------------------------- */
+
+/* Rolls back by name what was not committed: success says that it was there still.  One that XA END did not
+ * end is ended once more, and refused as often as it is killed. */
+static bool s_is_rolled_back (txc_rm_conn_t *conn, bool end)
+{
+    txc_rm_error_t ignored;
+    int rc = TXC_MY_XA_NOTA;
+    for (int i = 0; i < S_ROLLBACK_TRIES; i++) {
+        if (end && txc_my_run (conn, &ignored, "XA END %s", conn->xid) == TXC_MY_LOST)
+            return false;
+        rc = txc_my_run (conn, &ignored, "XA ROLLBACK %s", conn->xid);
+        if (rc == 0 || rc == TXC_MY_LOST || rc == TXC_MY_XA_NOTA)
+            break;
+    }
+    return rc == 0;
+}
 
 /* XA COMMIT ... ONE PHASE.  A refusal that leaves the branch to be rolled back is a no; one that leaves
  * nothing tells nothing, unless the server names a rollback. */
@@ -172,7 +196,7 @@ static txc_rm_status_t s_commit_in_one (txc_rm_conn_t *conn, txc_rm_error_t *err
     int rcs[2];
     if (txc_my_batch (conn, 2, sqls, rcs, error) != 0)
         return TXC_RM_LOST;
-    if (rcs[0] == 0 && rcs[1] == 0) {
+    if (rcs[1] == 0) { /* whatever XA END said: one that is killed in its last moment has been done, too */
         s_over (conn);
         return TXC_RM_OK;
     }
@@ -180,9 +204,9 @@ static txc_rm_status_t s_commit_in_one (txc_rm_conn_t *conn, txc_rm_error_t *err
      */
     bool named = rcs[1] == TXC_MY_XA_RBROLLBACK || rcs[1] == TXC_MY_XA_RBTIMEOUT ||
                  rcs[1] == TXC_MY_XA_RBDEADLOCK || rcs[1] == TXC_MY_LOCK_WAIT_TIMEOUT;
-    if (rcs[0] != 0 || named)
-        return s_vote_no (conn, error); /* an END that failed leaves a COMMIT that fails */
-    if (txc_my_run (conn, &(txc_rm_error_t){0}, "XA ROLLBACK %s", conn->xid) == 0) {
+    if (named)
+        return s_vote_no (conn, error);
+    if (s_is_rolled_back (conn, rcs[0] != 0)) {
         s_over (conn);
         return TXC_RM_ROLLED_BACK;
     }

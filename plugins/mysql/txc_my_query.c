@@ -16,8 +16,13 @@ enum {
     S_CLIENT_FIRST = 2000,
     S_CLIENT_LAST = 2999,
     S_MARIADB_CLIENT_FIRST = 5000,
-    S_MARIADB_CLIENT_LAST = 5999
+    S_MARIADB_CLIENT_LAST = 5999,
+    S_NEW_COLUMNS = 2057 /* CR_NEW_STMT_METADATA: the client library has lost its place in the answer */
 };
+
+static const char s_new_columns[] =
+    "the columns of its result are others than when the statement was prepared (ALTER TABLE?): run the "
+    "transaction again, which prepares it anew";
 
 /* --- errors -------------------------------------------------------------------- */
 
@@ -65,7 +70,10 @@ int txc_my_take_error (txc_rm_conn_t *conn, unsigned int number, const char *sql
     bool lost = number == 0 || s_is_lost (number);
     *error = (txc_rm_error_t){.code = lost ? TXC_ERMFAIL : TXC_ERM, .native = (int) number};
     txc_copy_text (error->sqlstate, sizeof error->sqlstate, sqlstate);
-    snprintf (error->text, sizeof error->text, "%s%s%s", context, *context ? ": " : "", text);
+    /* Of a statement of ours its first words are enough: behind them lies an XID that would leave no room. */
+    const char *id = strstr (context, " X'");
+    snprintf (error->text, sizeof error->text, "%.*s%s%s", id ? (int) (id - context) : 160, context,
+              *context ? ": " : "", number == S_NEW_COLUMNS ? s_new_columns : text);
     if (!lost)
         return (int) number;
     conn->lost = true;
@@ -90,6 +98,7 @@ void txc_my_note_state (txc_rm_conn_t *conn)
         size != 8)
         return;
     conn->state_seen = state[0] == 'T';
+    conn->unreported = false;
     conn->wrote_untransactional |= state[3] == 'w';
     conn->opened_to_write |= state[4] == 'W';
 }

@@ -33,13 +33,19 @@ static const char *s_env (const char *name)
     return value;
 }
 
+MYSQL *fx_admin_connection (void)
+{
+    MYSQL *my = mysql_init (NULL);
+    if (!mysql_real_connect (my, NULL, "root", NULL, NULL, 0, s_socket, CLIENT_MULTI_RESULTS))
+        fail_msg ("the administrator cannot connect: %s", mysql_error (my));
+    return my;
+}
+
 static void s_admin_connect (void)
 {
     if (s_admin)
         mysql_close (s_admin);
-    s_admin = mysql_init (NULL);
-    if (!mysql_real_connect (s_admin, NULL, "root", NULL, NULL, 0, s_socket, CLIENT_MULTI_RESULTS))
-        fail_msg ("the administrator cannot connect: %s", mysql_error (s_admin));
+    s_admin = fx_admin_connection();
 }
 
 unsigned int fx_admin_try (const char *sql)

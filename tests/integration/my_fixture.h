@@ -69,6 +69,8 @@ void fx_wait (const char *value, const char *sql);
 /* How many wait for a row just now; INNODB_TRX would answer from memory. */
 extern const char fx_lock_waits[];
 unsigned long fx_admin_session (void);
+/* Another connection of the administrator, for a thread of its own; the caller closes it. */
+MYSQL *fx_admin_connection (void);
 /* A function of tests/lib/mariadb.sh on the server; its failure fails the test.  The administrator is
  * connected again. */
 void fx_server (const char *function);
@@ -123,5 +125,6 @@ int my_guard_tests (void);
 int my_finish_tests (void);
 int my_crash_tests (void);
 int my_check_tests (void);
+int my_odd_tests (void);
 
 #endif

@@ -10,6 +10,7 @@ tests_integration_plugin_mysql_SOURCES = \
 	tests/integration/my_crash.c \
 	tests/integration/my_finish.c \
 	tests/integration/my_guard.c \
+	tests/integration/my_odd.c \
 	tests/integration/my_result.c \
 	tests/integration/my_vote.c \
 	tests/integration/plugin_mysql.c
