@@ -141,7 +141,7 @@ static txc_rm_status_t s_call (txc_rm_conn_t *conn, xa_call_t *call, txc_rm_erro
 
 static txc_rm_status_t s_ping (txc_rm_conn_t *conn, txc_rm_error_t *error)
 {
-    XID room;
+    XID room = {0};
     xa_call_t call = {
         .function = XA_FN_RECOVER, .found = &room, .n_found = 1, .flags = TMSTARTRSCAN | TMENDRSCAN};
     return s_call (conn, &call, error);
@@ -236,17 +236,40 @@ static bool s_found (const XID *xid, txc_rm_found_t *found)
     return true;
 }
 
+static bool s_is_same (const XID *a, const XID *b)
+{
+    return a->formatID == b->formatID && a->gtrid_length == b->gtrid_length &&
+           a->bqual_length == b->bqual_length && memcmp (a->data, b->data, sizeof a->data) == 0;
+}
+
+/* What a switch must not do in a scan, and would be an endless one, or an agent's end, if it were believed.
+ */
+static const char *s_scan_fault (const xa_call_t *call, const XID *first)
+{
+    if (call->rc > call->n_found)
+        return "it gave more branches than there was room for";
+    if (call->rc > 0 && call->flags == TMNOFLAGS && s_is_same (&call->found[0], first))
+        return "it begins its scan anew with every call, so that its other branches cannot be seen";
+    return NULL;
+}
+
 static txc_rm_status_t s_recover (txc_rm_conn_t *conn, void (*found) (void *, const txc_rm_found_t *),
                                   void *arg, txc_rm_error_t *error)
 {
-    XID room[RECOVER_AT_ONCE];
+    XID room[RECOVER_AT_ONCE], first = {0};
     xa_call_t call = {
         .function = XA_FN_RECOVER, .found = room, .n_found = RECOVER_AT_ONCE, .flags = TMSTARTRSCAN};
     do {
+        memset (room, 0, sizeof room);
         txc_rm_status_t status = s_call (conn, &call, error);
         if (status != TXC_RM_OK)
             return status;
-        TXC_ASSERT (call.rc <= RECOVER_AT_ONCE);
+        const char *fault = s_scan_fault (&call, &first);
+        if (fault)
+            return s_fail (error, TXC_RM_RETRY, TXC_ERM, call.rc, "xa_recover of %s is faulty: %s",
+                           conn->rm->xa->name, fault);
+        if (call.flags == TMSTARTRSCAN)
+            first = room[0];
         txc_rm_found_t one;
         for (int i = 0; i < call.rc; i++)
             if (s_found (&room[i], &one))

@@ -83,6 +83,8 @@ static int s_recover (XID *found, long count, int rmid, long flags)
     (void) rmid;
     if (s_script.recover < 0)
         return s_script.recover;
+    if (s_script.restarts)
+        s_next = 0;
     if (flags & TMSTARTRSCAN) {
         s_script.scans++;
         s_scans = true;
@@ -94,7 +96,7 @@ static int s_recover (XID *found, long count, int rmid, long flags)
         found[n++] = s_script.listed[s_next++];
     if (flags & TMENDRSCAN)
         s_scans = false;
-    return n;
+    return n + s_script.boasts;
 }
 
 static int s_complete (int *handle, int *rc, int rmid, long flags)

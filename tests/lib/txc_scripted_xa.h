@@ -16,6 +16,8 @@ typedef struct scripted_xa_script {
     int open, commit, rollback, forget; /* what these give */
     int recover;                        /* below 0: what it gives */
     int n_listed;                       /* what xa_recover lists */
+    int boasts;                         /* xa_recover gives so many more than it lists */
+    int restarts;                       /* xa_recover begins anew at each call, whatever its flags are */
     XID listed[200];
 
     unsigned starts, ends, prepares;

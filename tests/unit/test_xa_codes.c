@@ -285,6 +285,33 @@ static void what_cannot_be_ours_is_passed_over (void **state)
     assert_int_equal (s_plugin->recover (f->conn, s_take, NULL, &error), TXC_RM_LOST);
 }
 
+/* Either would have ended the agent, or kept it busy for ever. */
+static void a_faulty_scan_is_an_error (void **state)
+{
+    fixture_t *f = *state;
+    txc_rm_error_t error;
+    for (int n = 0; n < 100; n++) {
+        char gtrid[32];
+        snprintf (gtrid, sizeof gtrid, "txc-1.2.%xp", (unsigned) n);
+        s_list (n, 0x54584331, gtrid, "vendor.1");
+    }
+    s_script->n_listed = 3;
+    s_script->boasts = 62;
+    s_n_found = 0;
+    assert_int_equal (s_plugin->recover (f->conn, s_take, NULL, &error), TXC_RM_RETRY);
+    assert_non_null (strstr (error.text, "more branches than there was room for"));
+    assert_int_equal (s_n_found, 0);
+    s_script->boasts = 0;
+    s_script->restarts = 1;
+    assert_int_equal (s_plugin->recover (f->conn, s_take, NULL, &error), TXC_RM_OK); /* all at once */
+    assert_int_equal (s_n_found, 3);
+    s_script->n_listed = 100;
+    s_n_found = 0;
+    assert_int_equal (s_plugin->recover (f->conn, s_take, NULL, &error), TXC_RM_RETRY);
+    assert_non_null (strstr (error.text, "anew"));
+    assert_int_equal (s_n_found, 64);
+}
+
 static void *s_commit_elsewhere (void *arg)
 {
     fixture_t *f = arg;
@@ -375,6 +402,7 @@ int main (void)
         CASE (a_heuristic_is_kept_until_it_is_forgotten),
         CASE (a_scan_finds_all_of_them),
         CASE (what_cannot_be_ours_is_passed_over),
+        CASE (a_faulty_scan_is_an_error),
         CASE (a_connection_may_be_used_by_any_thread),
         CASE (a_wrong_configuration_is_told),
         CASE (a_resource_manager_that_does_not_open),
