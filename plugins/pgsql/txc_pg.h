@@ -94,6 +94,7 @@ struct txc_rm_conn {
     PGconn *pg;
     PGcancel *cancel; /* fixed while connected, so that any thread may use it */
     txc_pg_identity_t identity;
+    uint32_t database; /* its oid */
     int version;
     char user[TXC_PG_USER_SIZE];
     bool lost;       /* nothing more can be learnt through it */
@@ -276,9 +277,8 @@ txc_rm_status_t txc_pg_refuse (txc_rm_conn_t *conn, const txc_rm_xid_t *xid,
 /* Phase 2: commit takes the marker away; a rollback comes too late (HEURISTIC), or finds nothing (ABSENT). */
 txc_rm_status_t txc_pg_end_last (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, bool commit,
                                  txc_rm_error_t *error);
-txc_rm_status_t txc_pg_recover_last (txc_rm_conn_t *conn,
-                                     void (*found) (void *arg, const txc_rm_found_t *branch), void *arg,
-                                     txc_rm_error_t *error);
+/* What recover asks for: those that have committed, with the columns that it wants. */
+extern const char txc_pg_last_branches[];
 /* The table of markers is there and may be used; old aborted ones go. */
 txc_rm_status_t txc_pg_check_last (txc_rm_conn_t *conn, txc_rm_error_t *error);
 

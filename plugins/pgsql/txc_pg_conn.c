@@ -110,7 +110,8 @@ static void s_notice (void *arg, const PGresult *notice)
     " (SELECT system_identifier FROM pg_control_system()),"                                                  \
     " pg_backend_pid(), session_user,"                                                                       \
     " (SELECT (extract(epoch FROM backend_start) * 1000000)::bigint FROM pg_stat_activity"                   \
-    "   WHERE pid = pg_backend_pid())"
+    "   WHERE pid = pg_backend_pid()),"                                                                      \
+    " (SELECT oid FROM pg_database WHERE datname = current_database())"
 
 static txc_rm_status_t s_greet (txc_rm_conn_t *conn, txc_rm_error_t *error)
 {
@@ -134,6 +135,7 @@ static txc_rm_status_t s_greet (txc_rm_conn_t *conn, txc_rm_error_t *error)
                                          .pid = atoi (PQgetvalue (result, 0, 3)),
                                          .started_us = strtoll (PQgetvalue (result, 0, 5), NULL, 10)};
     txc_copy_text (conn->user, sizeof conn->user, PQgetvalue (result, 0, 4));
+    conn->database = (uint32_t) strtoul (PQgetvalue (result, 0, 6), NULL, 10);
     conn->pooled = conn->identity.pid != PQbackendPID (conn->pg);
     PQclear (result);
     if (standby)

@@ -61,12 +61,12 @@ txc_rm_status_t txc_pg_identity (txc_rm_conn_t *conn, char identity[TXC_RM_EVIDE
                                  txc_rm_error_t *error)
 {
     /* Read when it connected: another timeline needs a restart or a promotion, and we connect to primaries
-     * only. */
+     * only.  A database of its own is a resource manager of its own. */
     TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
     if (!txc_pg_is_alive (conn))
         return txc_pg_fail_lost (conn, error);
-    snprintf (identity, TXC_RM_EVIDENCE_SIZE, "%" PRIu64 "/%" PRIu32, conn->identity.system,
-              conn->identity.timeline);
+    snprintf (identity, TXC_RM_EVIDENCE_SIZE, "%" PRIu64 "/%" PRIu32 "/%" PRIu32, conn->identity.system,
+              conn->identity.timeline, conn->database);
     return TXC_RM_OK;
 }
 

@@ -137,37 +137,10 @@ txc_rm_status_t txc_pg_end_last (txc_rm_conn_t *conn, const txc_rm_xid_t *xid, b
 
 /* --- recovery --------------------------------------------------------------------------- */
 
-#define S_COMMITTED                                                                                          \
-    "SELECT gid, greatest(0, extract(epoch FROM clock_timestamp() - at) * 1000)::bigint, xid,"               \
-    " pg_is_in_recovery() FROM txcoord.last_resource WHERE outcome = 'committed'"                            \
-    " UNION ALL SELECT NULL, NULL, NULL, pg_is_in_recovery()"
-
-txc_rm_status_t txc_pg_recover_last (txc_rm_conn_t *conn,
-                                     void (*found) (void *arg, const txc_rm_found_t *branch), void *arg,
-                                     txc_rm_error_t *error)
-{
-    PGresult *result = txc_pg_run (conn, S_COMMITTED, 0, NULL);
-    if (result == NULL)
-        return txc_pg_fail_lost (conn, error);
-    txc_rm_status_t status = TXC_RM_OK;
-    int rows = PQntuples (result);
-    if (PQresultStatus (result) != PGRES_TUPLES_OK || rows == 0)
-        status = txc_pg_fail_result (error, TXC_RM_RETRY, TXC_ERM, result);
-    else if (PQgetvalue (result, rows - 1, 3)[0] == 't')
-        status = txc_pg_fail (error, TXC_RM_RETRY, TXC_ERMFAIL,
-                              "the server is a standby now: it takes part in nothing");
-    for (int row = 0; status == TXC_RM_OK && row < rows; row++) {
-        txc_rm_found_t branch = {.format_id = TXC_FORMAT_ID};
-        if (PQgetisnull (result, row, 0) || !txc_pg_split (PQgetvalue (result, row, 0), &branch))
-            continue;
-        branch.age_ms = strtoull (PQgetvalue (result, row, 1), NULL, 10);
-        snprintf (branch.evidence, sizeof branch.evidence, "%s/%" PRIu64 "/%" PRIu32 "/0/0",
-                  PQgetvalue (result, row, 2), conn->identity.system, conn->identity.timeline);
-        found (arg, &branch);
-    }
-    PQclear (result);
-    return status;
-}
+const char txc_pg_last_branches[] =
+    "SELECT gid, greatest(0, extract(epoch FROM clock_timestamp() - at) * 1000)::bigint, xid, NULL,"
+    " pg_is_in_recovery() FROM txcoord.last_resource WHERE outcome = 'committed'"
+    " UNION ALL SELECT NULL, NULL, NULL, NULL, pg_is_in_recovery()";
 
 txc_rm_status_t txc_pg_check_last (txc_rm_conn_t *conn, txc_rm_error_t *error)
 {

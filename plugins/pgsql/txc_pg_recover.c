@@ -13,12 +13,15 @@
 
 /* --- recover ------------------------------------------------------------- */
 
-/* `transaction` has 32 bits; its epoch is that of the next xid, or the one before. */
-#define S_RECOVER                                                                                            \
-    "SELECT gid, greatest(0, extract(epoch FROM clock_timestamp() - prepared) * 1000)::bigint,"              \
-    " transaction, pg_snapshot_xmax(pg_current_snapshot()), pg_is_in_recovery()"                             \
-    " FROM pg_prepared_xacts WHERE database = current_database()"                                            \
-    " UNION ALL SELECT NULL, NULL, NULL, NULL, pg_is_in_recovery()"
+/* gid, age in milliseconds, xid, the next xid (NULL: xid is whole), whether the server is a standby; behind
+ * the branches a row without one. */
+static const char s_prepared[] =
+    "SELECT gid, greatest(0, extract(epoch FROM clock_timestamp() - prepared) * 1000)::bigint,"
+    " transaction, pg_snapshot_xmax(pg_current_snapshot()), pg_is_in_recovery()"
+    " FROM pg_prepared_xacts WHERE database = current_database()"
+    " UNION ALL SELECT NULL, NULL, NULL, NULL, pg_is_in_recovery()";
+
+enum { S_GID, S_AGE, S_XID, S_NEXT_XID, S_STANDBY };
 
 bool txc_pg_split (const char *gid, txc_rm_found_t *found)
 {
@@ -30,21 +33,29 @@ bool txc_pg_split (const char *gid, txc_rm_found_t *found)
     return true;
 }
 
+/* `transaction` has 32 bits; its epoch is that of the next xid, or the one before. */
+static uint64_t s_xid (const PGresult *result, int row)
+{
+    uint64_t xid = strtoull (PQgetvalue (result, row, S_XID), NULL, 10);
+    if (PQgetisnull (result, row, S_NEXT_XID))
+        return xid;
+    uint64_t next = strtoull (PQgetvalue (result, row, S_NEXT_XID), NULL, 10);
+    uint64_t epoch = next >> 32;
+    if (xid > (next & UINT32_MAX) && epoch > 0)
+        epoch--;
+    return epoch << 32 | xid;
+}
+
 static void s_found (const txc_rm_conn_t *conn, const PGresult *result, int row,
                      void (*found) (void *arg, const txc_rm_found_t *branch), void *arg)
 {
     txc_rm_found_t branch = {.format_id = TXC_FORMAT_ID};
-    if (!txc_pg_split (PQgetvalue (result, row, 0), &branch))
+    if (PQgetisnull (result, row, S_GID) || !txc_pg_split (PQgetvalue (result, row, S_GID), &branch))
         return;
-    branch.age_ms = strtoull (PQgetvalue (result, row, 1), NULL, 10);
-    uint64_t xid = strtoull (PQgetvalue (result, row, 2), NULL, 10);
-    uint64_t next = strtoull (PQgetvalue (result, row, 3), NULL, 10);
-    uint64_t epoch = next >> 32;
-    if (xid > (next & UINT32_MAX) && epoch > 0)
-        epoch--;
+    branch.age_ms = strtoull (PQgetvalue (result, row, S_AGE), NULL, 10);
     /* No session is named: a prepared branch has none. */
     snprintf (branch.evidence, sizeof branch.evidence, "%" PRIu64 "/%" PRIu64 "/%" PRIu32 "/0/0",
-              epoch << 32 | xid, conn->identity.system, conn->identity.timeline);
+              s_xid (result, row), conn->identity.system, conn->identity.timeline);
     found (arg, &branch);
 }
 
@@ -54,21 +65,19 @@ txc_rm_status_t txc_pg_recover (txc_rm_conn_t *conn, void (*found) (void *arg, c
     TXC_CHECK (conn, TXC_PG_CONN_MAGIC);
     if (!txc_pg_is_alive (conn))
         return txc_pg_fail_lost (conn, error);
-    if (conn->rm->last_resource)
-        return txc_pg_recover_last (conn, found, arg, error);
-    PGresult *result = txc_pg_run (conn, S_RECOVER, 0, NULL);
+    PGresult *result =
+        txc_pg_run (conn, conn->rm->last_resource ? txc_pg_last_branches : s_prepared, 0, NULL);
     if (result == NULL)
         return txc_pg_fail_lost (conn, error);
     txc_rm_status_t status = TXC_RM_OK;
     int rows = PQntuples (result);
     if (PQresultStatus (result) != PGRES_TUPLES_OK || rows == 0)
         status = txc_pg_fail_result (error, TXC_RM_RETRY, TXC_ERM, result);
-    else if (PQgetvalue (result, rows - 1, 4)[0] == 't') /* an empty list would mean nothing */
+    else if (PQgetvalue (result, rows - 1, S_STANDBY)[0] == 't') /* an empty list would mean nothing */
         status = txc_pg_fail (error, TXC_RM_RETRY, TXC_ERMFAIL,
                               "the server is a standby now: it lists no branches");
     for (int row = 0; status == TXC_RM_OK && row < rows; row++)
-        if (!PQgetisnull (result, row, 0))
-            s_found (conn, result, row, found, arg);
+        s_found (conn, result, row, found, arg);
     PQclear (result);
     return status;
 }

@@ -148,12 +148,22 @@ static void s_found (txc_agent_t *self, uint8_t rm, uint64_t scan, const txc_fou
     }
 }
 
+/* A later version of its plugin may tell more of the same copy. */
+static bool s_tells_more (const char *before, const char *now)
+{
+    size_t size = strlen (before);
+    return strncmp (before, now, size) == 0 && now[size] == '/';
+}
+
 static void s_take_identity (txc_agent_t *self, uint8_t rm, const char *identity)
 {
     txc_agent_rm_state_t *state = &self->rms[rm];
-    if (!identity[0] || strcmp (state->identity, identity) == 0)
+    if (!identity[0])
         return;
-    if (state->identity[0]) {
+    memcpy (state->scanned, identity, sizeof state->scanned);
+    if (strcmp (state->identity, identity) == 0)
+        return;
+    if (state->identity[0] && !s_tells_more (state->identity, identity)) {
         state->record_only = true;
         return;
     }

@@ -112,6 +112,24 @@ static uint32_t *s_last_seq (txc_branch_t *branch, uint64_t origin)
     return &branch->origins[branch->n_origins++].seq;
 }
 
+/* A connection that leads elsewhere would prepare its branch where nobody looks for it. */
+static bool s_leads_elsewhere (const txc_agent_t *self, const txc_msg_t *message, int rm)
+{
+    const char *here = self->rms[rm].scanned;
+    return message->flags & TXC_FLAG_ENLIST && message->identity[0] && here[0] &&
+           strcmp (message->identity, here) != 0;
+}
+
+static void s_refuse_elsewhere (txc_agent_t *self, const txc_msg_t *message, int rm)
+{
+    txc_error_t error;
+    txc_error_set (&error, TXC_EINVAL,
+                   "the connection leads to another database (%.55s) than resource manager %s is (%.55s): "
+                   "enlist it under its own resource manager's name",
+                   message->identity, message->rm, self->rms[rm].scanned);
+    s_refuse (self, message, error.code, error.text);
+}
+
 /* May a branch begin with this statement?  Refuses it if not. */
 static bool s_may_begin (txc_agent_t *self, const txc_msg_t *message, int rm)
 {
@@ -139,6 +157,8 @@ static bool s_may_begin (txc_agent_t *self, const txc_msg_t *message, int rm)
         s_refuse (self, message, TXC_EMODE, "a last resource takes part in transactions of mode 2pc only");
     else if (!self->rms[rm].ready)
         s_refuse (self, message, TXC_ENOTREADY, "the resource manager's recovery is not over yet");
+    else if (s_leads_elsewhere (self, message, rm))
+        s_refuse_elsewhere (self, message, rm);
     else if (message->gtrid.mode == TXC_MODE_3PC && !txc_agent_is_born (self))
         s_refuse (self, message, TXC_ENOTREADY, "the agent's journal is being given its number");
     else if (self->draining)

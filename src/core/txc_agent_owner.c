@@ -75,7 +75,9 @@ static void s_done (txc_agent_t *self, txc_branch_t *branch, uint8_t status, con
         if (branch->owner_op == TXC_WORK_ROLLBACK || self->config.rms[branch->rm].journal_committing)
             branch->evidence[0] = '\0';
     }
-    done.connection_lost = done.status == TXC_WORK_LOST;
+    bool refused = done.status == TXC_WORK_ERROR &&
+                   (branch->owner_op == TXC_WORK_COMMIT || branch->owner_op == TXC_WORK_ROLLBACK);
+    done.connection_lost = done.status == TXC_WORK_LOST || refused;
     if (evidence)
         txc_copy_text (done.evidence, sizeof done.evidence, evidence);
     if (error)

@@ -254,6 +254,10 @@ void txc_agent_commit_done (txc_agent_t *self, txc_branch_t *branch, const txc_w
         branch->owner = false;
         txc_agent_phase2_later (self, branch);
         break;
+    case TXC_WORK_ERROR: /* an owner gave up what was refused: only its session can be in the way */
+        branch->fence_first = branch->fence_first || done->connection_lost;
+        txc_agent_phase2_later (self, branch);
+        break;
     default:
         txc_agent_phase2_later (self, branch);
     }
@@ -277,6 +281,8 @@ void txc_agent_rollback_done (txc_agent_t *self, txc_branch_t *branch, const txc
         branch->owner = false;
         break;
     case TXC_WORK_RETRY:
+    case TXC_WORK_ERROR:
+        branch->fence_first = branch->fence_first || done->connection_lost;
         txc_agent_phase2_later (self, branch);
         return;
     case TXC_WORK_HEURISTIC:
@@ -358,7 +364,9 @@ void txc_agent_evidence_done (txc_agent_t *self, txc_branch_t *branch, const txc
         s_prove_one_phase (self, branch, done);
         return;
     }
-    bool journaled = self->config.rms[branch->rm].journal_committing && branch->maybe_committed;
+    /* What was begun at one copy of the data proves nothing of another one. */
+    bool journaled = self->config.rms[branch->rm].journal_committing && branch->maybe_committed &&
+                     !self->rms[branch->rm].record_only;
     switch (done->status) {
     case TXC_WORK_OK:
         s_committed (self, branch);

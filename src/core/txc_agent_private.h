@@ -153,7 +153,8 @@ typedef struct txc_agent_rm_state {
     bool record_only;
     uint32_t branches, failures;
     uint64_t due_ms;
-    char identity[TXC_EVIDENCE_MAX + 1];
+    char identity[TXC_EVIDENCE_MAX + 1]; /* journaled: of the copy that presumptions hold for */
+    char scanned[TXC_EVIDENCE_MAX + 1];  /* of the copy that the last scan went through */
 } txc_agent_rm_state_t;
 
 struct txc_agent {

@@ -45,7 +45,8 @@
     /* L -> C  gtrid code error low stamp(of the query)   answers COMMIT, ROLLBACK, OUTCOME_QUERY         */        \
     X (OUTCOME, 11)                                                                                                 \
                                                                                                                     \
-    /* C -> A  gtrid rm token origin seq acked timeout_ms isolation flags(LAST, ENLIST) incarnation low body evidence */ \
+    /* C -> A  gtrid rm token origin seq acked timeout_ms isolation flags(LAST, ENLIST) incarnation low body evidence \
+     *         identity */                                                                                          \
     X (EXEC, 12)                                                                                                    \
     /* A -> C  gtrid rm token origin seq count incarnation code error evidence vote epoch body            */        \
     X (EXEC_REPLY, 13)                                                                                              \
@@ -281,10 +282,11 @@ typedef struct txc_msg {
     char rm[TXC_RM_NAME_MAX + 1];
     char agent[TXC_AGENT_NAME_MAX + 1];
     char evidence[TXC_EVIDENCE_MAX + 1];
-    const txc_error_t *error;         /* borrowed; NULL: none */
-    const txc_branch_ref_t *branches; /* borrowed */
-    const txc_rm_entry_t *entries;    /* borrowed */
-    const txc_member_t *members;      /* borrowed */
+    char identity[TXC_EVIDENCE_MAX + 1]; /* EXEC with ENLIST: of the copy of the data; "": not known */
+    const txc_error_t *error;            /* borrowed; NULL: none */
+    const txc_branch_ref_t *branches;    /* borrowed */
+    const txc_rm_entry_t *entries;       /* borrowed */
+    const txc_member_t *members;         /* borrowed */
     txc_blob_t
         *body; /* incoming: borrowed, whoever keeps it takes a reference; in an update: one reference */
 } txc_msg_t;

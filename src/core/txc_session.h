@@ -49,7 +49,8 @@ typedef enum txc_op {
     TXC_OP_JOIN,     /* body: a ticket -> tx */
     TXC_OP_DETACH,   /* tx -> body: the joined process's branch list, for REATTACH; its tx is over */
     TXC_OP_REATTACH, /* tx body */
-    TXC_OP_ENLIST, /* tx rm evidence: begins a branch on a connection of the caller's; then its token is known
+    TXC_OP_ENLIST, /* tx rm evidence identity: begins a branch on a connection of the caller's; then its token
+                    * is known
                     */
     TXC_OP_OWNED,  /* tx rm done: what the caller did with an enlisted branch (txc_session_work); completes at
                       once */
@@ -72,6 +73,7 @@ typedef struct txc_session_event {
     txc_gtrid_t gtrid;
     const txc_msg_t *message;
     const char *evidence;        /* ENLIST: names the session that the connection is of */
+    const char *identity;        /* ENLIST: of the copy of the data that it leads to; NULL: not known */
     const txc_work_done_t *done; /* OWNED: op status evidence error */
 } txc_session_event_t;
 

@@ -43,6 +43,7 @@ typedef struct txc_tx_statement {
     uint64_t operation;
     uint32_t seq, flags;
     uint8_t isolation;
+    char identity[TXC_EVIDENCE_MAX + 1]; /* ENLIST */
     txc_blob_t *body;
 } txc_tx_statement_t;
 

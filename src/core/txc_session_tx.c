@@ -263,6 +263,7 @@ void txc_tx_exec (txc_session_t *self, const txc_session_event_t *event)
     if (event->op == TXC_OP_ENLIST) {
         statement->flags = TXC_FLAG_ENLIST;
         txc_copy_text (branch->ref.evidence, sizeof branch->ref.evidence, event->evidence);
+        txc_copy_text (statement->identity, sizeof statement->identity, event->identity);
     }
     statement->isolation = tx->isolation;
     statement->body = txc_blob_ref (event->body);
@@ -308,8 +309,10 @@ static void s_send_statement (txc_session_t *self, txc_tx_record_t *tx, txc_tx_b
     message->timeout_ms = tx->deadline_ms > self->now_ms ? (uint32_t) (tx->deadline_ms - self->now_ms) : 1;
     message->low = tx->joined ? 0 : txc_session_low (self);
     message->body = txc_blob_ref (statement->body);
-    if (statement->flags & TXC_FLAG_ENLIST)
+    if (statement->flags & TXC_FLAG_ENLIST) {
         memcpy (message->evidence, branch->ref.evidence, sizeof message->evidence);
+        memcpy (message->identity, statement->identity, sizeof message->identity);
+    }
     memcpy (message->rm, branch->ref.rm, sizeof message->rm);
 }
 

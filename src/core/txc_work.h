@@ -59,7 +59,8 @@ const char *txc_work_name (txc_work_op_t op);
 typedef enum txc_work_status {
     TXC_WORK_OK,
     TXC_WORK_READ_ONLY,   /* PREPARE: it wrote nothing; the branch is still open */
-    TXC_WORK_ERROR,       /* EXEC: the statement failed, the branch can still be rolled back */
+    TXC_WORK_ERROR,       /* EXEC: the statement failed, the branch can still be rolled back; of an owner's
+                           * COMMIT, ROLLBACK: refused, and given up */
     TXC_WORK_ROLLED_BACK, /* the RM itself rolled the branch back, for sure */
     TXC_WORK_LOST,        /* the connection was lost, or there is none: nothing is known */
     TXC_WORK_ABSENT,      /* the RM does not list the branch */

@@ -87,7 +87,8 @@ static int s_report (txc_tx_t *tx, txc_enlisted_t *self)
 /* Asks the agent for the branch. */
 static int s_ask_agent (txc_tx_t *tx, txc_enlisted_t *self)
 {
-    txc_session_event_t event = {.op = TXC_OP_ENLIST, .rm = self->rm, .evidence = self->done.evidence};
+    txc_session_event_t event = {
+        .op = TXC_OP_ENLIST, .rm = self->rm, .evidence = self->done.evidence, .identity = self->identity};
     int rc = txc_tx_run (tx, &event, NULL);
     if (rc != TXC_OK)
         return rc;

@@ -34,12 +34,15 @@ typedef struct txc_enlisted {
     char user[64];     /* PostgreSQL: as whom the session worked when it was greeted */
     char role[64];     /* whom the prepared branch is to belong to; "": to whoever the session is */
     char own_role[96]; /* the session's, to go back to; "": it was not left */
-    char where[40];    /* PostgreSQL: system identifier and timeline; MariaDB: start of the server, session */
+    char where[40];    /* PostgreSQL: system identifier and timeline; MariaDB: start of the server */
     char session[32];
+    char identity[TXC_EVIDENCE_MAX + 1]; /* of the copy of the data, as its agent's plugin spells it; "": not
+                                            known */
     char xid[24];
     /* the script that runs */
     uint8_t op; /* txc_work_op_t; TXC_WORK_NONE: greeting; TXC_WORK_EXEC: begin */
     bool prepared;
+    bool doubtful; /* a try of this script may have done it, whatever it answered */
     bool over;
     int step, tries;
     uint8_t finished; /* what it came to, while the session goes back to its role */

@@ -218,10 +218,17 @@ static txc_driver_called_t s_finish (txc_xa_branch_t *self, bool commit, char *e
     int rc = (commit ? self->xa->xa_commit_entry : self->xa->xa_rollback_entry) (&self->xid, self->rmid,
                                                                                  TMNOFLAGS);
     txc_rm_status_t status = s_means (self, commit ? XA_FN_COMMIT : XA_FN_ROLLBACK, rc, &heuristic, error);
-    return status == TXC_RM_OK ? TXC_CALLED_DONE
-           : status == TXC_RM_ABSENT
-               ? TXC_CALLED_ABSENT
-               : TXC_CALLED_UNKNOWN; /* the agent repeats it, and reports what it finds */
+    switch (status) {
+    case TXC_RM_OK:
+        return TXC_CALLED_DONE;
+    case TXC_RM_ABSENT:
+        return TXC_CALLED_ABSENT;
+    case TXC_RM_LOST: /* it may have been done */
+        return TXC_CALLED_UNKNOWN;
+    default: /* the agent repeats it, and reports what it finds: a heuristic is listed until it is forgotten
+              */
+        return TXC_CALLED_REFUSED;
+    }
 }
 
 static txc_driver_called_t s_roll_back_open (txc_xa_branch_t *self, char *error)

@@ -21,7 +21,7 @@ typedef struct s_greeting {
     uint64_t until_ms;
     char rm[TXC_RM_NAME_MAX + 1];
     char user[64], role[64], where[40], who[32];
-    char evidence[TXC_EVIDENCE_MAX + 1];
+    char evidence[TXC_EVIDENCE_MAX + 1], identity[TXC_EVIDENCE_MAX + 1];
 } s_greeting_t;
 
 static _Thread_local s_greeting_t s_greetings[GREETINGS];
@@ -45,6 +45,7 @@ bool txc_greeting_recall (txc_enlisted_t *self)
         txc_copy_text (self->where, sizeof self->where, one->where);
         txc_copy_text (self->session, sizeof self->session, one->who);
         txc_copy_text (self->done.evidence, sizeof self->done.evidence, one->evidence);
+        txc_copy_text (self->identity, sizeof self->identity, one->identity);
         return true;
     }
     return false;
@@ -65,4 +66,5 @@ void txc_greeting_keep (const txc_enlisted_t *self)
     txc_copy_text (one->where, sizeof one->where, self->where);
     txc_copy_text (one->who, sizeof one->who, self->session);
     txc_copy_text (one->evidence, sizeof one->evidence, self->done.evidence);
+    txc_copy_text (one->identity, sizeof one->identity, self->identity);
 }

@@ -57,7 +57,7 @@ void txc_script_begin (txc_enlisted_t *self, uint8_t op, bool prepared)
     memset (&self->done, 0, sizeof self->done);
     self->done.op = self->op = op;
     self->prepared = prepared;
-    self->over = false;
+    self->over = self->doubtful = false;
     self->step = self->tries = 0;
     s_dialect (self, NULL);
 }

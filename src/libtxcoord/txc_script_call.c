@@ -44,6 +44,8 @@ static txc_work_status_t s_status (txc_driver_called_t called)
         return TXC_WORK_ROLLED_BACK;
     case TXC_CALLED_ABSENT:
         return TXC_WORK_ABSENT;
+    case TXC_CALLED_REFUSED:
+        return TXC_WORK_ERROR;
     case TXC_CALLED_UNKNOWN:
     case TXC_CALLED_OUTSIDE: /* no answer to this */
         break;

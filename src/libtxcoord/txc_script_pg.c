@@ -35,7 +35,8 @@ static void s_evidence (txc_enlisted_t *self, bool prepared)
     " pg_walfile_name(pg_current_wal_insert_lsn()), pg_backend_pid(),"                                       \
     " (SELECT (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_activity"                     \
     " WHERE pid = pg_backend_pid()),"                                                                        \
-    " now() = statement_timestamp(), current_user"
+    " now() = statement_timestamp(), current_user,"                                                          \
+    " (SELECT oid FROM pg_database WHERE datname = current_database())"
 
 #define AGENT                                                                                                \
     "SELECT a.usename, a.usename = current_user OR pg_has_role(a.usename, current_user, 'MEMBER'),"          \
@@ -45,7 +46,7 @@ static void s_evidence (txc_enlisted_t *self, bool prepared)
 
 static void s_greeted (txc_enlisted_t *self, const txc_sql_reply_t *reply)
 {
-    if (!s_ok (reply) || reply->n_values < 6) {
+    if (!s_ok (reply) || reply->n_values < 7) {
         txc_script_blame (self, TXC_ERM, reply, NULL);
         txc_script_end (self, TXC_WORK_ERROR);
         return;
@@ -60,6 +61,7 @@ static void s_greeted (txc_enlisted_t *self, const txc_sql_reply_t *reply)
     snprintf (self->where, sizeof self->where, "%.20s/%u", reply->values[0], timeline);
     snprintf (self->session, sizeof self->session, "%.11s/%.18s", reply->values[2], reply->values[3]);
     txc_copy_text (self->user, sizeof self->user, reply->values[5]);
+    snprintf (self->identity, sizeof self->identity, "%s/%.10s", self->where, reply->values[6]);
     s_evidence (self, false);
     txc_script_sql (self, 2, AGENT);
 }

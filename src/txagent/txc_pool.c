@@ -344,6 +344,8 @@ bool txc_pool_finished (txc_pool_t *self, txc_item_t *item)
     if (item->timed_out && item->done.status == TXC_WORK_ERROR)
         item->done.error.code = TXC_ETIMEDOUT;
     if (item->worker && item->worker == self->keeper) {
+        if (item->done.status == TXC_WORK_OK && item->done.identity[0])
+            txc_crew_scanned (&self->crew, item->done.identity);
         txc_item_t *next = s_waiting (self, &self->keeping);
         self->keeper_busy = next != NULL;
         if (next)

@@ -32,6 +32,9 @@ void txc_crew_init (txc_crew_t *self, const txc_target_t *target, txc_done_queue
     atomic_init (&self->losses, 0);
     atomic_init (&self->retry_ms, 0);
     atomic_init (&self->failures, 0);
+    atomic_init (&self->copies, 0);
+    atomic_init (&self->astray, false);
+    self->identity[0] = '\0';
     int rc = pthread_mutex_init (&self->mutex, NULL);
     TXC_ASSERT (rc == 0);
     self->last_error[0] = '\0';
@@ -47,6 +50,16 @@ void txc_crew_error (txc_crew_t *self, char text[TXC_TEXT_MAX + 1])
     pthread_mutex_lock (&self->mutex);
     txc_copy_text (text, TXC_TEXT_MAX + 1, self->last_error);
     pthread_mutex_unlock (&self->mutex);
+}
+
+void txc_crew_scanned (txc_crew_t *self, const char *identity)
+{
+    pthread_mutex_lock (&self->mutex);
+    bool another = strcmp (self->identity, identity) != 0;
+    txc_copy_text (self->identity, sizeof self->identity, identity);
+    pthread_mutex_unlock (&self->mutex);
+    if (another)
+        atomic_fetch_add (&self->copies, 1);
 }
 
 /* Remembers what went wrong ("": nothing any more), and says it once. */
@@ -106,6 +119,30 @@ static void s_back_off (txc_crew_t *crew, const txc_rm_error_t *error)
     s_set_error (crew, "", error->text[0] ? error->text : "cannot connect");
 }
 
+/* Core knows of the copy that was scanned: what it is told of branches has to come from there.  Behind an
+ * address that moved there is another server, which may never have had them. */
+static bool s_is_scanned_copy (txc_worker_t *self, txc_rm_conn_t *conn, txc_rm_error_t *error)
+{
+    txc_crew_t *crew = self->crew;
+    char scanned[sizeof crew->identity], here[TXC_RM_EVIDENCE_SIZE] = "";
+    pthread_mutex_lock (&crew->mutex);
+    memcpy (scanned, crew->identity, sizeof scanned);
+    pthread_mutex_unlock (&crew->mutex);
+    if (!scanned[0])
+        return true;
+    if (crew->target.plugin->identity (conn, here, error) != TXC_RM_OK)
+        return false;
+    if (strcmp (here, scanned) == 0)
+        return true;
+    atomic_store (&crew->astray, true);
+    error->code = TXC_ERMFAIL;
+    snprintf (error->text, sizeof error->text,
+              "the connection leads to another database (%.60s) than the one that was looked through last "
+              "(%.60s): it is used when a scan has looked through it",
+              here, scanned);
+    return false;
+}
+
 static bool s_connect (txc_worker_t *self, const txc_item_t *item, txc_rm_error_t *error)
 {
     txc_crew_t *crew = self->crew;
@@ -114,9 +151,12 @@ static bool s_connect (txc_worker_t *self, const txc_item_t *item, txc_rm_error_
         txc_crew_error (crew, error->text);
         return false;
     }
-    uint32_t losses = atomic_load (&crew->losses);
+    uint32_t losses = atomic_load (&crew->losses), copy = atomic_load (&crew->copies);
     txc_rm_conn_t *conn = NULL;
-    if (crew->target.plugin->connect (crew->target.rm, &conn, error) != TXC_RM_OK) {
+    bool good = crew->target.plugin->connect (crew->target.rm, &conn, error) == TXC_RM_OK;
+    if (good && self->kind != TXC_WORKER_KEEPER && !(good = s_is_scanned_copy (self, conn, error)))
+        crew->target.plugin->disconnect (&conn);
+    if (!good) {
         s_back_off (crew, error);
         return false;
     }
@@ -124,8 +164,17 @@ static bool s_connect (txc_worker_t *self, const txc_item_t *item, txc_rm_error_
     if (atomic_exchange (&crew->failures, 0) && self->kind != TXC_WORKER_KEEPER)
         s_set_error (crew, "", ""); /* the keeper says so when its scan went well */
     self->seen_losses = losses;
+    self->copy = copy;
     s_set_connection (self, conn);
     return true;
+}
+
+/* It led to where others led no more, or scans do not lead any more. */
+static bool s_is_astray (txc_worker_t *self)
+{
+    txc_crew_t *crew = self->crew;
+    return self->kind == TXC_WORKER_KEEPER ? atomic_exchange (&crew->astray, false)
+                                           : self->copy != atomic_load (&crew->copies);
 }
 
 /* A connection for an item that may use any: the worker's own if it is alive, or a new one. */
@@ -135,7 +184,8 @@ static bool s_have_connection (txc_worker_t *self, const txc_item_t *item, txc_r
     if (self->conn) {
         uint32_t losses = atomic_load (&self->crew->losses);
         bool doubtful = losses != self->seen_losses || txc_clock_ms() - self->used_ms > IDLE_MS;
-        if (plugin->is_alive (self->conn) && (!doubtful || plugin->ping (self->conn, error) == TXC_RM_OK)) {
+        if (!s_is_astray (self) && plugin->is_alive (self->conn) &&
+            (!doubtful || plugin->ping (self->conn, error) == TXC_RM_OK)) {
             self->seen_losses = losses;
             return true;
         }

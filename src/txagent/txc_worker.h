@@ -22,8 +22,11 @@ typedef struct txc_crew {
     _Atomic uint32_t losses;   /* of connections: after one the others are looked at before they are used */
     _Atomic uint64_t retry_ms; /* no new connection for a new branch before then (clock_ms) */
     _Atomic uint32_t failures; /* of connecting, in a row */
+    _Atomic uint32_t copies;   /* how often the scans came to another copy of the data than before */
+    _Atomic bool astray;       /* a connection led to another copy than the one that was scanned */
     pthread_mutex_t mutex;     /* of what follows */
     char last_error[TXC_TEXT_MAX + 1];
+    char identity[TXC_EVIDENCE_MAX + 1]; /* of the copy that was scanned last; "": none yet */
 } txc_crew_t;
 
 typedef enum txc_worker_kind {
@@ -53,6 +56,7 @@ typedef struct txc_worker {
     /* The worker's. */
     bool checked;         /* keeper: the RM was checked on this connection */
     uint32_t seen_losses; /* of the crew, when conn was last found alive */
+    uint32_t copy;        /* of the crew's copies, the one that conn leads to */
     uint64_t used_ms;     /* when conn was last used */
 } txc_worker_t;
 
@@ -61,6 +65,10 @@ void txc_crew_fini (txc_crew_t *self);
 
 /* The text of the last failure, "" if all is well.  Any thread. */
 void txc_crew_error (txc_crew_t *self, char text[TXC_TEXT_MAX + 1]);
+
+/* A scan went through this copy of the data: whatever runs from now on is to run there.  The loop, before it
+ * tells core. */
+void txc_crew_scanned (txc_crew_t *self, const char *identity);
 
 /* NULL if the system gives no thread. */
 txc_worker_t *txc_worker_new (txc_crew_t *crew, txc_worker_kind_t kind);

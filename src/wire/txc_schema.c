@@ -156,7 +156,7 @@ SHAPE (s_outcome, outcome, GTRID, I32 (code), ERROR, U64 (low), U64 (stamp))
 #define WIRE Txcoord__Exec
 SHAPE (s_exec, exec, BRANCH, U64 (origin), U32 (seq), U32 (acked), U32 (timeout_ms),
        ENUM (isolation, 0, TXCOORD__ISOLATION__ISOLATION_SERIALIZABLE), U32 (flags), U64 (incarnation),
-       U64 (low), BODY (TXC_STATEMENT_MAX), EVIDENCE)
+       U64 (low), BODY (TXC_STATEMENT_MAX), EVIDENCE, CHARS (identity, TXC_EVIDENCE_MAX, PRINTABLE, false))
 #undef WIRE
 #define WIRE Txcoord__OwnerWork
 SHAPE (s_owner_work, owner_work, BRANCH, U32 (flags), ENUM (work, TXC_WORK_PREPARE, TXC_WORK_ROLLBACK))

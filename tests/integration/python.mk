@@ -3,9 +3,9 @@ if HAVE_PGSQL
 if HAVE_MYSQL
 if !SANITIZED
 check_PROGRAMS += tests/integration/python_layout
-TESTS += tests/integration/python
+TESTS += tests/integration/python tests/integration/other_copies
 endif
 endif
 endif
 tests_integration_python_layout_SOURCES = tests/integration/python_layout.c
-EXTRA_DIST += tests/integration/python
+EXTRA_DIST += tests/integration/python tests/integration/other_copies

@@ -191,6 +191,14 @@ static int s_commit_prepared (XID *xid)
     return unlink (path) == 0 ? XA_OK : XAER_RMFAIL;
 }
 
+/* It loses the branch's work, and says so, once. */
+static int s_break (XID *xid)
+{
+    char path[PATH];
+    s_path (path, "prepared", xid);
+    return unlink (path) == 0 ? XAER_RMERR : XAER_NOTA;
+}
+
 static int s_commit (XID *xid, int rmid, long flags)
 {
     (void) rmid;
@@ -202,7 +210,7 @@ static int s_commit (XID *xid, int rmid, long flags)
     }
     s_moment ("before.commit");
     int lock = s_lock();
-    int rc = s_commit_prepared (xid);
+    int rc = getenv ("FILE_XA_BREAK") ? s_break (xid) : s_commit_prepared (xid);
     close (lock);
     return rc;
 }

@@ -1,6 +1,7 @@
 /* The SQL by which the library begins, prepares and ends enlisted branches, statement by statement. */
 #include "txc_test.h"
 
+#include "base/txc_id.h"
 #include "base/txc_mem.h"
 #include "libtxcoord/txc_enlist.h"
 
@@ -265,6 +266,7 @@ static void a_session_is_asked_who_it_is_once (void **state)
     first.driver.session = self.driver.session = s_numbered;
     strcpy (first.session, "55");
     strcpy (first.done.evidence, "mysql 1 55 -");
+    strcpy (first.identity, "mariadb a b");
     first.arg = self.arg = &s_number;
     s_number = 55;
     assert_false (txc_greeting_recall (&self));
@@ -272,6 +274,7 @@ static void a_session_is_asked_who_it_is_once (void **state)
     assert_true (txc_greeting_recall (&self));
     assert_string_equal (self.done.evidence, "mysql 1 55 -");
     assert_string_equal (self.session, "55");
+    assert_string_equal (self.identity, "mariadb a b");
     self.arg = &self;
     assert_false (txc_greeting_recall (&self));
     self.arg = &s_number;
@@ -291,14 +294,15 @@ static void an_agent_that_is_not_there_could_finish_nothing (void **state)
 {
     (void) state;
     txc_enlisted_t self = s_new (TXC_DIALECT_POSTGRESQL);
-    txc_sql_reply_t greeted = {.n_values = 6,
-                               .values = {"7000", "000000010000000000000001", "99", "1234", "t", "app"}};
+    txc_sql_reply_t greeted = {
+        .n_values = 7, .values = {"7000", "0000000A0000000000000001", "99", "1234", "t", "app", "16384"}};
     txc_sql_reply_t agent = {.n_values = 3, .values = {"txagent", "t", "f"}};
     s_begin (&self, TXC_WORK_NONE, false);
     txc_script_next (&self, &greeted);
     txc_script_next (&self, &agent);
     s_over (&self, TXC_WORK_OK);
     assert_string_equal (self.role, "");
+    assert_string_equal (self.identity, "7000/10/16384"); /* as the agent's plugin spells it */
     s_begin (&self, TXC_WORK_NONE, false);
     txc_script_next (&self, &greeted);
     txc_script_next (&self, &(txc_sql_reply_t){0});
@@ -399,13 +403,83 @@ static void a_commit_that_is_answered_rolled_back_is_no_commit (void **state)
     self.wrote = true;
     s_begin (&self, TXC_WORK_COMMIT, true);
     s_error (&self, "XA COMMIT X'67',X'62',1", 1402, "XA100");
-    s_over (&self, TXC_WORK_LOST);
+    s_over (&self, TXC_WORK_ERROR); /* not "lost": its absence is no sign that it committed */
     s_begin (&self, TXC_WORK_ROLLBACK, true);
     s_error (&self, "XA ROLLBACK X'67',X'62',1", 1402, "XA100");
     s_over (&self, TXC_WORK_OK);
     s_begin (&self, TXC_WORK_COMMIT, true);
     s_error (&self, "XA COMMIT X'67',X'62',1", 1397, "XAE04");
     s_over (&self, TXC_WORK_ABSENT);
+}
+
+/* The statement was killed when it was done. */
+static void a_commit_that_may_have_happened_is_not_absent (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_MARIADB);
+    s_begin (&self, TXC_WORK_COMMIT, true);
+    s_error (&self, "XA COMMIT X'67',X'62',1", 1317, "70100");
+    s_error (&self, "XA COMMIT X'67',X'62',1", 1397, "XAE04");
+    s_over (&self, TXC_WORK_LOST);
+    s_begin (&self, TXC_WORK_ROLLBACK, true);
+    s_error (&self, "XA ROLLBACK X'67',X'62',1", 1317, "70100");
+    s_error (&self, "XA ROLLBACK X'67',X'62',1", 1397, "XAE04");
+    s_over (&self, TXC_WORK_ABSENT);
+}
+
+static void a_one_phase_commit_that_is_answered_rolled_back_is_a_no (void **state)
+{
+    (void) state;
+    txc_enlisted_t self = s_new (TXC_DIALECT_MARIADB);
+    s_begin (&self, TXC_WORK_COMMIT_ONE_PHASE, false);
+    s_done (&self, "XA END X'67',X'62',1");
+    s_error (&self, "XA COMMIT X'67',X'62',1 ONE PHASE", 1402, "XA100");
+    s_error (&self, "XA ROLLBACK X'67',X'62',1", 1397, "XAE04");
+    s_over (&self, TXC_WORK_ROLLED_BACK);
+}
+
+static void s_folder (txc_sql_reply_t *reply, size_t size)
+{
+    static const char digits[] = "2f7661722f6c69622f6d7973716c2f"; /* /var/lib/mysql/ */
+    char all[512] = "";
+    for (size_t i = 0; i < 2 * size; i++)
+        all[i] = digits[i % (sizeof digits - 1)];
+    for (int i = 0; i < 5; i++)
+        snprintf (reply->values[3 + i], sizeof reply->values[3 + i], "%.94s",
+                  strlen (all) > 94 * (size_t) i ? all + 94 * i : "");
+}
+
+/* MariaDB and MySQL do not know each other's variables, nor older ones later ones'. */
+static void mariadb_says_which_server_it_is (void **state)
+{
+    (void) state;
+    char expected[96];
+    txc_enlisted_t self = s_new (TXC_DIALECT_MARIADB);
+    txc_sql_reply_t greeted = {.n_values = 8, .values = {"55", "1764000000", "host:3306"}};
+    s_folder (&greeted, 15);
+    s_begin (&self, TXC_WORK_NONE, false);
+    assert_non_null (strstr (self.sql, "@@server_uid"));
+    s_error (&self, self.sql, 1193, "HY000");
+    assert_non_null (strstr (self.sql, "@@hostname"));
+    txc_script_next (&self, &greeted);
+    s_over (&self, TXC_WORK_OK);
+    assert_string_equal (self.done.evidence, "mysql 1764000000 55 -");
+    snprintf (expected, sizeof expected, "mariadb host:3306 %016llx",
+              (unsigned long long) txc_digest64 (0, "/var/lib/mysql/", 15));
+    assert_string_equal (self.identity, expected);
+    s_begin (&self, TXC_WORK_NONE, false);
+    s_error (&self, self.sql, 1193, "HY000");
+    s_error (&self, self.sql, 1109, "42S02");
+    assert_non_null (strstr (self.sql, "@@server_uuid"));
+    s_folder (&greeted, 234);
+    txc_script_next (&self, &greeted);
+    s_over (&self, TXC_WORK_OK);
+    assert_memory_equal (self.identity, "mysql host:3306 ", 16);
+    s_begin (&self, TXC_WORK_NONE, false);
+    s_folder (&greeted, 235); /* perhaps longer: then it is not known */
+    txc_script_next (&self, &greeted);
+    s_over (&self, TXC_WORK_OK);
+    assert_string_equal (self.identity, "");
 }
 
 #define TEST(name) cmocka_unit_test (name)
@@ -430,6 +504,9 @@ int main (void)
         TEST (what_failed_in_mariadb_is_never_prepared),
         TEST (a_one_phase_commit_that_may_have_happened_is_lost),
         TEST (a_commit_that_is_answered_rolled_back_is_no_commit),
+        TEST (a_commit_that_may_have_happened_is_not_absent),
+        TEST (a_one_phase_commit_that_is_answered_rolled_back_is_a_no),
+        TEST (mariadb_says_which_server_it_is),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

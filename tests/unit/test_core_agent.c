@@ -264,12 +264,22 @@ static void numbers_of_branches_are_told_by_their_state (void **state)
 }
 
 /* Lists a prepared branch, in a database that says it is this copy. */
-static void s_scanned (world_t *w, const char *identity, const txc_found_t *found, uint32_t n_found)
+static void s_scanned_at (world_t *w, uint8_t rm, const char *identity, const txc_found_t *found,
+                          uint32_t n_found)
 {
-    txc_work_done_t done = {
-        .op = TXC_WORK_SCAN, .status = TXC_WORK_OK, .found = found, .n_found = n_found, .scan = UINT64_MAX};
+    txc_work_done_t done = {.op = TXC_WORK_SCAN,
+                            .rm = rm,
+                            .status = TXC_WORK_OK,
+                            .found = found,
+                            .n_found = n_found,
+                            .scan = UINT64_MAX};
     strcpy (done.identity, identity);
     world_agent_event (w, (txc_agent_event_t){.type = TXC_AGENT_WORK_DONE, .done = &done});
+}
+
+static void s_scanned (world_t *w, const char *identity, const txc_found_t *found, uint32_t n_found)
+{
+    s_scanned_at (w, 0, identity, found, n_found);
 }
 
 /* A standby took over that had not seen the commit, and its agent asks.  The answer to a question from before
@@ -294,6 +304,44 @@ static void in_another_copy_no_presumed_rollback_counts (void **state)
     rollback.flags = TXC_FLAG_RECORD_ONLY;
     world_forge (w, 'A', rollback);
     assert_int_equal (s_status (w).prepared, 0);
+}
+
+/* Phase 2 was begun at a server that another one has replaced meanwhile, which lists nothing: perhaps since
+ * it never had the branch. */
+static void a_commit_that_was_begun_at_another_copy_is_no_proof (void **state)
+{
+    world_t *w = *state;
+    for (int replaced = 0; replaced < 2; replaced++) {
+        s_scanned_at (w, 1, "one", NULL, 0);
+        uint64_t tx = world_transfer (w);
+        w->status[TXC_WORK_COMMIT][1] = WORLD_HOLD;
+        assert_int_equal (world_commit (w, tx), TXC_PENDING);
+        assert_int_equal (world_count (w, "!COMMITTING"), replaced + 1);
+        if (replaced)
+            s_scanned_at (w, 1, "another", NULL, 0);
+        world_answer (w, TXC_WORK_LOST);
+        world_pass (w, 10000);
+        assert_int_equal (world_count (w, "!HEURISTIC"), replaced);
+        assert_int_equal (s_status (w).prepared, 0);
+    }
+}
+
+/* A later plugin may tell more of the same copy. */
+static void an_identity_may_become_more_exact (void **state)
+{
+    world_t *w = *state;
+    txc_found_t found = {.gtrid = s_statement (w, 200).gtrid, .token = 9};
+    s_scanned (w, "7000/1", NULL, 0);
+    s_scanned (w, "7000/1/16384", NULL, 0);
+    w->drop = TXC_MSG_INQUIRY;
+    s_scanned (w, "7000/1/16384", &found, 1);
+    world_pass (w, 1000);
+    assert_false (w->last[TXC_MSG_INQUIRY].flags & TXC_FLAG_RECORD_ONLY);
+    s_scanned (w, "7000/1/16385", NULL, 0);
+    found.token = 10;
+    s_scanned (w, "7000/1/16385", &found, 1);
+    world_pass (w, 1000);
+    assert_true (w->last[TXC_MSG_INQUIRY].flags & TXC_FLAG_RECORD_ONLY);
 }
 
 /* The journal says that it was about to be committed; but after a restart it is still listed, so that it was
@@ -642,6 +690,8 @@ int main (void)
         TEST (a_failed_branch_votes_no_even_if_asked_at_once),
         TEST (numbers_of_branches_are_told_by_their_state),
         TEST (in_another_copy_no_presumed_rollback_counts),
+        TEST (a_commit_that_was_begun_at_another_copy_is_no_proof),
+        TEST (an_identity_may_become_more_exact),
         TEST (what_is_listed_was_not_committed_before),
         TEST (what_does_not_work_is_tried_less_and_less_often),
         TEST (a_branch_in_doubt_asks_less_and_less_often),

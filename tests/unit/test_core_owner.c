@@ -163,6 +163,44 @@ static void no_branch_is_enlisted_in_three_phases (void **state)
     assert_int_equal (s_status (w).active, 0);
 }
 
+/* Prepared there, nobody would ever look for it. */
+static void a_connection_that_leads_elsewhere_is_not_enlisted (void **state)
+{
+    world_t *w = *state;
+    static const char *const told[] = {"7000/1/5", "7000/1/6", "", NULL};
+    static const int codes[] = {TXC_OK, TXC_EINVAL, TXC_OK, TXC_OK};
+    txc_work_done_t scanned = {
+        .op = TXC_WORK_SCAN, .rm = PG, .status = TXC_WORK_OK, .scan = UINT64_MAX, .identity = "7000/1/5"};
+    for (int seen = 0; seen < 2; seen++)
+        for (int i = 0; i < 4; i++) {
+            txc_session_event_t event = {.op = TXC_OP_ENLIST,
+                                         .tx = world_begin (w),
+                                         .rm = s_rms[PG],
+                                         .evidence = "x",
+                                         .identity = told[i]};
+            if (seen && i == 0)
+                world_agent_event (w, (txc_agent_event_t){.type = TXC_AGENT_WORK_DONE, .done = &scanned});
+            assert_int_equal (world_code (w, event), seen ? codes[i] : TXC_OK);
+        }
+}
+
+/* Its resource manager answered, and did not commit: that it is absent later is no sign that it did. */
+static void what_an_owner_was_refused_is_no_proof_of_a_commit (void **state)
+{
+    world_t *w = *state;
+    static const uint8_t answers[] = {TXC_WORK_LOST, TXC_WORK_ERROR};
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t tx = s_transfer (w);
+        s_prepare (w, tx, TXC_WORK_OK, TXC_WORK_OK);
+        assert_int_equal (s_owned (w, tx, PG, TXC_WORK_COMMIT, TXC_WORK_OK), TXC_OK);
+        assert_int_equal (s_owned (w, tx, MY, TXC_WORK_COMMIT, answers[i]), TXC_OK);
+        world_pass (w, 10000);
+        assert_int_equal (world_count (w, "*FENCE_AND_LOOK"), 1); /* whose session may hold it */
+        assert_int_equal (world_count (w, "!HEURISTIC"), i);
+        assert_int_equal (s_status (w).prepared, 0);
+    }
+}
+
 /* --- what is prepared is ended by an outcome only ------------------------------------------ */
 
 /* The coordinator never hears of the commit: the agent asks what became of the branches, and Abort is chosen.
@@ -526,6 +564,8 @@ int main (void)
         TEST (one_alone_is_committed_in_one_phase),
         TEST (a_branch_has_one_way_to_run_statements),
         TEST (no_branch_is_enlisted_in_three_phases),
+        TEST (a_connection_that_leads_elsewhere_is_not_enlisted),
+        TEST (what_an_owner_was_refused_is_no_proof_of_a_commit),
         TEST (a_branch_that_its_owner_prepared_is_in_doubt),
         TEST (an_owner_does_not_obey_a_timer_once_it_has_prepared),
         TEST (an_agent_that_is_contradicted_is_in_doubt),

@@ -16,7 +16,7 @@ static const char *const s_fields[TXC_MSG_TYPES] = {
     [TXC_MSG_OUTCOME_QUERY] = "gtrid branches flags",
     [TXC_MSG_OUTCOME] = "gtrid code error low",
     [TXC_MSG_EXEC] =
-        "gtrid rm token origin seq acked timeout_ms isolation flags incarnation low body evidence",
+        "gtrid rm token origin seq acked timeout_ms isolation flags incarnation low body evidence identity",
     [TXC_MSG_EXEC_REPLY] =
         "gtrid rm token origin seq count incarnation code error evidence vote epoch flags body",
     [TXC_MSG_BRANCH_ROLLBACK] = "gtrid rm token",
@@ -281,6 +281,8 @@ void wire_sample_fill (wire_sample_t *self, txc_msg_type_t type)
         wire_sample_name (message->agent);
     if (s_has (type, "evidence"))
         wire_sample_printable (message->evidence, TXC_EVIDENCE_MAX);
+    if (s_has (type, "identity"))
+        wire_sample_printable (message->identity, TXC_EVIDENCE_MAX);
     if (s_has (type, "body"))
         message->body = s_body();
 }
@@ -349,6 +351,7 @@ void wire_sample_assert_equal (const txc_msg_t *a, const txc_msg_t *b)
     assert_string_equal (a->rm, b->rm);
     assert_string_equal (a->agent, b->agent);
     assert_string_equal (a->evidence, b->evidence);
+    assert_string_equal (a->identity, b->identity);
 
     /* All the rest at once: nothing may have gone, and nothing may have come. */
     txc_msg_t x, y;
@@ -365,6 +368,8 @@ void wire_sample_assert_equal (const txc_msg_t *a, const txc_msg_t *b)
     memset (y.agent, 0, sizeof y.agent);
     memset (x.evidence, 0, sizeof x.evidence);
     memset (y.evidence, 0, sizeof y.evidence);
+    memset (x.identity, 0, sizeof x.identity);
+    memset (y.identity, 0, sizeof y.identity);
     x.route = y.route = 0;
     assert_memory_equal (&x, &y, sizeof x);
 }

@@ -63,9 +63,9 @@ typedef enum txc_dialect {
 typedef enum txc_driver_call {
     TXC_CALL_BEGIN = 1,        /* begin it: DONE, NEVER, OUTSIDE, UNKNOWN (it is not to be reached) */
     TXC_CALL_PREPARE = 2,      /* DONE, READ_ONLY (it is over then), NEVER, UNKNOWN */
-    TXC_CALL_COMMIT = 3,       /* commit what is prepared: DONE, ABSENT, UNKNOWN */
+    TXC_CALL_COMMIT = 3,       /* commit what is prepared: DONE, ABSENT, REFUSED, UNKNOWN */
     TXC_CALL_ONE_PHASE = 4,    /* commit what is not prepared: DONE, NEVER, UNKNOWN */
-    TXC_CALL_ROLLBACK = 5,     /* roll back what is prepared: DONE, ABSENT, UNKNOWN */
+    TXC_CALL_ROLLBACK = 5,     /* roll back what is prepared: DONE, ABSENT, REFUSED, UNKNOWN */
     TXC_CALL_ROLLBACK_OPEN = 6 /* roll back what is not prepared: DONE, UNKNOWN */
 } txc_driver_call_t;
 
@@ -76,7 +76,9 @@ typedef enum txc_driver_called {
     TXC_CALLED_ABSENT = 3,    /* no such branch is prepared */
     TXC_CALLED_UNKNOWN = 4,   /* it cannot be told: the agent sees to the branch */
     TXC_CALLED_OUTSIDE =
-        5 /* nothing has begun: there is work outside of global transactions that is not over */
+        5, /* nothing has begun: there is work outside of global transactions that is not over */
+    TXC_CALLED_REFUSED = 6 /* it was answered, and not with success: this call has not done it; the agent
+                            * looks what becomes, or has become, of the branch */
 } txc_driver_called_t;
 
 typedef struct txc_branch_name {
@@ -115,7 +117,8 @@ typedef struct txc_enlist_driver {
 /* Makes the connection behind driver and arg a branch of tx at resource manager rm, and begins it there, at
  * the isolation level that txc_begin was told (a driver of calls: at its own): one round trip to the agent,
  * one to five to the database.  The connection must be in no transaction.  driver
- * is copied; arg is borrowed until release is called (also when this fails).  TXC_OK, or an error: TXC_EPROTO
+ * is copied; arg is borrowed until release is called (also when this fails).  TXC_OK, or an error: TXC_EINVAL
+ * (the connection leads to another database than rm is, or cannot be used), TXC_EPROTO
  * (there is such a branch already; the transaction was joined; the connection is in a transaction), TXC_EMODE
  * (a three-phase commit has no enlisted branches), TXC_EPERM
  * (the agent's role could not finish what this role prepares, see sql/), TXC_ERM, TXC_ERMFAIL, and those of

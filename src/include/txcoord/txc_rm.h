@@ -128,7 +128,9 @@ typedef struct txc_rm_switch {
      * agents apart. */
     txc_rm_status_t (*check) (txc_rm_conn_t *conn, const char *instance,
                               void (*warn) (void *arg, const char *text), void *arg, txc_rm_error_t *error);
-    /* What tells this copy of the data from another: system id, timeline.  Printable. */
+    /* What tells this copy of the data from another, and this resource manager from its neighbours: system
+     * id, timeline, database.  Printable.  A later version may append "/" and more.  The agent compares it
+     * with every new connection's, and with what applications find at connections that they enlist. */
     txc_rm_status_t (*identity) (txc_rm_conn_t *conn, char identity[TXC_RM_EVIDENCE_SIZE],
                                  txc_rm_error_t *error);
 
