@@ -87,12 +87,13 @@ static const s_rule_t s_rules[] = {
      "Galera does not replicate XA transactions (MDEV-26575): use a server with wsrep_on=OFF"},
     {S_BOTH, true, "SELECT @@read_only",
      "the server is read-only (a replica?): name the primary, or SET GLOBAL read_only=0"},
+    /* The first of them is that of the unnamed connection alone, and off while its primary is not reached. */
     {S_MARIADB, true,
-     "SELECT COUNT(*) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'SLAVE_RUNNING' AND "
-     "VARIABLE_VALUE = "
-     "'ON'",
+     "SELECT COUNT(*) > 0 FROM information_schema.GLOBAL_STATUS WHERE"
+     " (VARIABLE_NAME = 'SLAVE_RUNNING' AND VARIABLE_VALUE = 'ON')"
+     " OR (VARIABLE_NAME = 'SLAVES_RUNNING' AND VARIABLE_VALUE > 0)",
      "the server is a replica: ending branches there would make it differ from its primary; name the "
-     "primary"},
+     "primary, or STOP ALL SLAVES if this is to be it"},
     {S_MYSQL, true,
      "SELECT COUNT(*) FROM performance_schema.replication_connection_status WHERE SERVICE_STATE = 'ON'",
      "the server is a replica: ending branches there would make it differ from its primary; name the "

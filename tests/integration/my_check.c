@@ -162,6 +162,29 @@ static void check_refuses_a_read_only_server (void **state)
     fx_rm->disconnect (&conn);
 }
 
+/* Whatever its connection to the primary is called, and whether that is up just now. */
+static void check_refuses_a_replica (void **state)
+{
+    (void) state;
+    static const char *const names[] = {"", "'feed'"};
+    s_warnings_t warnings;
+    txc_rm_error_t error;
+    txc_rm_conn_t *conn = fx_connect (fx_bank);
+    for (int i = 0; i < 2; i++) {
+        fx_admin ("CHANGE MASTER %s TO MASTER_HOST = '127.0.0.1', MASTER_PORT = 1, MASTER_USER = 'nobody'",
+                  names[i]);
+        fx_admin ("START SLAVE %s", names[i]);
+        txc_rm_status_t status = s_check (conn, &warnings, &error);
+        fx_admin ("STOP SLAVE %s", names[i]);
+        fx_admin ("RESET SLAVE %s ALL", names[i]);
+        assert_status (status, TXC_RM_ERROR);
+        assert_int_equal (error.code, TXC_ECONFIG);
+        assert_non_null (strstr (error.text, "replica"));
+        assert_status (s_check (conn, &warnings, &error), TXC_RM_OK);
+    }
+    fx_rm->disconnect (&conn);
+}
+
 static void second_agent_is_refused (void **state)
 {
     (void) state;
@@ -243,6 +266,7 @@ int my_check_tests (void)
         cmocka_unit_test_setup (option_file_is_read, fx_fresh),
         cmocka_unit_test_setup (check_warns_of_what_loses_data, fx_fresh),
         cmocka_unit_test_setup (check_refuses_a_read_only_server, fx_fresh),
+        cmocka_unit_test_setup (check_refuses_a_replica, fx_fresh),
         cmocka_unit_test_setup (second_agent_is_refused, fx_fresh),
         cmocka_unit_test_setup (bank_is_as_described, fx_fresh),
         cmocka_unit_test_setup (agents_account_has_few_privileges, fx_fresh),
