@@ -54,7 +54,7 @@ struct txc_disk {
     /* Calls visit with every name, in no order. */
     int (*list) (txc_disk_t *self, void (*visit) (void *arg, const char *name), void *arg);
 
-    /* Locks the folder through a file of that name until the lock's file is closed or the process ends.
+    /* Locks the folder, and a file of that name in it, until the lock's file is closed or the process ends.
      * -EWOULDBLOCK: another one has it, and *pid is its process (0: not known). */
     int (*lock) (txc_disk_t *self, const char *name, txc_disk_file_t **file, long *pid);
 

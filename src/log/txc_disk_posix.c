@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 struct txc_disk_file {
     int fd;
+    bool locks; /* the folder */
 };
 
 typedef struct s_posix {
@@ -38,7 +40,7 @@ static s_posix_t *s_self (txc_disk_t *disk)
 
 static txc_disk_file_t *s_file_new (int fd)
 {
-    txc_disk_file_t *file = txc_malloc (sizeof *file);
+    txc_disk_file_t *file = txc_calloc (1, sizeof *file);
     file->fd = fd;
     return file;
 }
@@ -57,9 +59,10 @@ static int s_open (txc_disk_t *disk, const char *name, txc_disk_mode_t mode, txc
 
 static void s_close (txc_disk_t *disk, txc_disk_file_t *file)
 {
-    (void) disk;
     if (!file)
         return;
+    if (file->locks)
+        flock (s_self (disk)->folder_fd, LOCK_UN);
     close (file->fd);
     free (file);
 }
@@ -172,11 +175,13 @@ static long s_read_pid (int fd)
     return strtol (text, NULL, 10);
 }
 
-/* flock: the lock goes with the last descriptor, so that a killed process leaves none behind. */
+/* flock: the lock goes with the last descriptor, so that a killed process leaves none behind.  The folder is
+ * locked too, since the file, which says who has it, can be removed; not where a file system cannot. */
 static int s_lock (txc_disk_t *disk, const char *name, txc_disk_file_t **file, long *pid)
 {
     *pid = 0;
-    int fd = openat (s_self (disk)->folder_fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int folder = s_self (disk)->folder_fd;
+    int fd = openat (folder, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
     if (flock (fd, LOCK_EX | LOCK_NB) != 0) {
@@ -185,12 +190,18 @@ static int s_lock (txc_disk_t *disk, const char *name, txc_disk_file_t **file, l
         close (fd);
         return rc;
     }
+    bool locks = flock (folder, LOCK_EX | LOCK_NB) == 0;
+    if (!locks && errno == EWOULDBLOCK) {
+        close (fd);
+        return -EWOULDBLOCK;
+    }
     /* only a courtesy to whoever is refused: a full disk must not keep the log from being opened */
     char text[32];
     int size = snprintf (text, sizeof text, "%ld\n", (long) getpid());
     if (ftruncate (fd, 0) == 0 && pwrite (fd, text, (size_t) size, 0) != size)
         (void) !ftruncate (fd, 0);
     *file = s_file_new (fd);
+    (*file)->locks = locks;
     return 0;
 }
 
@@ -206,19 +217,21 @@ static void s_destroy (txc_disk_t **disk_p)
     free (self);
 }
 
-/* Makes the folder if it is not there.  Its name has to be durable before anything in it is. */
+/* Makes the folder if it is not there.  Its name has to be durable before anything in it is: also if it is
+ * there, since whoever made it may have been killed before that (if its parent can be read at all). */
 static int s_make_folder (const char *folder)
 {
-    if (mkdir (folder, 0700) != 0)
-        return errno == EEXIST ? 0 : errno;
+    bool made = mkdir (folder, 0700) == 0;
+    if (!made && errno != EEXIST)
+        return errno;
     char *copy = txc_strdup (folder);
     int fd = open (dirname (copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free (copy);
     if (fd < 0)
-        return errno;
+        return made ? errno : 0;
     int rc = fsync (fd) == 0 ? 0 : errno;
     close (fd);
-    return rc;
+    return made || rc == EIO ? rc : 0;
 }
 
 txc_disk_t *txc_disk_posix_new (const char *folder, int create, int *error_number)

@@ -354,6 +354,7 @@ int txc_log_write (txc_log_t *self, uint32_t kind, const void *bytes, size_t siz
     rc = txc_store_write (self->store);
     if (rc != TXC_OK)
         s_publish (self);
+    urgent |= txc_store_wants_reserve (self->store); /* before what is left is used up */
     s_unlock (&self->store_lock);
 
     s_lock (&self->queue_lock);
@@ -417,6 +418,13 @@ bool txc_log_can_shrink (const txc_log_t *self)
     return atomic_load (&self->can_shrink);
 }
 
+uint64_t txc_log_room (const txc_log_t *self)
+{
+    TXC_CHECK (self, LOG_MAGIC);
+    uint64_t bytes = atomic_load (&self->free_bytes), claimed = atomic_load (&self->claimed) + BATCH_COST;
+    return bytes > claimed ? bytes - claimed : 0;
+}
+
 int txc_log_fd (const txc_log_t *self)
 {
     TXC_CHECK (self, LOG_MAGIC);
@@ -437,6 +445,10 @@ uint64_t txc_log_durable (txc_log_t *self)
 int txc_log_error (txc_log_t *self, txc_error_t *error)
 {
     TXC_CHECK (self, LOG_MAGIC);
+    if (error)
+        *error = (txc_error_t){.code = TXC_OK};
+    if (atomic_load (&self->failed) == TXC_OK)
+        return TXC_OK; /* asked in every round: not to wait for a segment that is being filled */
     s_lock (&self->store_lock);
     int code = txc_store_error (self->store, error);
     s_unlock (&self->store_lock);
@@ -529,6 +541,7 @@ txc_log_t *txc_log_open_on (txc_disk_t *disk, const txc_log_options_t *options, 
         self->options = *options;
     if (self->options.segment_size == 0)
         self->options.segment_size = 16 << 20;
+    self->options.segment_size = txc_block_round (self->options.segment_size);
     if (self->options.max_segments == 0)
         self->options.max_segments = 64;
     if (self->options.lazy_ms == 0)

@@ -26,13 +26,17 @@
 
 #include "core/txc_message.h"
 
-enum { TXC_LOG_ENTRY_MAX = 32768 }; /* bytes of one entry; a checkpoint may have any size */
+enum {
+    TXC_LOG_ENTRY_MAX = 32768,  /* bytes of one entry; a checkpoint may have any size */
+    TXC_LOG_SEGMENTS_MAX = 1000 /* files of one log */
+};
 
 typedef struct txc_log txc_log_t;
 
 typedef struct txc_log_options {
-    uint64_t segment_size; /* bytes of a new segment file, a multiple of 4,096, at least 131,072 [16 MiB] */
-    uint32_t max_segments; /* files at most, at least 3; a checkpoint in progress may use more [64] */
+    uint64_t
+        segment_size; /* bytes of a new segment file, from 131,072 to 1 GiB; rounded up to 4,096 [16 MiB] */
+    uint32_t max_segments; /* files at most, 3 to 1,000; a checkpoint in progress may use more [64] */
     uint32_t lazy_ms;      /* an entry that is not forced is durable after that time at the latest [50] */
 } txc_log_options_t;
 
@@ -105,6 +109,9 @@ uint64_t txc_log_size (const txc_log_t *self);
 /* True while no further segment can be had: begin nothing new, finish what is open, take a checkpoint if the
  * log can shrink.  At least most of one segment is left when it becomes true. */
 bool txc_log_is_low (const txc_log_t *self);
+
+/* Bytes that can be appended now: each entry takes at most its size and a thirty-second of that, and 40. */
+uint64_t txc_log_room (const txc_log_t *self);
 
 /* True if a checkpoint that began now would free a segment; otherwise it would only use up what is left. */
 bool txc_log_can_shrink (const txc_log_t *self);

@@ -153,6 +153,22 @@ static int s_walk (s_walk_t *self, size_t first, txc_error_t *error)
     return rc;
 }
 
+/* Laps follow each other without a gap.  (Where segments are free there may be one: a file that was removed
+ * can come back in a crash.)  One whose last groups nobody vouches for would otherwise look like a torn tail.
+ */
+static int s_check_laps (const s_walk_t *self, txc_error_t *error)
+{
+    const txc_segments_t *segments = self->segments;
+    for (size_t i = self->recovery->needed + 1; i < segments->count; i++)
+        if (segments->at[i]->lap != segments->at[i - 1]->lap + 1)
+            return txc_error_set (error, TXC_ECORRUPT,
+                                  "a segment is missing between %s/%s and %s, whose laps are %" PRIu64
+                                  " and %" PRIu64 ": bring its file back",
+                                  self->disk->folder, segments->at[i - 1]->name, segments->at[i]->name,
+                                  segments->at[i - 1]->lap, segments->at[i]->lap);
+    return TXC_OK;
+}
+
 /* What counts has to hold the last checkpoint and every entry that it does not cover. */
 static int s_check (s_walk_t *self, txc_error_t *error)
 {
@@ -170,7 +186,7 @@ static int s_check (s_walk_t *self, txc_error_t *error)
         size_t keep = txc_segments_find_lsn (self->segments, checkpoint->keep);
         recovery->needed = keep < checkpoint->segment ? keep : checkpoint->segment;
     }
-    return TXC_OK;
+    return s_check_laps (self, error);
 }
 
 int txc_recover (txc_disk_t *disk, txc_segments_t *segments, txc_recovery_t *recovery, txc_error_t *error)

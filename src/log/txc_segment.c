@@ -203,6 +203,11 @@ int txc_segments_load (txc_segments_t *self, txc_disk_t *disk, txc_disk_mode_t m
     rc = s_load_all (self, &names, disk, mode, error);
     if (rc == TXC_OK && mode == TXC_DISK_WRITE)
         rc = s_remove_temporary (&names, disk, error);
+    if (rc == TXC_OK && mode == TXC_DISK_WRITE) {
+        /* whoever renamed one of them may have been killed before it forced that */
+        int forced = disk->sync_folder (disk);
+        rc = forced < 0 ? txc_disk_error (disk, "force", "", forced, error) : TXC_OK;
+    }
     if (rc != TXC_OK)
         txc_segments_close (self, disk);
     return rc;

@@ -14,7 +14,7 @@
 #include "log/txc_log.h"
 
 enum {
-    TXC_SEGMENTS_MAX = 1000, /* slots 000 to 999 */
+    TXC_SEGMENTS_MAX = TXC_LOG_SEGMENTS_MAX, /* slots 000 to 999 */
     TXC_SEGMENT_NAME = 16,
     /* the most that is left unused at the end of a segment: a group with an entry of the largest size did not
        fit */
@@ -39,8 +39,8 @@ typedef struct txc_segments {
 } txc_segments_t;
 
 /* Opens all segment files and checks their headers.  With mode TXC_DISK_WRITE it also removes files that were
- * still being made, and makes sure that what will be read is on the disk.  TXC_OK, or a code and *error; then
- * nothing stays open. */
+ * still being made, and makes sure that what will be read, and the names of the files, are on the disk.
+ * TXC_OK, or a code and *error; then nothing stays open. */
 int txc_segments_load (txc_segments_t *self, txc_disk_t *disk, txc_disk_mode_t mode, txc_error_t *error);
 
 void txc_segments_close (txc_segments_t *self, txc_disk_t *disk);

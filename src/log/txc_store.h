@@ -84,6 +84,9 @@ uint64_t txc_store_spare (const txc_store_t *self);
  * time. */
 int txc_store_prepare (txc_store_t *self, bool retry);
 
+/* True while there is no reserve segment, and it is not known yet whether one can be had. */
+bool txc_store_wants_reserve (const txc_store_t *self);
+
 /* True while there is no reserve segment and none could be made. */
 bool txc_store_is_low (const txc_store_t *self);
 

@@ -25,10 +25,11 @@ void txc_store_drop_making (txc_store_t *self)
     (void) self->disk->remove (self->disk, name);
 }
 
-/* The disk is full: that is no failure, the log goes on with what it has. */
+/* The disk is full, or there is no descriptor left (peers may hold them all): that is no failure, the log
+ * goes on with what it has. */
 static int s_make_failed (txc_store_t *self, const char *what, const char *name, int rc)
 {
-    if (rc != -ENOSPC && rc != -EDQUOT)
+    if (rc != -ENOSPC && rc != -EDQUOT && rc != -EMFILE && rc != -ENFILE)
         return txc_store_fail (self, what, name, rc);
     txc_store_drop_making (self);
     self->no_space = self->low = true;
@@ -162,6 +163,12 @@ void txc_store_cut (txc_store_t *self, size_t live)
 {
     TXC_ASSERT (live >= self->live && live <= self->current);
     self->live = live;
+}
+
+bool txc_store_wants_reserve (const txc_store_t *self)
+{
+    TXC_CHECK (self, TXC_STORE_MAGIC);
+    return !self->low && !txc_store_has_reserve (self);
 }
 
 bool txc_store_is_low (const txc_store_t *self)

@@ -8,6 +8,7 @@
 
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
+#include "log/txc_log.h"
 
 #define KILO 1024
 #define MEGA (1024 * 1024)
@@ -32,7 +33,7 @@ const txc_key_t txc_agent_keys[] = {
     {"report/level", TXC_KEY_CHOICE, TXC_KEY_RELOADABLE, "info", 0, 0, "error|warning|notice|info|debug"},
     {"journal/folder", TXC_KEY_STRING, TXC_KEY_REQUIRED, NULL, 0, 0, NULL},
     {"journal/segment_size", TXC_KEY_SIZE, 0, "1M", 128 * KILO, 1024 * MEGA, NULL},
-    {"journal/max_segments", TXC_KEY_INT, 0, "64", 3, 10000, NULL},
+    {"journal/max_segments", TXC_KEY_INT, 0, "64", 3, TXC_LOG_SEGMENTS_MAX, NULL},
     {"rm/?/plugin", TXC_KEY_NAME, TXC_KEY_REQUIRED, NULL, 0, 0, NULL},
     {"rm/?/connections", TXC_KEY_INT, 0, "64", 1, 5000, NULL},
     {"rm/?/service_connections", TXC_KEY_INT, 0, "4", 1, 100, NULL},

@@ -32,7 +32,7 @@ const txc_key_t coord_keys[] = {
     {"log/folder", TXC_KEY_STRING, TXC_KEY_REQUIRED, NULL, 0, 0,
      "the folder of the log, on a disk of its own if you can"},
     {"log/segment_size", TXC_KEY_SIZE, 0, "16M", 1 << 20, 1 << 30, NULL},
-    {"log/max_segments", TXC_KEY_INT, 0, "64", 3, 4096, NULL},
+    {"log/max_segments", TXC_KEY_INT, 0, "64", 3, TXC_LOG_SEGMENTS_MAX, NULL},
     {"log/checkpoint_size", TXC_KEY_SIZE, TXC_KEY_RELOADABLE, "64M", 64 << 10, INT64_C (1) << 40, NULL},
     {"session/lease", TXC_KEY_DURATION, 0, "10s", SECOND, HOUR, NULL},
     {"session/horizon", TXC_KEY_DURATION, 0, "10m", SECOND, 720 * HOUR, NULL},

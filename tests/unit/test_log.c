@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -379,6 +380,43 @@ static void test_space_is_found_however_busy_the_log_is (void **state)
     txc_fake_disk_destroy (&disk);
 }
 
+/* Peers have taken every descriptor when the log needs a further segment: it goes on with those it has, and
+ * gets one later. */
+static void test_no_descriptor_is_left (void **state)
+{
+    (void) state;
+    char *folder = s_folder_new();
+    txc_log_t *log = s_open (folder, &s_small);
+    int taken[4096], n = 0;
+    struct rlimit limit, low;
+    assert_int_equal (getrlimit (RLIMIT_NOFILE, &limit), 0);
+    low = limit;
+    low.rlim_cur = 256;
+    assert_int_equal (setrlimit (RLIMIT_NOFILE, &low), 0);
+    while ((taken[n] = dup (0)) >= 0)
+        n++;
+    assert_int_equal (errno, EMFILE);
+    char bytes[200] = {0};
+    for (int i = 0; i < 1000 && !txc_log_is_low (log); i++) {
+        uint64_t lsn;
+        assert_int_equal (txc_log_append (log, 7, bytes, sizeof bytes, true, &lsn), TXC_OK);
+        txc_log_flush (log);
+        assert_true (s_wait_durable (log, lsn));
+    }
+    assert_true (txc_log_is_low (log));
+    assert_int_equal (txc_log_error (log, NULL), TXC_OK);
+    while (n > 0)
+        close (taken[--n]);
+    assert_int_equal (setrlimit (RLIMIT_NOFILE, &limit), 0);
+    struct pollfd poll_fd = {.fd = txc_log_fd (log), .events = POLLIN};
+    while (txc_log_is_low (log)) {
+        assert_int_equal (poll (&poll_fd, 1, WAIT_MS), 1);
+        (void) txc_log_durable (log);
+    }
+    assert_int_equal (txc_log_close (&log), TXC_OK);
+    s_folder_destroy (folder);
+}
+
 /* No space for a new log at all. */
 static void test_disk_full_at_first (void **state)
 {
@@ -474,6 +512,24 @@ static void test_lock (void **state)
     s_folder_destroy (folder);
 }
 
+/* Somebody removed the lock's file, as one does with what a dead process may have left: the log is in use all
+ * the same. */
+static void test_lock_outlives_its_file (void **state)
+{
+    (void) state;
+    char *folder = s_folder_new(), path[128];
+    txc_log_t *log = s_open (folder, &s_small);
+    snprintf (path, sizeof path, "%s/lock", folder);
+    assert_int_equal (unlink (path), 0);
+    txc_error_t error;
+    assert_null (txc_log_open (folder, &s_small, &error));
+    assert_int_equal (error.code, TXC_ELOCKED);
+    txc_log_close (&log);
+    log = s_open (folder, &s_small);
+    txc_log_close (&log);
+    s_folder_destroy (folder);
+}
+
 static void test_bad_folders (void **state)
 {
     (void) state;
@@ -492,6 +548,24 @@ static void test_bad_folders (void **state)
     txc_log_options_t odd = {.segment_size = 5000};
     assert_null (txc_log_open (path, &odd, &error));
     assert_int_equal (error.code, TXC_EINVAL);
+    s_folder_destroy (folder);
+}
+
+/* What an operator may well write: a million bytes. */
+static void test_a_size_of_any_number_of_bytes (void **state)
+{
+    (void) state;
+    char *folder = s_folder_new(), path[128];
+    txc_log_options_t options = s_small;
+    options.segment_size = 1000000;
+    options.max_segments = TXC_LOG_SEGMENTS_MAX;
+    txc_log_t *log = s_open (folder, &options);
+    s_append_until (log, 5, false);
+    txc_log_close (&log);
+    snprintf (path, sizeof path, "%s/000.seg", folder);
+    struct stat status;
+    assert_int_equal (stat (path, &status), 0);
+    assert_int_equal (status.st_size, 1003520);
     s_folder_destroy (folder);
 }
 
@@ -593,11 +667,14 @@ int main (void)
         cmocka_unit_test (test_full),
         cmocka_unit_test (test_disk_full),
         cmocka_unit_test (test_space_is_found_however_busy_the_log_is),
+        cmocka_unit_test (test_no_descriptor_is_left),
         cmocka_unit_test (test_disk_full_at_first),
         cmocka_unit_test (test_failed_sync_is_final),
         cmocka_unit_test (test_failed_write_is_final),
         cmocka_unit_test (test_lock),
+        cmocka_unit_test (test_lock_outlives_its_file),
         cmocka_unit_test (test_bad_folders),
+        cmocka_unit_test (test_a_size_of_any_number_of_bytes),
         cmocka_unit_test (test_read_only_folder),
         cmocka_unit_test (test_too_large),
         cmocka_unit_test (test_dump),

@@ -252,6 +252,47 @@ static void test_replayed_is_durable (void **state)
     txc_fake_disk_destroy (&disk);
 }
 
+/* Opens the log, appends a little and makes a reserve; the n-th sync fails. */
+static void s_begin_with_failing_sync (txc_fake_disk_t *disk, uint32_t n)
+{
+    txc_error_t error;
+    txc_fake_disk_faults (disk)->sync_in = n;
+    txc_store_t *store = s_open (disk, &error);
+    int rc = store ? TXC_OK : error.code;
+    for (int i = 0; i < 5 && rc == TXC_OK; i++) {
+        uint64_t lsn = txc_store_next (store);
+        rc = txc_store_append (store, 1, &lsn, sizeof lsn, NULL);
+        rc = rc == TXC_OK ? txc_store_sync (store) : rc;
+        rc = rc == TXC_OK ? txc_store_prepare (store, false) : rc;
+        rc = rc == TXC_PENDING ? TXC_OK : rc;
+    }
+    txc_store_abandon (&store);
+    txc_fake_disk_faults (disk)->sync_in = 0;
+}
+
+/* A process was killed after it had given a segment its name, and before it had forced that: who finds the
+ * segment must not rely on it before it has. */
+static void test_name_of_a_segment_that_was_found_is_durable (void **state)
+{
+    (void) state;
+    for (uint32_t n = 1; n < 12; n++) {
+        for (uint64_t seed = 1; seed <= 8; seed++) {
+            txc_fake_disk_t *disk = txc_fake_disk_new();
+            s_begin_with_failing_sync (disk, n);
+            txc_fake_disk_kill (disk);
+            txc_store_t *store = s_must_open (disk);
+            s_append (store, 40, true); /* goes on in a second segment */
+            uint64_t durable = txc_store_durable (store);
+            txc_store_abandon (&store);
+            txc_fake_disk_crash (disk, seed);
+            store = s_must_open (disk);
+            assert_int_equal (s_replay (store).last, durable);
+            txc_store_abandon (&store);
+            txc_fake_disk_destroy (&disk);
+        }
+    }
+}
+
 static void test_truncated_file (void **state)
 {
     (void) state;
@@ -295,6 +336,24 @@ static void test_missing_segment (void **state)
         s_expect_refused (disk, TXC_ECORRUPT, "is damaged at offset");
         txc_fake_disk_destroy (&disk);
     }
+}
+
+/* The one with the last entries, behind which the reserve shows that there was one: no torn tail. */
+static void test_missing_last_segment (void **state)
+{
+    (void) state;
+    txc_fake_disk_t *disk = txc_fake_disk_new();
+    txc_store_t *store = s_must_open (disk);
+    s_append (store, 100, true);
+    while (txc_store_prepare (store, false) == TXC_PENDING)
+        continue;
+    assert_int_equal (txc_store_close (&store), TXC_OK);
+    txc_disk_t *table = txc_fake_disk_table (disk);
+    assert_non_null (txc_fake_disk_bytes (disk, "004.seg", NULL));
+    assert_int_equal (table->remove (table, "003.seg"), 0);
+    txc_fake_disk_settle (disk);
+    s_expect_refused (disk, TXC_ECORRUPT, "a segment is missing between fake/002.seg and 004.seg");
+    txc_fake_disk_destroy (&disk);
 }
 
 /* A segment of another log, or the copy of one. */
@@ -444,9 +503,11 @@ int main (void)
         cmocka_unit_test (test_wiped_is_durable),
         cmocka_unit_test (test_checkpoint_over_segments),
         cmocka_unit_test (test_replayed_is_durable),
+        cmocka_unit_test (test_name_of_a_segment_that_was_found_is_durable),
         cmocka_unit_test (test_truncated_file),
         cmocka_unit_test (test_other_version),
         cmocka_unit_test (test_missing_segment),
+        cmocka_unit_test (test_missing_last_segment),
         cmocka_unit_test (test_foreign_segment),
         cmocka_unit_test (test_earlier_laps),
         cmocka_unit_test (test_damage_before_the_checkpoint),
