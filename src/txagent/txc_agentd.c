@@ -16,9 +16,10 @@
 #define AGENTD_MAGIC 0x61676e74u
 
 enum {
-    EXIT_CONFIG = 78, /* EX_CONFIG of sysexits.h */
-    JOIN_MS = 5000,   /* how long workers may take to end */
-    LINGER_MS = 500   /* and the last messages to leave */
+    EXIT_CONFIG = 78,   /* EX_CONFIG of sysexits.h */
+    JOIN_MS = 5000,     /* how long workers may take to end */
+    LINGER_MS = 500,    /* and the last messages to leave */
+    FRAME_MAX = 2 << 20 /* bytes: a statement, or a batch of messages, with what lies around them */
 };
 
 #define DEFAULT_BIND "tcp://127.0.0.1:7410"
@@ -33,7 +34,7 @@ static void s_report_net (void *arg, const char *text)
 
 static int s_listen (txc_agentd_t *self, txc_error_t *error)
 {
-    txc_net_config_t config = {.report = s_report_net, .linger_ms = LINGER_MS};
+    txc_net_config_t config = {.report = s_report_net, .max_frame = FRAME_MAX, .linger_ms = LINGER_MS};
     self->net = txc_net_new (&config);
     if (!self->net)
         return txc_error_set (error, TXC_EIO, "ZeroMQ gives no context: raise the limit of open files");

@@ -12,8 +12,9 @@
 #include "base/txc_mem.h"
 #include "daemon/txc_report.h"
 
-/* As many branches are listed at most; what an answer may hold is bounded. */
-enum { BRANCHES_MAX = 20000 };
+/* As many branches are listed at most, and so long is a command: what an answer may hold, and what reading
+ * takes, is bounded. */
+enum { BRANCHES_MAX = 20000, REQUEST_MAX = 4096 };
 
 static json_t *s_no (int code, const char *text)
 {
@@ -27,6 +28,20 @@ static json_t *s_hex (uint64_t number)
     return json_string (text);
 }
 
+/* A database's text: JSON takes UTF-8 only, and this may be in any encoding, or cut within a character. */
+static json_t *s_foreign (const char *text)
+{
+    json_t *string = json_string (text);
+    if (string)
+        return string;
+    char copy[TXC_TEXT_MAX + 1];
+    txc_copy_text (copy, sizeof copy, text);
+    for (char *c = copy; *c; c++)
+        if ((unsigned char) *c >= 0x80)
+            *c = '?';
+    return json_string (copy);
+}
+
 /* --- status ------------------------------------------------------------------------ */
 
 static json_t *s_rm (txc_agentd_t *self, uint32_t index, uint64_t incarnation)
@@ -34,12 +49,12 @@ static json_t *s_rm (txc_agentd_t *self, uint32_t index, uint64_t incarnation)
     const txc_served_t *rm = &self->served.items[index];
     txc_pool_status_t pool;
     txc_pool_status (rm->pool, &pool);
-    return json_pack ("{s:s, s:s, s:s, s:o, s:b, s:i, s:i, s:i, s:i, s:s}", "rm", rm->name, "plugin",
+    return json_pack ("{s:s, s:s, s:s, s:o, s:b, s:i, s:i, s:i, s:i, s:o}", "rm", rm->name, "plugin",
                       rm->module.plugin->name, "agent", self->name, "incarnation", s_hex (incarnation), "up",
                       txc_agent_rm_is_up (self->agent, index), "connections", (int) pool.connections,
                       "pinned", (int) pool.pinned, "waiting", (int) pool.waiting, "max_branches",
                       (int) rm->max_branches, "last_error",
-                      pool.last_error[0] ? pool.last_error : self->last_errors[index]);
+                      s_foreign (pool.last_error[0] ? pool.last_error : self->last_errors[index]));
 }
 
 static json_t *s_counters (txc_agentd_t *self, const txc_agent_status_t *status)
@@ -193,8 +208,11 @@ static const struct {
 
 static json_t *s_answer (txc_agentd_t *self, const txc_msg_t *message)
 {
-    json_t *request = json_loadb ((const char *) txc_blob_data (message->body), txc_blob_size (message->body),
-                                  JSON_REJECT_DUPLICATES, NULL);
+    size_t size = txc_blob_size (message->body);
+    if (size > REQUEST_MAX)
+        return s_no (TXC_ELIMIT, "the command is longer than 4096 bytes");
+    json_t *request =
+        json_loadb ((const char *) txc_blob_data (message->body), size, JSON_REJECT_DUPLICATES, NULL);
     const char *command = s_text (request, "command");
     json_t *answer = NULL;
     for (size_t i = 0; i < sizeof s_commands / sizeof *s_commands; i++)

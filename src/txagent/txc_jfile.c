@@ -30,6 +30,7 @@ struct txc_jfile {
     txc_log_t *log;
     uint64_t grow;  /* bytes after which it is tidied */
     uint64_t limit; /* tidy when its size is beyond that */
+    bool crowded;   /* its disk is full, and what is live has no room beside the rest */
     waiting_t *waiting;
     uint32_t n_waiting, max_waiting;
 };
@@ -58,8 +59,11 @@ static _Noreturn void s_die_of (txc_jfile_t *self, const char *what, int code)
 txc_jfile_t *txc_jfile_open (const char *folder, const txc_log_options_t *options, txc_error_t *error)
 {
     txc_log_t *log = txc_log_open (folder, options, error);
-    if (!log)
-        return NULL;
+    return log ? txc_jfile_new (log, options) : NULL;
+}
+
+txc_jfile_t *txc_jfile_new (txc_log_t *log, const txc_log_options_t *options)
+{
     txc_jfile_t *self = txc_calloc (1, sizeof *self);
     TXC_MAGIC (self, JFILE_MAGIC);
     self->log = log;
@@ -164,13 +168,38 @@ uint64_t txc_jfile_durable (txc_jfile_t *self)
     return slot;
 }
 
+/* Without room for a further segment it need not grow any more: it is tidied while there is most of one left.
+ */
+static bool s_is_due (txc_jfile_t *self)
+{
+    bool low = txc_log_is_low (self->log);
+    self->crowded = self->crowded && low;
+    return txc_log_size (self->log) >= self->limit ||
+           (low && !self->crowded && txc_log_can_shrink (self->log));
+}
+
+/* Whether all of it can be appended. */
+static bool s_has_room (const txc_jfile_t *self, const txc_update_t *update)
+{
+    enum { OVERHEAD = 40 }; /* txc_log_room */
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < update->n_entries; i++)
+        size += update->entries[i].size + update->entries[i].size / 32 + OVERHEAD;
+    return size <= txc_log_room (self->log);
+}
+
 void txc_jfile_tidy (txc_jfile_t *self, txc_agent_t *agent, txc_update_t *update)
 {
     TXC_CHECK (self, JFILE_MAGIC);
-    if (txc_log_size (self->log) < self->limit || txc_log_is_checkpointing (self->log))
+    if (txc_log_is_checkpointing (self->log) || !s_is_due (self))
         return;
     uint64_t keep = txc_log_next (self->log), live = 0;
     txc_agent_checkpoint (agent, update);
+    if (txc_log_is_low (self->log) && !s_has_room (self, update)) {
+        self->crowded = true; /* it goes on as long as it can */
+        txc_update_clear (update);
+        return;
+    }
     for (uint32_t i = 0; i < update->n_entries; i++) {
         s_append (self, &update->entries[i], false);
         live += update->entries[i].size;

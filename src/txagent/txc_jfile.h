@@ -21,6 +21,9 @@ typedef struct txc_jfile txc_jfile_t;
  * set as txc_log_open does. */
 txc_jfile_t *txc_jfile_open (const char *folder, const txc_log_options_t *options, txc_error_t *error);
 
+/* Over a log that is open already, which it takes over; for tests. */
+txc_jfile_t *txc_jfile_new (txc_log_t *log, const txc_log_options_t *options);
+
 /* Forces what was put, and closes. */
 void txc_jfile_close (txc_jfile_t **self_p);
 
@@ -38,8 +41,8 @@ int txc_jfile_fd (const txc_jfile_t *self);
 /* The slot of the last forced entry that became durable since the last call; 0: none. */
 uint64_t txc_jfile_durable (txc_jfile_t *self);
 
-/* Writes core's live entries anew and cuts what lies before them, if the journal has grown enough.  update is
- * used and left empty. */
+/* Writes core's live entries anew and cuts what lies before them, if the journal has grown enough, or if its
+ * disk has no room for more and that would free some.  update is used and left empty. */
 void txc_jfile_tidy (txc_jfile_t *self, txc_agent_t *agent, txc_update_t *update);
 
 void txc_jfile_stats (txc_jfile_t *self, txc_log_stats_t *stats);

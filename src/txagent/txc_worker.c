@@ -301,9 +301,10 @@ txc_worker_t *txc_worker_new (txc_crew_t *crew, txc_worker_kind_t kind)
 void txc_worker_post (txc_worker_t *self, txc_item_t *item)
 {
     TXC_CHECK (self, WORKER_MAGIC);
+    TXC_ASSERT (!self->stop);
     item->worker = self;
     pthread_mutex_lock (&self->mutex);
-    TXC_ASSERT (self->item == NULL && !self->stop);
+    TXC_ASSERT (self->item == NULL);
     self->item = item;
     pthread_mutex_unlock (&self->mutex);
     sem_post (&self->wake); /* not under the lock, which the worker wants first */
@@ -324,9 +325,7 @@ void txc_worker_cancel (txc_worker_t *self, uint64_t branch)
 void txc_worker_stop (txc_worker_t *self)
 {
     TXC_CHECK (self, WORKER_MAGIC);
-    pthread_mutex_lock (&self->mutex);
     self->stop = true;
-    pthread_mutex_unlock (&self->mutex);
     sem_post (&self->wake);
 }
 

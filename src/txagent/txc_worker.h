@@ -44,14 +44,13 @@ typedef struct txc_worker {
 
     /* The loop's. */
     txc_list_t node; /* in the pool's list of idle ones */
-    bool joined;
+    bool stop, joined;
 
     /* Under the mutex. */
     pthread_mutex_t mutex;
     txc_item_t *item;    /* the one being worked on */
     txc_rm_conn_t *conn; /* changed by the worker only */
     bool canceled;       /* item is to end soon */
-    bool stop;
 
     /* The worker's. */
     bool checked;         /* keeper: the RM was checked on this connection */
@@ -80,7 +79,7 @@ void txc_worker_post (txc_worker_t *self, txc_item_t *item);
  * not for the loop. */
 void txc_worker_cancel (txc_worker_t *self, uint64_t branch);
 
-/* Tells it to end after its item.  The loop. */
+/* Tells it to end after its item; does not wait for a cancel that is under way.  The loop. */
 void txc_worker_stop (txc_worker_t *self);
 
 /* Waits up to timeout_ms for its thread to end, which closes its connection; false if it did not in time.

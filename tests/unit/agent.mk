@@ -22,9 +22,9 @@ TSAN_TESTS += tests/unit/test_agent_daemon
 tests_unit_test_agent_daemon_SOURCES = tests/unit/test_agent_daemon.c \
 	tests/unit/agent_world.c tests/unit/agent_world.h
 tests_unit_test_agent_daemon_CPPFLAGS = $(tests_unit_test_mem_rm_CPPFLAGS) -DTXC_TEST_BUILD='"$(abs_top_builddir)"'
-tests_unit_test_agent_daemon_CFLAGS = $(tests_unit_test_mem_rm_CFLAGS)
+tests_unit_test_agent_daemon_CFLAGS = $(tests_unit_test_mem_rm_CFLAGS) $(ZMQ_CFLAGS)
 tests_unit_test_agent_daemon_LDADD = src/daemon/libdaemon.la src/net/libnet.la src/wire/libwire.la \
-	src/core/libcore.la src/base/libbase.la $(CMOCKA_LIBS)
+	src/core/libcore.la src/base/libbase.la $(CMOCKA_LIBS) $(ZMQ_LIBS)
 
 check_PROGRAMS += tests/unit/test_agent_leader
 TESTS += tests/unit/test_agent_leader
@@ -33,6 +33,14 @@ tests_unit_test_agent_leader_SOURCES = tests/unit/test_agent_leader.c \
 tests_unit_test_agent_leader_CPPFLAGS = $(tests_unit_test_agent_daemon_CPPFLAGS)
 tests_unit_test_agent_leader_CFLAGS = $(tests_unit_test_agent_daemon_CFLAGS)
 tests_unit_test_agent_leader_LDADD = $(tests_unit_test_agent_daemon_LDADD)
+
+check_PROGRAMS += tests/unit/test_agent_journal
+TESTS += tests/unit/test_agent_journal
+tests_unit_test_agent_journal_SOURCES = tests/unit/test_agent_journal.c
+tests_unit_test_agent_journal_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/lib
+tests_unit_test_agent_journal_CFLAGS = $(tests_unit_test_mem_rm_CFLAGS)
+tests_unit_test_agent_journal_LDADD = tests/lib/libfakedisk.la src/txagent/libtxagent.la src/daemon/libdaemon.la \
+	src/log/liblog.la src/wire/libwire.la src/core/libcore.la src/base/libbase.la $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_agent_config
 TESTS += tests/unit/test_agent_config

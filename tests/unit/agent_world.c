@@ -184,10 +184,11 @@ static void s_take (void *arg, const txc_msg_t *message)
         memcpy (self->body, txc_blob_data (message->body), self->body_size);
         self->body[self->body_size] = '\0';
     }
-    if (message->type == TXC_MSG_AGENT_HELLO && message->n_entries == 1) {
-        self->entry = message->entries[0];
-        self->entry.up = self->entry.up && txc_epoch_compare (message->epoch, self->epoch) == 0;
-    }
+    for (uint32_t i = 0; message->type == TXC_MSG_AGENT_HELLO && i < message->n_entries; i++)
+        if (strcmp (message->entries[i].rm, "mem1") == 0) {
+            self->entry = message->entries[i];
+            self->entry.up = self->entry.up && txc_epoch_compare (message->epoch, self->epoch) == 0;
+        }
     s_answer (self, message);
 }
 

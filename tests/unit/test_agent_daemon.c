@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zmq.h>
 
 #include <cmocka.h>
 
@@ -417,6 +418,57 @@ static void test_who_calls_many_peers_hears_its_clients (void **state)
     world_close (&w);
 }
 
+/* Databases have texts in any encoding, and may be cut anywhere; whoever asks is to see them all the same. */
+static void test_an_error_in_any_encoding_is_shown (void **state)
+{
+    (void) state;
+    world_t w;
+    world_open (&w, "    mem2\n        plugin = mem\n        file = /nowhere/\xe4\xf6/store\n");
+    world_start (&w, NULL);
+    assert_true (world_ready (&w));
+    uint64_t until = txc_clock_ms() + 20000;
+    while (!strstr (world_admin (&w, "{\"command\":\"status\"}"), "store file /nowhere/?\?/store"))
+        if (txc_clock_ms() > until)
+            fail_msg ("the status lacks it: %s", w.body);
+    assert_non_null (strstr (w.body, "\"rm\":\"mem2\""));
+    world_close (&w);
+}
+
+/* What nobody has to send is not read: neither a long command, nor a frame that is larger than any message to
+ * an agent. */
+static void test_what_is_too_long_is_not_read (void **state)
+{
+    (void) state;
+    enum { LONG = 5000, HUGE = 3 << 20 };
+    world_t w;
+    world_open (&w, "");
+    world_start (&w, NULL);
+    assert_true (world_ready (&w));
+    char *text = calloc (1, LONG + 1);
+    memset (text, ' ', LONG);
+    memcpy (text, "{\"command\":\"status\"}", 20);
+    assert_non_null (strstr (world_admin (&w, text), "longer than"));
+    free (text);
+    void *context = zmq_ctx_new(), *socket = zmq_socket (context, ZMQ_DEALER),
+         *monitor = zmq_socket (context, ZMQ_PAIR);
+    assert_true (socket && monitor);
+    assert_int_equal (zmq_socket_monitor (socket, "inproc://monitor", ZMQ_EVENT_DISCONNECTED), 0);
+    assert_int_equal (zmq_connect (monitor, "inproc://monitor"), 0);
+    assert_int_equal (zmq_connect (socket, w.entry.endpoint), 0);
+    char *frame = calloc (1, HUGE);
+    assert_int_equal (zmq_send (socket, frame, HUGE, 0), HUGE);
+    free (frame);
+    zmq_pollitem_t item = {.socket = monitor, .events = ZMQ_POLLIN};
+    assert_int_equal (zmq_poll (&item, 1, 20000), 1); /* it is cut off */
+    assert_non_null (strstr (world_admin (&w, "{\"command\":\"status\"}"), "\"malformed\":0"));
+    int linger = 0;
+    zmq_setsockopt (socket, ZMQ_LINGER, &linger, sizeof linger);
+    zmq_close (socket);
+    zmq_close (monitor);
+    zmq_ctx_term (context);
+    world_close (&w);
+}
+
 static void test_bad_configuration (void **state)
 {
     (void) state;
@@ -447,6 +499,8 @@ int main (void)
         cmocka_unit_test (test_second_agent_on_one_journal),
         cmocka_unit_test (test_unreachable_rm_is_tried_again),
         cmocka_unit_test (test_who_calls_many_peers_hears_its_clients),
+        cmocka_unit_test (test_an_error_in_any_encoding_is_shown),
+        cmocka_unit_test (test_what_is_too_long_is_not_read),
         cmocka_unit_test (test_bad_configuration),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

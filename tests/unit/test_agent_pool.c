@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -476,6 +477,39 @@ static void test_destroy_cancels_again_what_it_missed (void **state)
     sem_destroy (&started);
 }
 
+/* A cancel that does not come back: the database's host does not answer, say. */
+static sem_t hangs, let_go;
+
+static void s_cancel_that_hangs (txc_rm_conn_t *conn)
+{
+    sem_post (&hangs);
+    while (sem_wait (&let_go) != 0)
+        continue;
+    module.plugin->cancel (conn);
+}
+
+static void test_destroy_does_not_wait_for_a_cancel_that_hangs (void **state)
+{
+    (void) state;
+    fixture_t f;
+    assert_int_equal (sem_init (&hangs, 0, 0), 0);
+    assert_int_equal (sem_init (&let_go, 0, 0), 0);
+    txc_rm_switch_t plugin = *module.plugin;
+    plugin.cancel = s_cancel_that_hangs;
+    s_open_with (&f, &plugin, 1);
+    s_exec (&f, 1, "sleep 3600000", true);
+    s_submit (&f, TXC_WORK_CANCEL, 1);
+    assert_int_equal (sem_wait (&hangs), 0);
+    alarm (60); /* it would wait for ever */
+    assert_false (txc_pool_destroy (&f.pool, 200));
+    for (int i = 0; i < 1000; i++)
+        sem_post (&let_go);
+    s_close (&f);
+    alarm (0);
+    sem_destroy (&hangs);
+    sem_destroy (&let_go);
+}
+
 static int s_teardown (void **state)
 {
     (void) state;
@@ -617,6 +651,7 @@ int main (void)
         cmocka_unit_test_teardown (test_many_branches, s_teardown),
         cmocka_unit_test_teardown (test_destroy_in_the_middle, s_teardown),
         cmocka_unit_test_teardown (test_destroy_cancels_again_what_it_missed, s_teardown),
+        cmocka_unit_test_teardown (test_destroy_does_not_wait_for_a_cancel_that_hangs, s_teardown),
         cmocka_unit_test (test_handing_in_wakes_the_loop_only_if_nobody_takes),
         cmocka_unit_test (test_no_item_that_is_handed_in_is_overlooked),
     };
