@@ -7,6 +7,7 @@ src_log_liblog_la_SOURCES = \
 	src/log/txc_batch.c src/log/txc_batch.h \
 	src/log/txc_log_dump.c src/log/txc_log_dump.h \
 	src/log/txc_log.c src/log/txc_log.h src/log/txc_log_impl.h \
+	src/log/txc_log_private.h src/log/txc_log_thread.c \
 	src/log/txc_reader.c src/log/txc_reader.h \
 	src/log/txc_recover.c src/log/txc_recover.h src/log/txc_replay.c \
 	src/log/txc_segment.c src/log/txc_segment.h \
