@@ -120,12 +120,12 @@ const char *sql_prompt_read (sql_prompt_t *self, const char *prompt, bool *inter
     HistEvent event;
     self->prompt = prompt;
     const char *line = s_gets (self, &size);
-    *interrupted = s_interrupted;
+    *interrupted = s_interrupted && (!line || size <= 0); /* else it came before anything was read */
     if (*interrupted) {
         el_reset (self->editor);
         putchar ('\n');
     }
-    if (!line || size <= 0 || *interrupted)
+    if (!line || size <= 0)
         return NULL;
     if (strspn (line, " \t\r\n") < (size_t) size)
         history (self->history, &event, H_ENTER, line);
