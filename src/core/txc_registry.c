@@ -272,7 +272,13 @@ static void s_purge (txc_registry_t *self)
         if (txc_registry_clamp_low (session, UINT64_MAX) != UINT64_MAX)
             continue;
         TXC_LIST_EACH (&session->outcomes, old)
-        s_outcome_remove (self, TXC_CONTAINER (old, txc_outcome_t, link));
+        {
+            /* What was decided behind the horizon stays as long: a grant for it may be on its way in the log,
+             * and must not find nothing. */
+            txc_outcome_t *outcome = TXC_CONTAINER (old, txc_outcome_t, link);
+            if (many || outcome->time_ms + self->horizon_ms <= self->clock_ms)
+                s_outcome_remove (self, outcome);
+        }
         if (!many)
             continue;
         if (session->number > self->floor)

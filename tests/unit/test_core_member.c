@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/txc_quorum.h"
+#include "core/txc_registry.h"
 #include "core_world.h"
 #include "wire/txc_codec.h"
 
@@ -377,6 +378,37 @@ static void s_behind_the_horizon_the_group_abstains (void **state)
     assert_int_equal (s_inquire (world, &late, TXC_FLAG_ONLY), TXC_MSG_PHASE2_ROLLBACK);
 }
 
+static bool s_apply (txc_registry_t *registry, txc_rec_t record)
+{
+    return txc_registry_apply (registry, registry->applied_slot + 1, &record, "", 0, NULL, NULL);
+}
+
+/* A grant is on its way in the log while the group learns what its members decided, behind the horizon; and
+ * between the two another session is closed, which sweeps away what is old. */
+static void s_what_is_learned_behind_the_horizon_stays_as_long (void **state)
+{
+    (void) state;
+    txc_registry_t registry;
+    txc_gtrid_t gtrid = {.cluster = 7, .session = 2, .n = 1, .mode = TXC_MODE_3PC};
+    txc_registry_init (&registry, &txc_record_codec, 1000);
+    assert_true (s_apply (&registry, (txc_rec_t){.type = TXC_REC_FORMAT, .cluster = 7}));
+    for (uint64_t nonce = 1; nonce <= 3; nonce++)
+        assert_true (s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_OPEN, .nonce = nonce}));
+    assert_true (
+        s_apply (&registry, (txc_rec_t){.type = TXC_REC_ELECTED, .gtrid = gtrid, .number = SOME_NUMBER}));
+    assert_true (
+        s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_CLOSE, .session = 2, .time_ms = 100}));
+    assert_true (s_apply (&registry, (txc_rec_t){.type = TXC_REC_ABORT, .gtrid = gtrid, .time_ms = 2000}));
+    assert_true (
+        s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_CLOSE, .session = 3, .time_ms = 2001}));
+    assert_false (s_apply (
+        &registry, (txc_rec_t){.type = TXC_REC_ELECTED, .gtrid = gtrid, .number = SOME_NUMBER + 100}));
+    assert_true (
+        s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_CLOSE, .session = 4, .time_ms = 3001}));
+    assert_null (txc_registry_outcome (&registry, &gtrid));
+    txc_registry_fini (&registry);
+}
+
 static void s_the_journal_of_members_is_bounded (void **state)
 {
     world_t *world = *state;
@@ -421,6 +453,7 @@ int main (void)
                                          world_teardown),
         cmocka_unit_test_setup_teardown (s_behind_the_horizon_the_group_abstains, world_setup,
                                          world_teardown),
+        cmocka_unit_test (s_what_is_learned_behind_the_horizon_stays_as_long),
         cmocka_unit_test_setup_teardown (s_the_journal_of_members_is_bounded, world_setup, world_teardown),
     };
     return cmocka_run_group_tests_name ("core member", tests, NULL, NULL);
