@@ -129,7 +129,7 @@ static void s_found (txc_agent_t *self, uint8_t rm, uint64_t scan, const txc_fou
     /* No session of this agent is left that could still commit it, and it is listed: what was begun before
      * did not come about.  An application's session may yet obey what it was asked for then. */
     if (proof && proof->kind == TXC_JOURNAL_COMMITTING)
-        maybe_committed = proof->evidence[0] != '\0';
+        maybe_committed = proof->evidence[0] != '\0' || TXC_MUTANT (LISTED_MAY_BE_COMMITTED);
     branch = txc_agent_branch_add (self, &found->gtrid, rm, found->token);
     const char *evidence = proof && proof->evidence[0] ? proof->evidence : found->evidence;
     branch->recovered = true;

@@ -105,7 +105,7 @@ static void s_fill_next (const txc_agent_t *self, const txc_agent_member_t *memb
     s_fill (self, member, record);
     record->number = member->next_elected;
     record->attempt = member->next_attempt;
-    if (member->final)
+    if (member->final && !TXC_MUTANT (CHECKPOINT_KEEPS_OLD_END))
         return; /* it came meanwhile, and stands above everything */
     record->vote = member->refused ? TXC_VOTE_NO : member->next_kind;
     record->flags |= member->refused ? TXC_MEMBER_FINAL : 0u;
@@ -293,7 +293,7 @@ bool txc_agent_member_found (txc_agent_t *self, txc_branch_t *branch)
 {
     txc_agent_member_t *member = txc_agent_member (self, &branch->gtrid, branch->rm, branch->token);
     if (member) {
-        branch->record_only |= member->abstains;
+        branch->record_only |= member->abstains && !TXC_MUTANT (ABSTAINING_PRESUMED);
         if (member->final)
             txc_heap_set (&self->member_timers, &member->timer, self->now_ms);
         return false;
@@ -303,7 +303,7 @@ bool txc_agent_member_found (txc_agent_t *self, txc_branch_t *branch)
         return true; /* the journal would have its yes-vote */
     /* An earlier journal may have held what it said: it says nothing any more.  And that journal would have
      * known whether this is another copy of the data, which lost a commit: only what is on record ends it. */
-    branch->record_only = true;
+    branch->record_only |= !TXC_MUTANT (ABSTAINING_PRESUMED);
     member = s_new (self, &branch->gtrid, branch->rm, branch->token, NULL, 0);
     member->voted = member->abstains = true;
     txc_jrec_t record;

@@ -42,7 +42,7 @@ bool txc_agent_is_born (txc_agent_t *self)
 {
     if (!self->birth)
         s_bear (self);
-    return self->birth_slot == 0;
+    return self->birth_slot == 0 || TXC_MUTANT (TOKEN_BEFORE_BIRTH);
 }
 
 uint64_t txc_agent_token (txc_agent_t *self, txc_mode_t mode)
@@ -252,7 +252,8 @@ int txc_agent_replay (txc_agent_t *self, const void *bytes, size_t size)
 void txc_agent_checkpoint (txc_agent_t *self, txc_update_t *update)
 {
     /* What is on its way to the disk counts: its entry goes with all that lies before these ones. */
-    bool offered = self->epoch_slot != 0;
+    bool offered = self->epoch_slot != 0 && !TXC_MUTANT (CHECKPOINT_KEEPS_OLD_GUARD);
+    bool guarded = self->guard_slot != 0 && !TXC_MUTANT (CHECKPOINT_KEEPS_OLD_GUARD);
     txc_jrec_t record = {.kind = TXC_JOURNAL_EPOCH,
                          .cluster = offered ? self->offered_cluster : self->cluster,
                          .epoch = offered ? self->offered : self->epoch};
@@ -262,8 +263,7 @@ void txc_agent_checkpoint (txc_agent_t *self, txc_update_t *update)
     record = (txc_jrec_t){.kind = TXC_JOURNAL_BIRTH, .number = self->birth};
     if (self->birth)
         txc_agent_journal (self, &record, false);
-    record = (txc_jrec_t){.kind = TXC_JOURNAL_GUARD,
-                          .guard = self->guard_slot ? self->guard_offered : self->guard};
+    record = (txc_jrec_t){.kind = TXC_JOURNAL_GUARD, .guard = guarded ? self->guard_offered : self->guard};
     txc_agent_journal (self, &record, false);
     record = (txc_jrec_t){.kind = TXC_JOURNAL_LATCH, .code = self->latched ? TXC_ELOGLOSS : TXC_OK};
     txc_agent_journal (self, &record, false);

@@ -124,6 +124,13 @@
     X (CLOSE_ENDS_3PC, "the session's end rolls three-phase commits back") \
     X (LEARNED_IS_VOID, "a final state that the log learns behind the session's end is void") \
     X (PENDING_3PC_IS_ROLLBACK, "an inquiry about a three-phase commit of which nothing is on record is answered rolled back") \
+    X (FORGOTTEN_IS_GRANTED, "the group grants a number for a three-phase commit of which it has forgotten what it knew") \
+    X (CHECKPOINT_KEEPS_OLD_END, "a checkpoint keeps a member's older pre-decision as its end, though the outcome came meanwhile") \
+    X (CHECKPOINT_KEEPS_OLD_GUARD, "a checkpoint of an agent's journal drops the guard and the epoch that are on their way to the disk") \
+    X (TOKEN_BEFORE_BIRTH, "a token of a three-phase commit is given out before the journal has its number") \
+    X (ABSTAINING_PRESUMED, "a branch of a lost journal is ended by presumption") \
+    X (LISTED_MAY_BE_COMMITTED, "the journal proves the commit of a branch that was listed after it was written") \
+    X (WINDOW_PASSED, "what lies beyond its session's window is settled and rolled back on record") \
     X (SYNC_SKIPPED, "shell: what was only written is reported durable")                                             \
     X (DURABLE_TOLD_EARLY, "shell: entries are reported durable when they are written")                              \
     X (WORK_BEFORE_JOURNAL, "shell: work begins before entries are written to the journal")                          \

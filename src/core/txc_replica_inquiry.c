@@ -161,6 +161,12 @@ void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
 
 /* --- applications ---------------------------------------------------------------- */
 
+/* To decide it would leave an outcome on record that no mark of its session passes. */
+static bool s_is_beyond_window (const txc_reg_session_t *session, uint64_t n)
+{
+    return n >= session->low + TXC_WINDOW && !TXC_MUTANT (WINDOW_PASSED);
+}
+
 /* What may be told when nothing is on record and nothing is in flight. */
 static int s_unrecorded (txc_replica_t *self, const txc_msg_t *message)
 {
@@ -172,8 +178,8 @@ static int s_unrecorded (txc_replica_t *self, const txc_msg_t *message)
     txc_reg_session_t *session = txc_registry_session (&self->registry, gtrid->session);
     if (txc_registry_is_forgotten (&self->registry, session, gtrid->n))
         return TXC_FORGOTTEN;
-    if (message->flags & TXC_FLAG_SETTLE && gtrid->n >= session->low + TXC_WINDOW)
-        return TXC_EOVERLOAD; /* to settle it would leave an outcome on record */
+    if (message->flags & TXC_FLAG_SETTLE && s_is_beyond_window (session, gtrid->n))
+        return TXC_EOVERLOAD;
     if (gtrid->mode == TXC_MODE_3PC) {
         if (several && message->flags & TXC_FLAG_SETTLE &&
             self->transactions.count < self->config.max_transactions) {
@@ -241,7 +247,7 @@ void txc_replica_rollback (txc_replica_t *self, const txc_msg_t *message)
     else if (session->closed || message->gtrid.n < session->low)
         txc_replica_answer (self, message->route, &message->gtrid, TXC_ROLLED_BACK, NULL);
     else if (self->transactions.count >= self->config.max_transactions ||
-             message->gtrid.n >= session->low + TXC_WINDOW)
+             s_is_beyond_window (session, message->gtrid.n))
         txc_replica_answer (self, message->route, &message->gtrid, TXC_EOVERLOAD, NULL);
     else
         s_decide_abort (self, session, &message->gtrid, message->n_branches, message->branches,

@@ -220,7 +220,7 @@ static bool s_abstains (const txc_replica_t *self, const txc_gtrid_t *gtrid)
 {
     const txc_reg_session_t *session = txc_registry_session (&self->registry, gtrid->session);
     return txc_registry_is_forgotten (&self->registry, session, gtrid->n) &&
-           !txc_registry_is_member (&self->registry, gtrid);
+           !txc_registry_is_member (&self->registry, gtrid) && !TXC_MUTANT (FORGOTTEN_IS_GRANTED);
 }
 
 /* A branch stands as the terminator: the log grants the number first, the answer comes when it asks again. */

@@ -89,6 +89,7 @@ enum {
     X (ROLLBACK_REAPPEARED, 0, "rolled back branch prepared again after a crash")         \
     X (STRANGER, 20000, "prepared branch ended by somebody else, behind our back")            \
     X (FOREIGN_BRANCH, 0, "branch of somebody else planted in a resource manager")        \
+    X (WINDOW_OUTRUN, 0, "transaction far beyond its session's window settled")          \
     X (OPERATOR_TRANSACTION, 0, "operator resolved a transaction")                        \
     X (OPERATOR_BRANCH, 0, "operator resolved a branch at its agent")                     \
     X (JOURNAL_LOST, 0, "agent lost its journal while others were in doubt (mode 3pc)")

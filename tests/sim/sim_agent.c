@@ -70,8 +70,11 @@ static void s_carry_out (sim_t *sim, sim_agent_t *self)
         s_put (sim, self, true);
     }
     for (uint32_t i = 0; i < self->update.n_work; i++) {
-        if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_SEND))
-            return;
+        /* Between the journal's "committing" and the commit it matters most. */
+        uint32_t chances = self->update.work[i].op == TXC_WORK_COMMIT ? 4 : 1;
+        for (uint32_t k = 0; k < chances; k++)
+            if (s_dies (sim, self, SIM_FAULT_CRASH_BEFORE_SEND))
+                return;
         sim_worker_start (sim, self, &self->update.work[i]);
     }
     if (TXC_MUTANT (WORK_BEFORE_JOURNAL) && self->update.n_entries) {
@@ -154,10 +157,17 @@ static void s_seen (sim_t *sim, sim_proc_t *owner, const txc_entry_t *entry)
         return;
     if (record.kind == TXC_JOURNAL_MEMBER)
         sim_check_member (sim, &record);
-    if (record.kind == TXC_JOURNAL_GUARD)
+    if (record.kind == TXC_JOURNAL_BIRTH)
+        self->birth = (uint32_t) record.number;
+    if (record.kind == TXC_JOURNAL_GUARD) {
         self->guard_slot = record.guard.slot;
+        if (record.guard.slot > self->kept.guard_slot || record.guard.slot == 0)
+            self->kept.guard_slot = record.guard.slot;
+    }
     if (record.kind != TXC_JOURNAL_EPOCH)
         return;
+    if (txc_epoch_compare (record.epoch, self->kept.epoch) > 0)
+        self->kept.epoch = record.epoch;
     if (self->guard_slot > sim->restored_slot && sim_check_is_restored_epoch (sim, record.epoch))
         sim_violation (sim, "lost-log-accepted", "%s takes a leader whose log ends before its guard",
                        owner->name);
@@ -233,8 +243,28 @@ void sim_agent_destroy (sim_t *sim, uint32_t index)
 
 static int s_replay (void *arg, bool checkpoint, const txc_entry_t *entry)
 {
+    sim_agent_t *self = arg;
+    txc_jrec_t record;
     (void) checkpoint;
-    return txc_agent_replay (((sim_agent_t *) arg)->core, entry->bytes, entry->size);
+    if (txc_journal_codec.decode (entry->bytes, entry->size, &record)) {
+        if (record.kind == TXC_JOURNAL_EPOCH)
+            self->epoch = record.epoch;
+        if (record.kind == TXC_JOURNAL_GUARD)
+            self->guard_slot = record.guard.slot;
+    }
+    return txc_agent_replay (self->core, entry->bytes, entry->size);
+}
+
+/* What the journal once held durably no checkpoint takes away. */
+static void s_check_kept (sim_t *sim, const sim_agent_t *self)
+{
+    if (txc_epoch_compare (self->epoch, self->kept.epoch) < 0)
+        sim_violation (sim, "epoch-forgotten", "%s finds epoch %" PRIu64 " in its journal, it had %" PRIu64,
+                       self->proc.name, self->epoch.round, self->kept.epoch.round);
+    if (self->guard_slot < self->kept.guard_slot)
+        sim_violation (sim, "guard-forgotten",
+                       "%s finds the guard of slot %" PRIu64 " in its journal, it had %" PRIu64,
+                       self->proc.name, self->guard_slot, self->kept.guard_slot);
 }
 
 void sim_agent_start (sim_t *sim, sim_agent_t *self)
@@ -250,6 +280,7 @@ void sim_agent_start (sim_t *sim, sim_agent_t *self)
     self->core = txc_agent_new (&self->config);
     if (!sim_log_open (self->log, s_replay, self))
         return;
+    s_check_kept (sim, self);
     txc_agent_event_t event = {.type = TXC_AGENT_START};
     s_step (sim, self, &event);
 }
@@ -272,8 +303,9 @@ void sim_agent_lose_journal (sim_t *sim, sim_agent_t *self)
     sim_trace (sim, self->proc.name, "has lost its journal");
     sim->journals_lost = sim->journal_gone = true;
     sim_log_format (self->log);
-    self->epoch = (txc_epoch_t){0, 0};
-    self->guard_slot = 0;
+    self->epoch = self->kept.epoch = (txc_epoch_t){0, 0};
+    self->guard_slot = self->kept.guard_slot = 0;
+    self->birth = 0;
 }
 
 /* --- operators -------------------------------------------------------------------------------- */

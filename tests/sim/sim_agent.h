@@ -17,7 +17,12 @@ struct sim_agent {
     txc_update_t update;
     txc_epoch_t epoch;   /* the highest that its journal holds durably */
     uint64_t guard_slot; /* of the log-loss guard that its journal holds durably */
-    txc_list_t jobs;     /* requests of its workers that are under way */
+    uint32_t birth;      /* the number of its journal, once that is durable */
+    struct {
+        txc_epoch_t epoch;
+        uint64_t guard_slot;
+    } kept; /* the highest that its journal ever held durably; an operator may have reset the guard */
+    txc_list_t jobs; /* requests of its workers that are under way */
     sim_rm_t *rms[SIM_RMS_MAX];
 };
 

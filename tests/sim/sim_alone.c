@@ -25,7 +25,7 @@
 enum {
     PEERS_MAX = 5,
     MAILS_MAX = 128,
-    STEPS = 600,
+    STEPS = 600, /* at least, and three times as many at most */
     HEALED_STEPS = 30000,
     ROUTE = 1000, /* and the index of the peer that asks */
     CLUSTER = 7,
@@ -51,11 +51,15 @@ typedef struct s_peer {
     uint8_t ended; /* TXC_VOTE_YES: committed; TXC_VOTE_NO: rolled back */
     s_entry_t *journal;
     size_t n_journal, n_durable, max_journal;
+    size_t cut_at; /* what lies before goes once all is durable; 0: no checkpoint is under way */
 } s_peer_t;
 
 typedef struct s_alone {
     uint64_t random;
     bool trace, healed, restarting;
+    bool hunting; /* whoever knows the end is cut off, always, and few messages are lost otherwise */
+    bool holding; /* who attempts something may be cut off, and what it said comes late instead of never */
+    uint32_t slowness; /* of disks */
     uint32_t n;
     txc_gtrid_t gtrid;
     s_peer_t peers[PEERS_MAX];
@@ -80,8 +84,26 @@ static void s_violation (s_alone_t *self, const char *text)
 
 static void s_step (s_alone_t *self, s_peer_t *peer, txc_agent_event_t event);
 
+/* What a member says is final is how every member ends. */
+static void s_check_word (s_alone_t *self, const txc_msg_t *message)
+{
+    bool final = message->type == TXC_MSG_DECIDED ||
+                 (message->type == TXC_MSG_MEMBER_STATE && message->flags & TXC_FLAG_FINAL);
+    for (uint32_t i = 0; final && i < self->n; i++)
+        if (self->peers[i].ended && self->peers[i].ended != message->vote)
+            s_violation (self, "torn: one member has ended, another one tells the contrary");
+}
+
+/* It is cut off, and everybody else is back. */
+static void s_isolate (s_alone_t *self, const s_peer_t *peer)
+{
+    for (uint32_t i = 0; i < self->n; i++)
+        self->peers[i].cut = &self->peers[i] == peer;
+}
+
 static void s_mail (s_alone_t *self, s_peer_t *peer, const txc_msg_t *message)
 {
+    s_check_word (self, message);
     const char *endpoint = txc_agent_peer (peer->core, message->route);
     uint32_t from = (uint32_t) (peer - self->peers), to = PEERS_MAX;
     if (endpoint)
@@ -90,6 +112,8 @@ static void s_mail (s_alone_t *self, s_peer_t *peer, const txc_msg_t *message)
         to = (uint32_t) (message->route - ROUTE);
     if (to >= self->n || self->n_mails == MAILS_MAX || message->n_branches > PEERS_MAX)
         return; /* to the group; or one more is lost */
+    if (self->holding && message->type == TXC_MSG_PRE_DECIDE && !self->healed && s_below (self, 8) == 0)
+        s_isolate (self, peer);
     s_mail_t *mail = &self->mails[self->n_mails++];
     mail->message = *message;
     mail->message.error = NULL;
@@ -102,17 +126,10 @@ static void s_mail (s_alone_t *self, s_peer_t *peer, const txc_msg_t *message)
     mail->to = to;
 }
 
-/* Whoever knows how it ends is cut off, and everybody else is back. */
-static void s_isolate (s_alone_t *self, const s_peer_t *peer)
-{
-    for (uint32_t i = 0; i < self->n; i++)
-        self->peers[i].cut = &self->peers[i] == peer;
-}
-
 static void s_end (s_alone_t *self, s_peer_t *peer, uint8_t how)
 {
     peer->ended = how;
-    if (!self->healed && s_below (self, 2))
+    if (!self->healed && (self->hunting || s_below (self, 2)))
         s_isolate (self, peer);
     if (self->trace)
         printf ("peer %u %s\n", (unsigned) (peer - self->peers),
@@ -156,7 +173,7 @@ static void s_work (s_alone_t *self, s_peer_t *peer, const txc_work_t *work)
     s_step (self, peer, (txc_agent_event_t){.type = TXC_AGENT_WORK_DONE, .done = &done});
 }
 
-static void s_write (s_peer_t *peer, const txc_entry_t *entry)
+static void s_write (s_alone_t *self, s_peer_t *peer, const txc_entry_t *entry)
 {
     if (peer->n_journal == peer->max_journal) {
         peer->max_journal = peer->max_journal ? 2 * peer->max_journal : 16;
@@ -165,6 +182,10 @@ static void s_write (s_peer_t *peer, const txc_entry_t *entry)
     s_entry_t *place = &peer->journal[peer->n_journal++];
     txc_journal_codec.decode (entry->bytes, entry->size, &place->record);
     place->slot = entry->number;
+    for (uint32_t i = 0; i < self->n; i++)
+        if (place->record.kind == TXC_JOURNAL_MEMBER && place->record.flags & TXC_MEMBER_FINAL &&
+            self->peers[i].ended && self->peers[i].ended != place->record.vote)
+            s_violation (self, "torn: one member has ended, the journal of another one says the contrary");
 }
 
 static void s_step (s_alone_t *self, s_peer_t *peer, txc_agent_event_t event)
@@ -174,7 +195,7 @@ static void s_step (s_alone_t *self, s_peer_t *peer, txc_agent_event_t event)
     event.now_ms = peer->now_ms;
     txc_agent_step (peer->core, &event, &update);
     for (uint32_t i = 0; i < update.n_entries; i++)
-        s_write (peer, &update.entries[i]);
+        s_write (self, peer, &update.entries[i]);
     for (uint32_t i = 0; i < update.n_messages; i++) {
         if (update.messages[i].type == TXC_MSG_EXEC_REPLY)
             peer->token = update.messages[i].token;
@@ -195,10 +216,32 @@ static void s_sync (s_alone_t *self, s_peer_t *peer)
 {
     if (peer->n_durable == peer->n_journal)
         return;
+    if (peer->cut_at) {
+        peer->n_journal -= peer->cut_at;
+        memmove (peer->journal, peer->journal + peer->cut_at, peer->n_journal * sizeof *peer->journal);
+        peer->cut_at = 0;
+    }
     peer->n_durable = peer->n_journal;
     s_step (
         self, peer,
         (txc_agent_event_t){.type = TXC_AGENT_JOURNALED, .slot = peer->journal[peer->n_journal - 1].slot});
+}
+
+/* The journal is written anew, and what lies before goes with the next sync. */
+static void s_checkpoint (s_alone_t *self, s_peer_t *peer)
+{
+    txc_update_t update;
+    if (peer->cut_at || peer->n_journal == 0)
+        return;
+    if (self->trace)
+        printf ("peer %u writes its journal anew\n", (unsigned) (peer - self->peers));
+    txc_update_init (&update);
+    peer->cut_at = peer->n_journal;
+    txc_agent_checkpoint (peer->core, &update);
+    for (uint32_t i = 0; i < update.n_entries; i++)
+        s_write (self, peer, &update.entries[i]);
+    txc_update_clear (&update);
+    txc_update_fini (&update);
 }
 
 static void s_tell (s_alone_t *self, s_peer_t *peer, txc_msg_t message)
@@ -239,6 +282,7 @@ static void s_restart (s_alone_t *self, s_peer_t *peer)
     if (s_below (self, 2))
         peer->n_journal = peer->n_durable;
     peer->n_durable = peer->n_journal;
+    peer->cut_at = 0;
     s_start (self, peer);
 }
 
@@ -308,8 +352,12 @@ static void s_hand_over (s_alone_t *self, s_mail_t *mail)
     }
     mail->message.branches = mail->branches;
     mail->message.route = ROUTE + mail->from;
-    s_step (self, &self->peers[mail->to],
-            (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .message = &mail->message});
+    s_peer_t *peer = &self->peers[mail->to];
+    s_step (self, peer, (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .message = &mail->message});
+    /* The worst moment for a checkpoint: something is on its way to the disk, and was overtaken. */
+    bool overtaken = mail->message.type == TXC_MSG_DECIDED && peer->n_durable < peer->n_journal;
+    if (overtaken && s_below (self, 2))
+        s_checkpoint (self, peer);
 }
 
 static void s_take_out (s_alone_t *self, uint32_t i)
@@ -323,13 +371,16 @@ static void s_deliver (s_alone_t *self)
     if (self->n_mails == 0)
         return;
     uint32_t i = s_below (self, 3) ? 0 : s_below (self, self->n_mails);
+    while (self->holding && i + 1 < self->n_mails && s_is_cut (self, &self->mails[i]))
+        i++;
     s_mail_t mail = self->mails[i];
     bool lost = s_is_cut (self, &mail);
-    if (lost && s_below (self, 4) == 0)
+    if (lost && (self->holding ? s_below (self, 8) != 0 : s_below (self, 4) == 0))
         return; /* it is held back */
-    if (self->healed || s_below (self, 10) != 0)
+    bool sure = self->healed || self->hunting;
+    if (sure || s_below (self, 10) != 0)
         s_take_out (self, i);
-    if (!lost && (self->healed || s_below (self, 12) != 0))
+    if (!lost && (sure || s_below (self, 12) != 0))
         s_hand_over (self, &mail);
 }
 
@@ -339,14 +390,17 @@ static void s_something (s_alone_t *self)
     uint32_t dice = s_below (self, 100);
     if (dice < 50)
         s_deliver (self);
-    else if (dice < 75)
-        s_sync (self, peer);
-    else if (dice < 95 || self->healed)
+    else if (dice < 75) {
+        if (self->healed || s_below (self, self->slowness) == 0)
+            s_sync (self, peer);
+    } else if (dice < 93 || self->healed)
         s_tick (self, peer, 400);
-    else if (dice < 96 && self->restarting)
+    else if (dice < 95)
+        s_checkpoint (self, peer);
+    else if (dice < 96 && self->restarting && (!self->hunting || s_below (self, 4) == 0))
         s_restart (self, peer);
     else if (dice < 98)
-        peer->cut = s_below (self, 2);
+        peer->cut = self->hunting ? peer->cut : s_below (self, 2);
     else
         peer->now_ms += 2000;
 }
@@ -368,16 +422,19 @@ static void s_build (s_alone_t *self)
 {
     self->n = 4 + s_below (self, 2); /* so that with the group gone one more can be spared */
     self->restarting = s_below (self, 2);
+    self->hunting = s_below (self, 2);
+    self->holding = s_below (self, 3) == 0;
+    self->slowness = s_below (self, 3) ? 1 : 5;
     self->gtrid = (txc_gtrid_t){CLUSTER, SESSION, 1, TXC_MODE_3PC};
     for (uint32_t i = 0; i < self->n; i++)
         s_join (self, i, false);
     for (uint32_t i = 0; i < self->n; i++)
         s_vote (self, &self->peers[i]);
-    uint32_t told = s_below (self, self->n + 1);
+    uint32_t told = self->hunting ? 1 : s_below (self, self->n + 1);
     for (uint32_t i = 0; i < told; i++)
         s_precommit (self, &self->peers[i]);
     self->n_mails = 0;
-    if (s_below (self, 2))
+    if (self->hunting ? !self->holding : s_below (self, 2))
         s_isolate (self, &self->peers[0]);
 }
 
@@ -407,8 +464,10 @@ bool sim_alone_run (uint64_t seed, bool trace, char *text, size_t size)
     self->size = size;
     text[0] = '\0';
     s_build (self);
-    for (int i = 0; i < STEPS && !text[0]; i++)
+    for (uint32_t i = 0, n = STEPS + s_below (self, 2 * STEPS); i < n && !text[0] && !s_is_over (self); i++)
         s_something (self);
+    if (trace)
+        printf ("everybody is connected\n");
     self->healed = true;
     for (uint32_t i = 0; i < self->n; i++)
         self->peers[i].cut = false;

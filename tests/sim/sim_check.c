@@ -127,6 +127,11 @@ static void s_pending (sim_t *sim, const sim_coordinator_t *replica, const txc_m
     /* Behind the horizon members find out by themselves what an Abort had said. */
     of_course |= tx->gtrid.mode == TXC_MODE_3PC && tx->logged == SIM_OUTCOME_ABORT &&
                  sim_reflog_session (sim->reflog, tx->gtrid.session) == SIM_REF_CLOSED;
+    /* There too a COMMIT that was forgotten may be learned once more, from a member that had not heard of its
+     * End. */
+    uint64_t horizon_ms = replica->config.horizon_ms ? replica->config.horizon_ms : 600000;
+    of_course |=
+        tx->gtrid.mode == TXC_MODE_3PC && sim_reflog_lapsed (sim->reflog, tx->gtrid.session, horizon_ms);
     if (message->code == TXC_PENDING && tx->told_at && tx->told_at < replica->asked && !of_course)
         sim_violation (sim, "stale-read",
                        "%s says that %s is pending, its outcome was told %" PRIu64 " us before it was asked",
@@ -147,6 +152,22 @@ static void s_note_told (sim_t *sim, const sim_coordinator_t *replica, const txc
         return;
     tx->told_at = sim->now;
     sim_coordinator_ask_others (sim, replica, &tx->gtrid);
+}
+
+/* The group is a member like the others: what it says of itself is on record. */
+static void s_group_speaks (sim_t *sim, const txc_msg_t *message, const sim_tx_t *tx)
+{
+    bool found = tx->n_attempts == SIM_ATTEMPTS_MAX;
+    for (uint32_t i = 0; i < tx->n_attempts; i++)
+        found |= tx->attempts[i].number == message->stamp && tx->attempts[i].kind == message->vote &&
+                 tx->attempts[i].members & 1;
+    bool own = message->type == TXC_MSG_TERMINATE || message->slot == message->stamp;
+    if (message->type == TXC_MSG_PRE_DECIDED && own && !found)
+        sim_violation (sim, "pre-decided-not-durable", "the group says that it has pre-decided %s",
+                       s_gtrid (&message->gtrid));
+    else if (message->type != TXC_MSG_PRE_DECIDED && own && tx->group_elected < message->stamp)
+        sim_violation (sim, "grant-not-durable", "the group grants a number for %s that its log does not",
+                       s_gtrid (&message->gtrid));
 }
 
 bool sim_check_is_restored_epoch (const sim_t *sim, txc_epoch_t epoch)
@@ -188,6 +209,11 @@ void sim_check_from_coordinator (sim_t *sim, const sim_coordinator_t *replica, c
         if (tx->logged != (message->vote == TXC_VOTE_YES ? SIM_OUTCOME_COMMIT : SIM_OUTCOME_ABORT))
             sim_violation (sim, "decided-not-on-record", "%s is told decided, the log does not say so",
                            s_gtrid (&message->gtrid));
+        break;
+    case TXC_MSG_TERMINATE:
+    case TXC_MSG_MEMBER_STATE:
+    case TXC_MSG_PRE_DECIDED:
+        s_group_speaks (sim, message, tx);
         break;
     case TXC_MSG_OUTCOME:
         s_outcome (sim, message, tx);
@@ -291,9 +317,12 @@ static void s_phase2_done (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
         return;
     bool commit = sim_votes_is_committed (sim, tx) && sim_check_is_listed (tx, message->token) &&
                   (branch->wrote || tx->gtrid.mode != TXC_MODE_3PC);
-    /* Where only the journal can tell, a commit that was tried before counts. */
+    /* Where only the journal can tell, a commit that was tried before counts; but what was tried in an
+     * earlier life did not come about if this one has found the branch prepared. */
+    uint64_t life = agent->proc.life;
+    bool earlier = branch->session_life != life && branch->listed_life != life;
     bool tried = branch->rm->kind == SIM_RM_MYSQL && branch->operated &&
-                 (branch->commits_lost > 0 || branch->session_life != agent->proc.life || branch->owned);
+                 (branch->tried_life == life || earlier || branch->owned);
     /* Once it has ended, an old question about what an operator had rolled back may be answered by "roll
      * back", which is acknowledged; nobody counts that any more. */
     bool over = branch->operated && tx->logged_end;
@@ -393,6 +422,11 @@ void sim_check_from_agent (sim_t *sim, const sim_agent_t *agent, const txc_msg_t
         s_vote (sim, message, tx);
         break;
     case TXC_MSG_EXEC_REPLY:
+        if (message->code == TXC_OK && message->token && message->gtrid.mode == TXC_MODE_3PC &&
+            message->token >> 32 != agent->birth)
+            sim_violation (sim, "token-not-durable",
+                           "%s is given a token of a journal that has no number yet",
+                           s_gtrid (&message->gtrid));
         if (message->vote != TXC_VOTE_NONE)
             s_vote (sim, message, tx);
         break;
@@ -498,7 +532,10 @@ void sim_check_told (sim_t *sim, const char *who, sim_tx_t *tx, int code, bool c
 
 void sim_check_answer (sim_t *sim, const char *who, const sim_tx_t *tx, int code, uint64_t since)
 {
-    if (code == TXC_PENDING && tx->told_at && tx->told_at < since && !sim->restored)
+    uint64_t horizon_ms = sim->coordinators[0]->config.horizon_ms;
+    bool lapsed = tx->gtrid.mode == TXC_MODE_3PC &&
+                  sim_reflog_lapsed (sim->reflog, tx->gtrid.session, horizon_ms ? horizon_ms : 600000);
+    if (code == TXC_PENDING && tx->told_at && tx->told_at < since && !sim->restored && !lapsed)
         sim_violation (sim, "stale-read",
                        "%s is told that %s is pending, its outcome was told %" PRIu64 " us before it asked",
                        who, s_gtrid (&tx->gtrid), since - tx->told_at);

@@ -60,6 +60,14 @@ void sim_check_member (sim_t *sim, const txc_jrec_t *record)
     sim_branch_t *branch = sim_branch_find (sim, &record->gtrid, record->rm, record->token);
     if (!branch)
         return;
+    char text[TXC_GTRID_MAX + 1];
+    bool contradicts = (record->vote == TXC_VOTE_YES) != (sim_check_decided (tx) == TXC_VOTE_YES);
+    bool over =
+        tx->logged_end && record->flags & TXC_MEMBER_REFUSED; /* an old question, of nobody in doubt */
+    if (record->flags & TXC_MEMBER_FINAL && contradicts && !over)
+        sim_violation (sim, "final-not-decided", "the journal of %s says %s of %s, its members did not",
+                       record->rm, record->vote == TXC_VOTE_YES ? "COMMIT" : "ABORT",
+                       txc_gtrid_format (&tx->gtrid, text));
     if (record->flags & TXC_MEMBER_REFUSED)
         tx->final_no = tx->final_no || !branch->member_durable;
     else

@@ -248,6 +248,26 @@ void sim_client_crash (sim_t *sim, sim_client_t *self)
     s_forget (self);
 }
 
+void sim_client_outrun (sim_t *sim, sim_client_t *self)
+{
+    const sim_slot_t *slot = &self->slots[sim_below (sim, SIM_SLOTS)];
+    sim_coordinator_t *leader = sim_coordinator_leader (sim);
+    if (!self->open || !slot->tx || !leader)
+        return;
+    txc_branch_ref_t branches[2] = {{.token = sim_random (sim)}, {.token = sim_random (sim)}};
+    for (uint32_t i = 0; i < 2; i++)
+        memcpy (branches[i].rm, sim->rms[i]->proc.name, sizeof sim->rms[i]->proc.name);
+    txc_msg_t message = {.type = sim_percent (sim, 50) ? TXC_MSG_ROLLBACK : TXC_MSG_OUTCOME_QUERY,
+                         .gtrid = slot->gtrid,
+                         .branches = branches,
+                         .n_branches = 2,
+                         .flags = TXC_FLAG_SETTLE};
+    message.gtrid.n += TXC_WINDOW + sim_below (sim, 1000);
+    sim_tx_get (sim, &message.gtrid)->planted = true;
+    sim_count (sim, SIM_FAULT_WINDOW_OUTRUN);
+    sim_net_send (sim, &self->proc, &leader->proc, &message);
+}
+
 bool sim_client_is_over (const sim_client_t *self)
 {
     if (!self->proc.up)

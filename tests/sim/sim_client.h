@@ -82,6 +82,8 @@ void sim_client_new (sim_t *sim, uint32_t index, bool auditor);
 void sim_client_destroy (sim_t *sim, uint32_t index);
 void sim_client_start (sim_t *sim, sim_client_t *self);
 void sim_client_crash (sim_t *sim, sim_client_t *self);
+/* Settles a transaction that its session may not have come to yet, without the library, which would not. */
+void sim_client_outrun (sim_t *sim, sim_client_t *self);
 void sim_client_receive (sim_t *sim, sim_client_t *self, const txc_msg_t *message);
 
 /* True when nothing is left to do for it. */

@@ -184,6 +184,28 @@ static void s_ask (sim_t *sim, sim_coordinator_t *self, const txc_gtrid_t *gtrid
     event->drop = s_free_question;
 }
 
+static void s_on_again (sim_t *sim, sim_event_t *event)
+{
+    sim_coordinator_t *leader = sim_coordinator_leader (sim);
+    const txc_gtrid_t *gtrid = event->data;
+    if (!leader || sim_proc_stopped (sim, &leader->proc))
+        return;
+    sim_trace (sim, leader->proc.name, "is asked for a number once more");
+    sim_coordinator_receive (
+        sim, leader,
+        &(txc_msg_t){.type = TXC_MSG_TERMINATE, .gtrid = *gtrid, .stamp = event->a, .route = UINT8_MAX});
+}
+
+void sim_coordinator_ask_again (sim_t *sim, const txc_gtrid_t *gtrid, uint64_t number)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        sim_event_t *event = sim_after (sim, sim_between (sim, 1, 50 * SIM_MS), NULL, 0, s_on_again);
+        event->data = memcpy (txc_malloc (sizeof *gtrid), gtrid, sizeof *gtrid);
+        event->drop = s_free_question;
+        event->a = number;
+    }
+}
+
 void sim_coordinator_ask_others (sim_t *sim, const sim_coordinator_t *self, const txc_gtrid_t *gtrid)
 {
     for (uint32_t i = 0; i < sim->n_replicas; i++) {
@@ -253,7 +275,10 @@ void sim_coordinator_new (sim_t *sim, uint32_t index)
         .lease_ms = (uint32_t) sim_between (sim, 600, 8000),
         .retry_ms = (uint32_t) sim_between (sim, 20, 200),
         .retry_max_ms = (uint32_t) sim_between (sim, 500, 3000),
-        .horizon_ms = sim_percent (sim, 30) ? (uint32_t) sim_between (sim, 1000, 30000) : 0,
+        /* In mode 3pc members may still be at it behind the horizon. */
+        .horizon_ms = sim_percent (sim, sim_mode == TXC_MODE_3PC ? 60 : 30)
+                          ? (uint32_t) sim_between (sim, 300, 30000 >> sim_below (sim, 5))
+                          : 0,
         .guard_ms = (uint32_t) sim_between (sim, 200, 3000),
         .heartbeat_ms = (uint32_t) sim_between (sim, 40, 150),
         .keep_bytes = sim_percent (sim, 60) ? sim_between (sim, 200, 4000) : 0,

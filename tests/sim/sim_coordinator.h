@@ -43,6 +43,8 @@ void sim_coordinator_start (sim_t *sim, sim_coordinator_t *self);
 void sim_coordinator_crash (sim_t *sim, sim_coordinator_t *self, bool machine);
 /* Whoever else takes itself for the leader is asked what became of this transaction. */
 void sim_coordinator_ask_others (sim_t *sim, const sim_coordinator_t *self, const txc_gtrid_t *gtrid);
+/* A terminator's request for this number comes to the leader once more, some time later. */
+void sim_coordinator_ask_again (sim_t *sim, const txc_gtrid_t *gtrid, uint64_t number);
 void sim_coordinator_receive (sim_t *sim, sim_coordinator_t *self, const txc_msg_t *message);
 void sim_coordinator_checkpoint (sim_t *sim, sim_coordinator_t *self);
 void sim_coordinator_resolve (sim_t *sim, sim_coordinator_t *self, const txc_gtrid_t *gtrid, bool commit);

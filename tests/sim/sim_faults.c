@@ -32,6 +32,8 @@ void sim_faults_draw (sim_t *sim)
                                          SIM_FAULT_OPERATOR_TRANSACTION, SIM_FAULT_OPERATOR_BRANCH};
     for (uint32_t i = 0; i < sizeof seldom / sizeof *seldom; i++)
         sim->enabled[seldom[i]] &= sim_percent (sim, 30);
+    if (sim->enabled[SIM_FAULT_JOURNAL_LOST]) /* often the database went with it */
+        sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED] |= sim_percent (sim, 30);
     sim->grows = sim->enabled[SIM_FAULT_MEMBERS_CHANGED] && sim_replicas != 1;
     if (sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED] || sim->n_replicas > 1 || sim->grows ||
         sim->enabled[SIM_FAULT_JOURNAL_LOST])
@@ -290,11 +292,44 @@ static void s_cut (sim_t *sim, const sim_proc_t *a, const sim_proc_t *b, uint64_
     event->b = b->number;
 }
 
+static void s_on_restart (sim_t *sim, sim_event_t *event);
+
+/* Everybody but the former leader has a snapshot that ends shortly behind the successor's barrier, and
+ * nothing else once it is restarted. */
+static void s_fall_back_on_snapshots (sim_t *sim, const sim_coordinator_t *former)
+{
+    for (uint32_t i = 0; i < sim->n_replicas; i++) {
+        sim_coordinator_t *replica = sim->coordinators[i];
+        if (replica == former || !replica->proc.up)
+            continue;
+        sim_coordinator_checkpoint (sim, replica);
+        sim_after (sim, sim_below (sim, 20 * SIM_MS), NULL, 0, s_on_restart)->a = i;
+    }
+}
+
+/* It dies in its first moments, and whoever comes next finds what the former leader had proposed meanwhile
+ * behind its barrier.  b: when nobody waits for it any more. */
 static void s_on_successor (sim_t *sim, sim_event_t *event)
 {
-    (void) event;
+    const sim_coordinator_t *former = sim->coordinators[event->a];
     sim_coordinator_t *leader = sim_coordinator_leader (sim);
-    if (leader && !sim->healed)
+    txc_replica_status_t status = {0};
+    if (leader)
+        txc_replica_status (leader->core, &status);
+    if (sim->healed || sim->now > event->b)
+        return;
+    if (!status.leading || leader == former) {
+        sim_event_t *next = sim_after (sim, sim_between (sim, 1, 8) * SIM_MS, NULL, 0, s_on_successor);
+        next->a = event->a;
+        next->b = event->b;
+        return;
+    }
+    sim_trace (sim, "network", "lets %s be heard again", former->proc.name);
+    for (uint32_t i = 0; i < sim->n_procs; i++)
+        sim->cut[former->proc.number][i] = sim->cut[i][former->proc.number] = 0;
+    if (sim_percent (sim, 40))
+        s_fall_back_on_snapshots (sim, former);
+    if (leader->proc.up)
         sim_coordinator_crash (sim, leader, sim_percent (sim, 50));
 }
 
@@ -317,8 +352,12 @@ static void s_isolate_leader (sim_t *sim)
     if (sim_percent (sim, 50))
         sim_members_change (sim);
     sim_members_press (sim, leader);
-    if (sim_percent (sim, 70))
-        sim_after (sim, duration - sim_below (sim, (uint32_t) (election / 2)), NULL, 0, s_on_successor);
+    if (sim_percent (sim, 70)) {
+        sim_event_t *event =
+            sim_after (sim, election + sim_below (sim, (uint32_t) election), NULL, 0, s_on_successor);
+        event->a = leader->proc.index;
+        event->b = sim->now + duration + 4 * election;
+    }
 }
 
 /* It wakes up and takes itself for the leader. */
@@ -466,6 +505,9 @@ static void s_on_fault (sim_t *sim, sim_event_t *event)
     case SIM_FAULT_RESTORED_BACKUP:
         s_restore (sim);
         break;
+    case SIM_FAULT_WINDOW_OUTRUN:
+        sim_client_outrun (sim, sim->clients[sim_below (sim, sim->n_clients)]);
+        break;
     case SIM_FAULT_FOREIGN_BRANCH:
         sim_rm_plant (sim, sim->rms[sim_below (sim, sim->n_rms)]);
         break;
@@ -490,7 +532,8 @@ void sim_faults_plan (sim_t *sim, uint64_t until_us)
         SIM_FAULT_OPERATOR_BRANCH, SIM_FAULT_CLOCK_DRIFT,       SIM_FAULT_DISK_LOST,
         SIM_FAULT_GROUP_SPLIT,     SIM_FAULT_LEADER_CRASH,      SIM_FAULT_TRANSFER,
         SIM_FAULT_LEADER_ISOLATED, SIM_FAULT_GRANTOR_RESTARTED, SIM_FAULT_LEADER_PAUSED,
-        SIM_FAULT_MEMBERS_CHANGED, SIM_FAULT_MEMBER_MISTYPED,   SIM_FAULT_LINK_CLOGGED};
+        SIM_FAULT_MEMBERS_CHANGED, SIM_FAULT_MEMBER_MISTYPED,   SIM_FAULT_LINK_CLOGGED,
+        SIM_FAULT_WINDOW_OUTRUN};
     for (uint32_t i = 0; i < sizeof timed / sizeof *timed; i++) {
         if (!sim->enabled[timed[i]])
             continue;

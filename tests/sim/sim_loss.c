@@ -106,6 +106,24 @@ static void s_on_hunt (sim_t *sim, sim_event_t *event)
         sim_agent_start (sim, agent);
 }
 
+/* The agent's machine is lost, and with it the databases beside it: standbys take their place.  What would
+ * tell that they are other copies was in the journal.  a: tries so far. */
+static void s_on_disaster (sim_t *sim, sim_event_t *event)
+{
+    sim_agent_t *agent = sim->agents[sim->loser];
+    if (sim->healed || event->a >= HUNTS_MAX)
+        return;
+    if (!s_may_lose (sim, agent)) {
+        sim_after (sim, 500 + sim_below (sim, 4000), NULL, 0, s_on_disaster)->a = event->a + 1;
+        return;
+    }
+    sim_count (sim, SIM_FAULT_JOURNAL_LOST);
+    sim_agent_lose_journal (sim, agent);
+    for (uint32_t i = 0; i < agent->config.n_rms; i++)
+        sim_rm_fail_over (sim, agent->rms[i]);
+    sim_agent_start (sim, agent);
+}
+
 void sim_loss_plan (sim_t *sim, uint64_t until_us)
 {
     if (!sim->enabled[SIM_FAULT_JOURNAL_LOST])
@@ -114,4 +132,6 @@ void sim_loss_plan (sim_t *sim, uint64_t until_us)
     uint32_t times = 1 + sim_below (sim, 4);
     for (uint32_t i = 0; i < times; i++)
         sim_after (sim, sim_between (sim, 0, until_us / 4), NULL, 0, s_on_hunt);
+    if (sim->enabled[SIM_FAULT_RM_IDENTITY_CHANGED])
+        sim_after (sim, sim_between (sim, 0, until_us), NULL, 0, s_on_disaster);
 }

@@ -88,8 +88,6 @@ static void s_lose (sim_t *sim, s_job_t *job)
     result->status = TXC_WORK_LOST;
     txc_error_set (&result->error, TXC_ERMFAIL, "the connection was lost");
     sim_branch_t *branch = sim_rm_branch (sim, job->rm, &job->request.work);
-    if (branch && result->op == TXC_WORK_COMMIT)
-        branch->commits_lost++;
     if (branch && branch->session == job->request.session)
         sim_rm_lose_client (sim, job->rm, branch);
     s_later (sim, job, sim_between (sim, 5, 100), s_on_answer);

@@ -5,6 +5,7 @@
 
 #include "core/txc_quorum.h"
 #include "sim_check.h"
+#include "sim_coordinator.h"
 #include "sim_trace.h"
 #include "sim_truth.h"
 #include "sim_votes.h"
@@ -32,6 +33,12 @@ bool sim_reflog_passed (const sim_reflog_t *self, const txc_gtrid_t *gtrid)
 {
     int i = s_find (self, gtrid->session);
     return i >= 0 && gtrid->n < self->sessions[i].low;
+}
+
+bool sim_reflog_lapsed (const sim_reflog_t *self, uint64_t number, uint64_t horizon_ms)
+{
+    int i = s_find (self, number);
+    return i >= 0 && self->sessions[i].closed && self->sessions[i].closed_ms + horizon_ms <= self->clock_ms;
 }
 
 static void s_commit (sim_reflog_t *self, sim_t *sim, sim_tx_t *tx, const txc_rec_t *record)
@@ -82,6 +89,8 @@ static void s_close (sim_reflog_t *self, sim_t *sim, int session)
         if (tx->gtrid.session == self->sessions[session].number)
             sim_votes_check_kept (sim, tx, "its session is closed");
     }
+    if (!self->sessions[session].closed)
+        self->sessions[session].closed_ms = self->clock_ms;
     self->sessions[session].closed = true;
 }
 
@@ -98,16 +107,30 @@ static void s_check_clock (sim_reflog_t *self, sim_t *sim, const txc_rec_t *reco
     self->clock = record->clock;
 }
 
+/* No mark would ever pass an outcome so far beyond the last one. */
+static void s_check_window (const sim_reflog_t *self, sim_t *sim, const txc_gtrid_t *gtrid)
+{
+    char text[TXC_GTRID_MAX + 1];
+    int i = s_find (self, gtrid->session);
+    if (i >= 0 && gtrid->n >= self->sessions[i].low + TXC_WINDOW)
+        sim_violation (sim, "beyond-window", "%s is decided, its session's mark is at %" PRIu64,
+                       txc_gtrid_format (gtrid, text), self->sessions[i].low);
+}
+
 void sim_reflog_add (sim_reflog_t *self, sim_t *sim, uint64_t slot, const txc_rec_t *record)
 {
     if (slot != self->last_slot + 1)
         sim_violation (sim, "log-gap", "slot %" PRIu64 " became durable behind slot %" PRIu64, slot,
                        self->last_slot);
     self->last_slot = slot;
+    if (record->time_ms > self->clock_ms)
+        self->clock_ms = record->time_ms;
     if (txc_epoch_compare (record->epoch, self->barrier) < 0)
         return;
     sim_tx_t *tx = txc_gtrid_is_none (&record->gtrid) ? NULL : sim_tx_get (sim, &record->gtrid);
     s_check_clock (self, sim, record, tx);
+    if (record->type == TXC_REC_COMMIT || record->type == TXC_REC_ABORT)
+        s_check_window (self, sim, &record->gtrid);
     int session;
     switch (record->type) {
     case TXC_REC_FORMAT:
@@ -132,11 +155,14 @@ void sim_reflog_add (sim_reflog_t *self, sim_t *sim, uint64_t slot, const txc_re
         s_commit (self, sim, tx, record);
         break;
     case TXC_REC_PRE_DECIDED: /* taken only under the number that was granted last */
-        if (record->number == (tx->group_elected ? tx->group_elected : TXC_NUMBER_FIRST))
+        if (tx->logged == SIM_OUTCOME_NONE &&
+            record->number == (tx->group_elected ? tx->group_elected : TXC_NUMBER_FIRST))
             sim_check_attempt (sim, tx, 0, record->number, record->vote);
         break;
-    case TXC_REC_ELECTED:
-        if (record->number > tx->group_elected)
+    case TXC_REC_ELECTED: /* behind an outcome, forgotten or not, the group grants nothing: is it so? */
+        if (tx->logged != SIM_OUTCOME_NONE)
+            sim_coordinator_ask_again (sim, &tx->gtrid, record->number);
+        else if (record->number > tx->group_elected)
             tx->group_elected = record->number;
         break;
     case TXC_REC_INTENT:

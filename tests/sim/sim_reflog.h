@@ -17,10 +17,11 @@ enum { SIM_SESSIONS_MAX = 256 };
 typedef struct sim_reflog {
     uint64_t last_slot;
     txc_epoch_t barrier;
-    uint64_t clock; /* the highest stamp */
+    uint64_t clock;    /* the highest stamp */
+    uint64_t clock_ms; /* the latest time of day */
     uint32_t n_sessions;
     struct {
-        uint64_t number, low;
+        uint64_t number, low, closed_ms;
         bool closed;
     } sessions[SIM_SESSIONS_MAX];
 } sim_reflog_t;
@@ -35,5 +36,7 @@ sim_ref_session_t sim_reflog_session (const sim_reflog_t *self, uint64_t number)
 
 /* True if the session's durable low-water mark has passed this gtrid. */
 bool sim_reflog_passed (const sim_reflog_t *self, const txc_gtrid_t *gtrid);
+/* True if the session was closed longer ago than outcomes are kept. */
+bool sim_reflog_lapsed (const sim_reflog_t *self, uint64_t number, uint64_t horizon_ms);
 
 #endif

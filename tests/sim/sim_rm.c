@@ -246,6 +246,15 @@ void sim_rm_start (sim_t *sim, sim_rm_t *self)
         s_promote (sim, self);
 }
 
+void sim_rm_fail_over (sim_t *sim, sim_rm_t *self)
+{
+    if (self->kind != SIM_RM_PGSQL || self->last)
+        return;
+    sim_rm_crash (sim, self);
+    sim_proc_begin (sim, &self->proc);
+    s_promote (sim, self);
+}
+
 static void s_on_meddle (sim_t *sim, sim_event_t *event)
 {
     sim_branch_t *branch = event->data;
@@ -262,10 +271,10 @@ static void s_on_meddle (sim_t *sim, sim_event_t *event)
     txc_list_remove (&branch->rm_node); /* for good */
 }
 
-void sim_rm_expect_meddling (sim_t *sim, sim_branch_t *branch)
+void sim_rm_expect_meddling (sim_t *sim, sim_branch_t *branch, uint64_t within_us)
 {
     sim_rm_t *rm = branch->rm;
-    sim_after (sim, sim_between (sim, 1, 20 * SIM_MS), &rm->proc, rm->proc.life, s_on_meddle)->data = branch;
+    sim_after (sim, sim_between (sim, 1, within_us), &rm->proc, rm->proc.life, s_on_meddle)->data = branch;
 }
 
 /* --- somebody else's branches ------------------------------------------------------------ */

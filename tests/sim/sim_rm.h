@@ -81,9 +81,11 @@ void sim_rm_roll_back (sim_t *sim, sim_branch_t *branch, bool by_op);
 
 void sim_rm_crash (sim_t *sim, sim_rm_t *self);
 void sim_rm_start (sim_t *sim, sim_rm_t *self);
+/* Its machine is gone; if it has a standby, that is promoted. */
+void sim_rm_fail_over (sim_t *sim, sim_rm_t *self);
 
-/* Somebody with the privileges will end this prepared branch by hand. */
-void sim_rm_expect_meddling (sim_t *sim, sim_branch_t *branch);
+/* Somebody with the privileges will end this prepared branch by hand, if it still is prepared then. */
+void sim_rm_expect_meddling (sim_t *sim, sim_branch_t *branch, uint64_t within_us);
 
 /* Puts a prepared branch there that no agent of this cluster may touch. */
 void sim_rm_plant (sim_t *sim, sim_rm_t *self);

@@ -74,7 +74,7 @@ static uint8_t s_prepare (sim_t *sim, sim_rm_t *self, sim_request_t *request, si
         return TXC_WORK_OK; /* and nobody ends it by hand */
     }
     if (sim_strikes (sim, SIM_FAULT_STRANGER))
-        sim_rm_expect_meddling (sim, branch);
+        sim_rm_expect_meddling (sim, branch, 20 * SIM_MS);
     return TXC_WORK_OK;
 }
 
@@ -263,6 +263,11 @@ static uint8_t s_recover (sim_t *sim, sim_rm_t *self, sim_request_t *request)
         if (branch->session_agent == request->agent->proc.number &&
             branch->session_life < request->agent_life)
             sim_rm_close_session (sim, self, branch);
+        bool ours = branch->state == SIM_BRANCH_PREPARED && !branch->foreign && !self->last;
+        if (ours && !sim->healed && sim->enabled[SIM_FAULT_STRANGER] && sim_percent (sim, 40)) {
+            sim_count (sim, SIM_FAULT_STRANGER);
+            sim_rm_expect_meddling (sim, branch, 5 * SIM_MS);
+        }
     }
     return s_scan (sim, self, request);
 }

@@ -6,6 +6,7 @@
 
 #include "base/txc_assert.h"
 #include "base/txc_mem.h"
+#include "core/txc_quorum.h"
 #include "sim.h"
 #include "sim_agent.h"
 #include "sim_check.h"
@@ -166,8 +167,9 @@ static void s_explain_stuck (sim_t *sim)
     sim_violation (sim, "stuck", "not at rest %u s after healing", (unsigned) BOUND_S);
 }
 
-/* Runs until is_done says so, at most for_us of virtual time.  True if it is done. */
-static bool s_run_until (sim_t *sim, uint64_t for_us, bool (*is_done) (const sim_t *sim))
+/* Runs until is_done says so, looking every every_us, at most for_us of virtual time.  True if it is done. */
+static bool s_run_until_at (sim_t *sim, uint64_t for_us, uint64_t every_us,
+                            bool (*is_done) (const sim_t *sim))
 {
     uint64_t until = sim->now + for_us, look = sim->now;
     while (!sim->violation && sim->now < until && sim_world_step (sim)) {
@@ -175,9 +177,14 @@ static bool s_run_until (sim_t *sim, uint64_t for_us, bool (*is_done) (const sim
             continue;
         if (is_done (sim))
             return true;
-        look = sim->now + 200 * SIM_MS;
+        look = sim->now + every_us;
     }
     return false;
+}
+
+static bool s_run_until (sim_t *sim, uint64_t for_us, bool (*is_done) (const sim_t *sim))
+{
+    return s_run_until_at (sim, for_us, 200 * SIM_MS, is_done);
 }
 
 static bool s_is_at_rest (const sim_t *sim)
@@ -216,6 +223,21 @@ static bool s_is_abandoned (const sim_t *sim)
     return !s_abandoned (sim);
 }
 
+/* A member attempts what the group has granted it the number for, and nothing is decided yet. */
+static bool s_is_attempting (const sim_t *sim)
+{
+    TXC_LIST_EACH ((txc_list_t *) &sim->tx_list, link)
+    {
+        const sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
+        const uint32_t last = tx->n_attempts - 1;
+        if (tx->n_attempts && tx->logged == SIM_OUTCOME_NONE &&
+            tx->attempts[last].number == tx->group_elected && tx->attempts[last].number > TXC_NUMBER_FIRST &&
+            !(tx->attempts[last].members & 1) && sim_check_decided (tx) == TXC_VOTE_NONE)
+            return true;
+    }
+    return false;
+}
+
 /* The whole group is gone for good: the agents are left to themselves. */
 static void s_live_on (sim_t *sim)
 {
@@ -238,7 +260,10 @@ static void s_live (sim_t *sim)
         active = sim_between (sim, 100, 10000) * SIM_MS;
         sim->enabled[SIM_FAULT_RESTORED_BACKUP] = false;
         sim_faults_plan (sim, active);
-        s_run_until (sim, active, s_never);
+        if (sim_percent (sim, 50))
+            s_run_until (sim, active, s_never);
+        else
+            s_run_until_at (sim, 4 * active, 1, s_is_attempting);
         if (!sim->violation)
             s_live_on (sim);
         return;

@@ -38,6 +38,17 @@ void sim_worker_fini (sim_agent_t *agent)
 
 /* --- the way back ----------------------------------------------------------------- */
 
+static void s_note_listed (const sim_t *sim, const s_job_t *job)
+{
+    const txc_work_done_t *result = &job->request.result;
+    for (uint32_t i = 0; i < result->n_found; i++) {
+        const txc_found_t *found = &result->found[i];
+        sim_branch_t *branch = sim_branch_find (sim, &found->gtrid, job->rm->proc.name, found->token);
+        if (branch)
+            branch->listed_life = job->request.agent_life;
+    }
+}
+
 static void s_on_answer (sim_t *sim, sim_event_t *event)
 {
     s_job_t *job = event->data;
@@ -49,6 +60,8 @@ static void s_on_answer (sim_t *sim, sim_event_t *event)
     }
     txc_list_remove (&job->link);
     bool tells = alive && job->request.work.op != TXC_WORK_UNPIN;
+    if (tells && job->request.work.op == TXC_WORK_RECOVER)
+        s_note_listed (sim, job);
     if (tells)
         sim_agent_work_done (sim, agent, &job->request.result);
     s_free (job);
@@ -80,8 +93,6 @@ static void s_lose (sim_t *sim, s_job_t *job)
     result->connection_lost = true;
     txc_error_set (&result->error, TXC_ERMFAIL, "the connection was lost");
     sim_branch_t *branch = s_branch (sim, job);
-    if (branch && result->op == TXC_WORK_COMMIT)
-        branch->commits_lost++;
     if (branch && job->request.session && branch->session == job->request.session)
         sim_rm_lose_client (sim, job->rm, branch);
     s_answer (sim, job);
@@ -168,7 +179,10 @@ static void s_launch (sim_t *sim, s_job_t *job)
     }
     job->lose_answer = sim_strikes (sim, SIM_FAULT_CONNECTION_LOST_AFTER);
     uint64_t delay = sim_between (sim, 10, 300);
-    if (work->op == TXC_WORK_EXEC && sim_strikes (sim, SIM_FAULT_STATEMENT_SLOW))
+    /* The commit of a last resource may take long, too, and everybody waits for it. */
+    bool last = work->op == TXC_WORK_PREPARE && job->rm->last && sim->enabled[SIM_FAULT_STATEMENT_SLOW] &&
+                !sim->healed && sim_percent (sim, 15);
+    if (last || (work->op == TXC_WORK_EXEC && sim_strikes (sim, SIM_FAULT_STATEMENT_SLOW)))
         job->ready_at = sim->now + sim_between (sim, 100 * SIM_MS, 10 * SIM_S);
     sim_after (sim, delay, NULL, 0, s_on_arrive)->data = job;
 }
@@ -185,6 +199,9 @@ void sim_worker_start (sim_t *sim, sim_agent_t *agent, const txc_work_t *work)
         return;
     }
     s_check_single (sim, agent, work);
+    sim_branch_t *branch = work->op == TXC_WORK_COMMIT ? sim_rm_branch (sim, rm, work) : NULL;
+    if (branch)
+        branch->tried_life = agent->proc.life;
     s_job_t *job = txc_calloc (1, sizeof *job);
     job->rm = rm;
     job->request.work = *work;
@@ -219,7 +236,7 @@ void sim_worker_abandon (sim_t *sim, sim_agent_t *agent)
             if (branch->state == SIM_BRANCH_PREPARED && !branch->foreign && !branch->rm->last &&
                 !sim->healed && sim->enabled[SIM_FAULT_STRANGER] && sim_percent (sim, 20)) {
                 sim_count (sim, SIM_FAULT_STRANGER);
-                sim_rm_expect_meddling (sim, branch);
+                sim_rm_expect_meddling (sim, branch, 20 * SIM_MS);
             }
         }
 }

@@ -85,7 +85,8 @@ static uint8_t s_mode (sim_t *sim)
 static void s_begin (sim_t *sim, sim_client_t *self, uint32_t index)
 {
     sim_slot_t *slot = &self->slots[index];
-    if (sim_percent (sim, 3) && !self->closing && !sim->healed) { /* with whatever else is open */
+    if (sim_percent (sim, sim_mode == TXC_MODE_3PC ? 6 : 3) && !self->closing &&
+        !sim->healed) { /* with whatever else is open */
         txc_session_event_t close = {.op = TXC_OP_CLOSE};
         self->closing = true;
         sim_client_do (sim, self, &close, SIM_SLOTS, 0, NULL);
