@@ -14,21 +14,26 @@
 
 #include "base/txc_assert.h"
 
-enum { NAME_MAX_SIZE = 96, POINTS_MAX = 256, SENT_MAX = 64 };
+enum { NAME_MAX_SIZE = 96, POINTS_MAX = 256, SENT_MAX = 64, FLUSH_NS = 100000000 };
 
 typedef struct s_point {
     const char *where, *what;
     bool seen;
 } s_point_t;
 
+/* A point that strikes. */
+typedef struct s_target {
+    char name[NAME_MAX_SIZE];
+    unsigned long count; /* visits of it that are still to go; 0: it does not strike, or not any more */
+    int signal;
+} s_target_t;
+
 bool txc_crash_armed;
 
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
 static s_point_t s_points[POINTS_MAX];
 static size_t s_n_points;
-static char s_target[NAME_MAX_SIZE]; /* the point that strikes, "" for none */
-static unsigned long s_count;        /* hits of it that are still to go */
-static int s_signal;
+static s_target_t s_stop = {.signal = SIGSTOP}, s_kill = {.signal = SIGKILL};
 static int s_hits_fd = -1;
 
 static _Thread_local const char *s_sent[SENT_MAX]; /* types handed to the network and not flushed yet */
@@ -58,23 +63,24 @@ static bool s_knows (const char *wanted)
 }
 
 /* Takes in "NAME" or "NAME:COUNT". */
-static int s_arm (const char *text, int signal_number, txc_error_t *error)
+static int s_arm (s_target_t *target, const char *text, txc_error_t *error)
 {
+    if (!text)
+        return TXC_OK;
     const char *colon = strchr (text, ':');
     size_t size = colon ? (size_t) (colon - text) : strlen (text);
     char *end = NULL;
     unsigned long count = colon ? strtoul (colon + 1, &end, 10) : 1;
     if (colon && (*end || end == colon + 1 || count == 0 || colon[1] == '-'))
         return txc_error_set (error, TXC_ECONFIG, "'%s': the count behind ':' is a number from 1", text);
-    if (size >= sizeof s_target)
+    if (size >= sizeof target->name)
         return txc_error_set (error, TXC_ECONFIG, "'%s' is not a crash point", text);
-    memcpy (s_target, text, size);
-    s_target[size] = 0;
-    if (!s_knows (s_target))
+    memcpy (target->name, text, size);
+    target->name[size] = 0;
+    if (!s_knows (target->name))
         return txc_error_set (error, TXC_ECONFIG, "'%s' is not a crash point; --list-crash-points names them",
-                              s_target);
-    s_count = count;
-    s_signal = signal_number;
+                              target->name);
+    target->count = count;
     return TXC_OK;
 }
 
@@ -86,9 +92,9 @@ int txc_crash_init (const txc_crash_set_t *sets, const char *kill_at, const char
             s_points[s_n_points++] = (s_point_t){sets->where, *what, false};
         }
     }
-    if (kill_at && stop_at)
-        return txc_error_set (error, TXC_ECONFIG, "--crash-at and --stop-at exclude each other");
-    int rc = kill_at ? s_arm (kill_at, SIGKILL, error) : stop_at ? s_arm (stop_at, SIGSTOP, error) : TXC_OK;
+    int rc = s_arm (&s_kill, kill_at, error);
+    if (rc == TXC_OK)
+        rc = s_arm (&s_stop, stop_at, error);
     if (rc)
         return rc;
     const char *file = getenv ("TXC_CRASH_HITS");
@@ -97,7 +103,7 @@ int txc_crash_init (const txc_crash_set_t *sets, const char *kill_at, const char
         if (s_hits_fd < 0)
             return txc_error_set (error, TXC_ECONFIG, "TXC_CRASH_HITS: %s: %s", file, strerror (errno));
     }
-    txc_crash_armed = s_signal || s_hits_fd >= 0;
+    txc_crash_armed = s_kill.count || s_stop.count || s_hits_fd >= 0;
     return TXC_OK;
 }
 
@@ -119,22 +125,25 @@ static void s_note (const char *where, const char *what, const char *name)
     }
 }
 
-/* True if this visit is the one that strikes. */
-static bool s_is_due (const char *where, const char *what)
+/* One visit.  Who is to stop first dies of nothing before that.  It stops while it holds the lock, so that no
+ * other thread comes to the other point before the process sleeps.  delay_ns: before it strikes. */
+static void s_visit (const char *where, const char *what, long delay_ns)
 {
     char name[NAME_MAX_SIZE];
     s_format (where, what, name);
     pthread_mutex_lock (&s_lock);
     s_note (where, what, name);
-    bool due = s_signal && s_count > 0 && strcmp (name, s_target) == 0 && --s_count == 0;
+    s_target_t *target = s_stop.count ? &s_stop : &s_kill;
+    if (target->count && strcmp (name, target->name) == 0 && --target->count == 0) {
+        nanosleep (&(struct timespec){.tv_nsec = delay_ns}, NULL);
+        kill (getpid(), target->signal);
+    }
     pthread_mutex_unlock (&s_lock);
-    return due;
 }
 
 void txc_crash_hit (const char *where, const char *what)
 {
-    if (s_is_due (where, what))
-        kill (getpid(), s_signal);
+    s_visit (where, what, 0);
 }
 
 void txc_crash_hit_send (const char *type)
@@ -149,11 +158,7 @@ void txc_crash_hit_send (const char *type)
 
 void txc_crash_hit_sent (void)
 {
-    for (size_t i = 0; i < s_n_sent; i++) {
-        if (!s_is_due ("send.after", s_sent[i]))
-            continue;
-        nanosleep (&(struct timespec){.tv_nsec = 100000000}, NULL);
-        kill (getpid(), s_signal);
-    }
+    for (size_t i = 0; i < s_n_sent; i++)
+        s_visit ("send.after", s_sent[i], FLUSH_NS);
     s_n_sent = 0;
 }

@@ -3,7 +3,8 @@
  *
  * A point's name is WHERE.WHAT: "append.before.COMMIT", "send.after.VOTE".
  * --crash-at NAME[:COUNT] ends the process with SIGKILL when it comes there
- * for the COUNT-th time; --stop-at stops it with SIGSTOP.  Where the environment
+ * for the COUNT-th time; --stop-at stops it with SIGSTOP.  With both it stops first,
+ * and visits of the other point count when it has gone on.  Where the environment
  * names a file in TXC_CRASH_HITS, the name of every point is appended to it
  * when it is passed first.  A daemon that runs without these pays one branch.
  *

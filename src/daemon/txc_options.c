@@ -39,7 +39,7 @@ static void s_help (const txc_daemon_t *daemon)
             "  -h, --help                  print this and exit\n\n"
             "For tests:\n"
             "      --crash-at NAME[:COUNT] kill the own process at a crash point\n"
-            "      --stop-at NAME[:COUNT]  stop it there (SIGSTOP)\n"
+            "      --stop-at NAME[:COUNT]  stop it there (SIGSTOP); with both it stops first\n"
             "      --list-crash-points     print the names of all of them and exit\n");
 }
 

@@ -318,6 +318,31 @@ static void test_stop_instead_of_kill (void **state)
     assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 0);
 }
 
+/* The test makes something happen while it sleeps: what it had passed before does not count. */
+static void test_stop_first_and_then_kill (void **state)
+{
+    (void) state;
+    static const struct {
+        const char *kill_at, *stop_at;
+        bool killed;
+    } cases[] = {{"append.before.ONE:1", "append.before.ONE:2", true},
+                 {"append.before.ONE:2", "append.before.ONE:2", false},
+                 {"send.before.TWO:4", "append.before.ONE:2", true},
+                 {"send.before.TWO:5", "append.before.ONE:2", false},
+                 {"send.before.TWO:1", "send.after.TWO:3", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pid_t child;
+        int status = s_run_armed (cases[i].kill_at, cases[i].stop_at, NULL, s_pass, &child);
+        if (!WIFSTOPPED (status))
+            fail_msg ("%s: status %x", cases[i].kill_at, (unsigned) status);
+        kill (child, SIGCONT);
+        assert_int_equal (waitpid (child, &status, 0), child);
+        bool killed = WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL;
+        if (killed != cases[i].killed || (!killed && (!WIFEXITED (status) || WEXITSTATUS (status) != 0)))
+            fail_msg ("%s behind %s: status %x", cases[i].kill_at, cases[i].stop_at, (unsigned) status);
+    }
+}
+
 static void test_hits_are_written_once_each (void **state)
 {
     (void) state;
@@ -346,6 +371,7 @@ int main (void)
         cmocka_unit_test (test_crash_points_that_do_not_exist),
         cmocka_unit_test (test_crash_at_the_nth_visit),
         cmocka_unit_test (test_stop_instead_of_kill),
+        cmocka_unit_test (test_stop_first_and_then_kill),
         cmocka_unit_test (test_hits_are_written_once_each),
     };
     return cmocka_run_group_tests_name ("daemon", tests, NULL, NULL);
