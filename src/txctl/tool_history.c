@@ -30,7 +30,7 @@ struct tool_history {
 
 /* The state at slot; the entries from LSN keep on follow it. */
 typedef struct s_snapshot {
-    uint64_t keep, slot, cluster;
+    uint64_t keep, slot, digest, cluster;
     void *bytes;
     size_t size;
 } s_snapshot_t;
@@ -46,6 +46,8 @@ typedef struct s_read {
     txc_replica_t *replica;
     uint64_t next; /* LSN of the next entry */
     size_t base;   /* snapshots up to this one are behind us */
+    uint64_t from; /* the first slot that is not known from here */
+    bool again;    /* it has to go on at a snapshot, read->base */
     char gap[160]; /* where it could not go on */
 } s_read_t;
 
@@ -81,6 +83,13 @@ static uint64_t s_slot (const txc_replica_t *replica)
     return txc_replica_applied (replica, &digest);
 }
 
+static uint64_t s_digest (const txc_replica_t *replica)
+{
+    uint64_t digest;
+    txc_replica_applied (replica, &digest);
+    return digest;
+}
+
 static uint64_t s_cluster (const txc_replica_t *replica)
 {
     txc_replica_status_t status;
@@ -100,8 +109,8 @@ static int s_collect (void *arg, const txc_log_dump_entry_t *entry)
     if (rc == TXC_OK) {
         read->snapshots = txc_realloc (read->snapshots, (read->count + 1) * sizeof *read->snapshots);
         void *bytes = memcpy (txc_malloc (entry->size), entry->bytes, entry->size);
-        read->snapshots[read->count++] =
-            (s_snapshot_t){entry->lsn, s_slot (replica), s_cluster (replica), bytes, entry->size};
+        read->snapshots[read->count++] = (s_snapshot_t){
+            entry->lsn, s_slot (replica), s_digest (replica), s_cluster (replica), bytes, entry->size};
     }
     txc_replica_destroy (&replica);
     return rc;
@@ -113,17 +122,48 @@ static int s_collect (void *arg, const txc_log_dump_entry_t *entry)
 static int s_begin_at (s_read_t *read, size_t base)
 {
     const s_snapshot_t *snapshot = &read->snapshots[base];
-    uint64_t from = read->replica ? s_slot (read->replica) + 1 : 1;
     char text[128];
-    snprintf (text, sizeof text, "slots %" PRIu64 " to %" PRIu64 " are only known as a snapshot", from,
+    snprintf (text, sizeof text, "slots %" PRIu64 " to %" PRIu64 " are only known as a snapshot", read->from,
               snapshot->slot);
-    if (from <= snapshot->slot)
+    if (read->from <= snapshot->slot)
         read->note (read->note_arg, text);
     txc_replica_destroy (&read->replica);
     read->replica = s_replica_new (read);
     read->base = base + 1;
     read->next = snapshot->keep;
     return txc_replica_restore (read->replica, snapshot->bytes, snapshot->size);
+}
+
+static void s_forget (tool_history_t *self, size_t count)
+{
+    while (self->count > count)
+        json_decref (self->decisions[--self->count].line);
+}
+
+/* Whether what hint says is chosen is known by another replica's snapshot only: this log has never got the
+ * values of its slots, or holds others there, of ballots that led to nothing.  A snapshot of its own has the
+ * digest of what is left here. */
+static bool s_is_told_by_snapshot (s_read_t *read, uint64_t lsn, const txc_entry_t *hint)
+{
+    for (size_t i = read->base; i < read->count; i++) {
+        const s_snapshot_t *snapshot = &read->snapshots[i];
+        if (snapshot->keep > lsn)
+            return false;
+        if (snapshot->slot <= s_slot (read->replica) || snapshot->slot > hint->slot ||
+            snapshot->cluster != s_cluster (read->replica))
+            continue;
+        size_t count = read->history->count;
+        read->from = s_slot (read->replica) + 1;
+        txc_entry_t up_to = *hint;
+        up_to.slot = snapshot->slot;
+        if (txc_replica_replay (read->replica, &up_to) == TXC_OK &&
+            s_slot (read->replica) == snapshot->slot && s_digest (read->replica) == snapshot->digest)
+            continue;
+        s_forget (read->history, count);
+        read->base = i;
+        return true;
+    }
+    return false;
 }
 
 static int s_replay (void *arg, const txc_log_dump_entry_t *entry)
@@ -140,6 +180,10 @@ static int s_replay (void *arg, const txc_log_dump_entry_t *entry)
     read->next++;
     if (!txc_entry_unpack (entry->bytes, entry->size, &value))
         return TXC_ECORRUPT;
+    if (value.form == TXC_ENTRY_CHOSEN && s_is_told_by_snapshot (read, entry->lsn, &value)) {
+        read->again = true;
+        return TXC_ENOTREADY;
+    }
     return txc_replica_replay (read->replica, &value);
 }
 
@@ -155,8 +199,10 @@ static bool s_jump (s_read_t *read)
 {
     for (; read->base < read->count; read->base++) {
         const s_snapshot_t *snapshot = &read->snapshots[read->base];
-        if (snapshot->slot > s_slot (read->replica) || snapshot->cluster != s_cluster (read->replica))
+        if (snapshot->slot > s_slot (read->replica) || snapshot->cluster != s_cluster (read->replica)) {
+            read->from = s_slot (read->replica) + 1;
             return true;
+        }
     }
     return false;
 }
@@ -181,8 +227,9 @@ static int s_replay_all (s_read_t *read, const char *folder, txc_error_t *error)
         return TXC_ENOTREADY;
     }
     while (rc == TXC_OK) {
+        read->again = false;
         rc = txc_log_dump (folder, &visitor, read, error);
-        if (rc || !s_jump (read))
+        if (!read->again && (rc || !s_jump (read)))
             break;
         rc = s_begin_at (read, read->base);
     }
@@ -254,7 +301,7 @@ static int s_add (tool_history_t *self, const char *folder, void (*note) (void *
                   void *arg, txc_error_t *error)
 {
     txc_log_dump_visitor_t visitor = {.entry = s_collect, .note = s_ignore};
-    s_read_t read = {.history = self, .note = note, .note_arg = arg};
+    s_read_t read = {.history = self, .note = note, .note_arg = arg, .from = 1};
     txc_error_set (error, TXC_OK, "%s", "");
     int rc = txc_log_dump (folder, &visitor, &read, error);
     if (rc == TXC_OK && (read.first || read.count))
