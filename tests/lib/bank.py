@@ -64,6 +64,15 @@ class Bank:
         path = self._path(run or self.runs)
         return self.history.read(path) if os.path.exists(path) else None
 
+    def _sources(self):
+        """The histories of what runs now."""
+        source = self.read_history()
+        return [source] if source else []
+
+    def in_flight(self):
+        """Transactions that the clients of this run have begun and whose end they have not heard of."""
+        return sum(not found.ended() for source in self._sources() for found in source.begun)
+
     def count(self):
         """Transfers that the clients of this run were told to be committed."""
         source = self.read_history()

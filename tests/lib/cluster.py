@@ -160,8 +160,9 @@ class Cluster:
     heartbeat = 300ms
     scan = {self.settings.get("scan", "1s")}
 {self.settings.get("agent", "")}
+{self.settings.get(f"agent_{kind}", "")}
 journal
-    folder = "{self.path(f"journal_{kind}")}"
+    folder = "{self.journal(kind)}"
 rm
 {rms[kind]}"""
 
@@ -194,6 +195,10 @@ rm
             self.mariadb.start()
         else:
             self.start_agent(name.removeprefix("agent_"), *options)
+
+    def journal(self, kind):
+        """The folder of an agent's journal."""
+        return self.path(f"journal_{kind}")
 
     def agent_endpoint(self, kind):
         """Where the test itself reaches the agent; and everybody else, unless the network has addresses for agents."""

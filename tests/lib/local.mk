@@ -8,7 +8,7 @@ tests_lib_txc_bad_disk_la_SOURCES = tests/lib/txc_bad_disk.c
 tests_lib_txc_bad_disk_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
 
 EXTRA_DIST += tests/lib/bounded tests/lib/bank.py tests/lib/cluster.py tests/lib/databases.py tests/lib/disks.py \
-	tests/lib/group.py tests/lib/network.py tests/lib/processes.py tests/lib/relay.py tests/lib/transfer.py
+	tests/lib/group.py tests/lib/members.py tests/lib/network.py tests/lib/processes.py tests/lib/relay.py tests/lib/transfer.py
 
 # A vendor's XA switch, as tests want it.
 tests_lib_txc_scripted_xa_la_SOURCES = tests/lib/txc_scripted_xa.c tests/lib/txc_scripted_xa.h
