@@ -210,7 +210,9 @@ static void test_the_identity_is_the_servers_and_stays (void **state)
     assert_status (plugin->identity (a, one, &error), TXC_RM_OK);
     assert_status (plugin->identity (b, other, &error), TXC_RM_OK);
     assert_string_equal (one, other);
-    assert_string_equal (one, admin_value ("SELECT system_identifier || '/1' FROM pg_control_system()"));
+    assert_string_equal (one,
+                         admin_value ("SELECT system_identifier || '/1/' || oid FROM pg_control_system(),"
+                                      " pg_database WHERE datname = current_database()"));
     assert_status (plugin->ping (a, &error), TXC_RM_OK);
     plugin->disconnect (&a);
     plugin->disconnect (&b);
