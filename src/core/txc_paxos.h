@@ -50,7 +50,7 @@ typedef struct txc_paxos_hooks {
     void (*members) (void *arg);
     /* The applied state as bytes (the caller frees them), and the other way round. */
     void *(*save) (void *arg, size_t *size);
-    int (*load) (void *arg, const void *bytes, size_t size);
+    int (*load) (void *arg, uint64_t slot, const void *bytes, size_t size); /* slot: that it is of */
 } txc_paxos_hooks_t;
 
 txc_paxos_t *txc_paxos_new (const txc_paxos_config_t *config, const txc_paxos_hooks_t *hooks);

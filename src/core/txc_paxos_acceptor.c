@@ -185,7 +185,7 @@ static bool s_take (txc_paxos_t *self, const txc_paxos_value_t *value, txc_epoch
 
 int txc_paxos_on_accept (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message)
 {
-    if (message->epoch.replica != from->id || !txc_paxos_values_check (message->body))
+    if (message->epoch.replica != from->id || !txc_paxos_values_are_read (self, message->body))
         return TXC_EPROTO;
     if (!self->voter)
         return TXC_ENOTREADY;

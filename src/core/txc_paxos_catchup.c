@@ -122,7 +122,7 @@ int txc_paxos_on_fetch (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg
 
 int txc_paxos_on_chosen (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_msg_t *message)
 {
-    if (!txc_paxos_values_check (message->body))
+    if (!txc_paxos_values_are_read (self, message->body))
         return TXC_EPROTO;
     /* A leader's commit index speaks for the values under its ballot; it is not mixed with hearsay. */
     if (self->role >= TXC_PAXOS_RECOVERING)
@@ -165,7 +165,8 @@ static int s_install (txc_paxos_t *self)
 {
     int rc = TXC_ECORRUPT;
     if (txc_digest64 (0, self->incoming.bytes, (size_t) self->incoming.size) == self->incoming.digest)
-        rc = txc_paxos_state_load (self, self->incoming.bytes, (size_t) self->incoming.size);
+        rc = txc_paxos_state_load (self, &self->incoming.slot, self->incoming.bytes,
+                                   (size_t) self->incoming.size);
     if (rc == TXC_OK) {
         TXC_INVARIANT (self->chosen == self->incoming.slot);
         if (TXC_MUTANT (SNAPSHOT_LOWERS_PROMISE))
@@ -192,7 +193,9 @@ int txc_paxos_on_snapshot (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_
         if (message->age_ms != 0)
             return TXC_ESTALE;
         s_forget_incoming (self);
-        self->incoming.bytes = txc_malloc ((size_t) message->high_slot);
+        self->incoming.bytes = malloc ((size_t) message->high_slot);
+        if (!self->incoming.bytes)
+            return TXC_ENOMEM; /* a peer says how large it is */
         self->incoming.slot = message->slot;
         self->incoming.size = message->high_slot;
         self->incoming.digest = message->stamp;

@@ -14,6 +14,21 @@
 
 #include "base/txc_assert.h"
 
+/* Whoever cannot read a value must not accept it, nor write down that it was chosen: it could not apply it,
+ * nor start again. */
+bool txc_paxos_values_are_read (txc_paxos_t *self, const txc_blob_t *body)
+{
+    txc_paxos_value_t value;
+    size_t at = 0;
+    if (!body)
+        return true;
+    while (txc_paxos_value_next (body, &at, &value))
+        if (!self->config.codec->decode (value.bytes, value.size, &self->scratch) ||
+            self->scratch.type != value.kind)
+            return false;
+    return at != SIZE_MAX;
+}
+
 void txc_paxos_acknowledge (txc_paxos_t *self, txc_paxos_peer_t *peer, uint64_t slot, txc_epoch_t ballot)
 {
     txc_paxos_slot_t *at = slot > self->chosen ? txc_paxos_slot (self, slot) : NULL;

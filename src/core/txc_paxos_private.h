@@ -300,6 +300,11 @@ bool txc_paxos_is_of (txc_paxos_t *self, uint32_t id); /* this replica's number?
 
 /* --- state as bytes */
 void *txc_paxos_state_save (const txc_paxos_t *self, size_t *size); /* what may go to another replica */
-int txc_paxos_state_load (txc_paxos_t *self, const void *bytes, size_t size);
+/* slot: that the state has to be of; NULL: any.  TXC_ECORRUPT, with nothing changed, if it cannot be read. */
+int txc_paxos_state_load (txc_paxos_t *self, const uint64_t *slot, const void *bytes, size_t size);
+
+/* True if a peer's values can be applied here, once they are chosen: each is a record that this version
+ * reads, of the kind that it says. */
+bool txc_paxos_values_are_read (txc_paxos_t *self, const txc_blob_t *body);
 
 #endif

@@ -124,7 +124,7 @@ int txc_paxos_on_promise (txc_paxos_t *self, txc_paxos_peer_t *from, const txc_m
                   txc_epoch_compare (message->epoch, self->ballot) == 0 && !from->promised;
     if (!wanted)
         return TXC_ESTALE;
-    if (!txc_paxos_values_check (message->body) || message->low == 0)
+    if (!txc_paxos_values_are_read (self, message->body) || message->low == 0)
         return TXC_EPROTO;
     if (message->low > self->chosen + 1) {
         /* What it does not keep any more is chosen, and this candidate does not have it. */

@@ -60,7 +60,7 @@ void *txc_paxos_state_save (const txc_paxos_t *self, size_t *size)
     return bytes;
 }
 
-int txc_paxos_state_load (txc_paxos_t *self, const void *data, size_t size)
+int txc_paxos_state_load (txc_paxos_t *self, const uint64_t *slot, const void *data, size_t size)
 {
     const uint8_t *bytes = data;
     state_header_t header;
@@ -68,7 +68,7 @@ int txc_paxos_state_load (txc_paxos_t *self, const void *data, size_t size)
         return TXC_ECORRUPT;
     memcpy (&header, bytes, sizeof header);
     if (header.magic != STATE_MAGIC || header.members_size > size - sizeof header ||
-        header.app_size != size - sizeof header - header.members_size)
+        header.app_size != size - sizeof header - header.members_size || (slot && header.slot != *slot))
         return TXC_ECORRUPT;
     txc_rec_t *record = &self->scratch;
     const uint8_t *members = bytes + sizeof header;
@@ -76,7 +76,8 @@ int txc_paxos_state_load (txc_paxos_t *self, const void *data, size_t size)
         return TXC_ECORRUPT;
     txc_rec_t *copy = txc_malloc (sizeof *copy);
     *copy = *record;
-    int rc = self->hooks.load (self->hooks.arg, members + header.members_size, (size_t) header.app_size);
+    int rc = self->hooks.load (self->hooks.arg, header.slot, members + header.members_size,
+                               (size_t) header.app_size);
     if (rc == TXC_OK) {
         self->chosen = self->hinted = self->installed = header.slot;
         if (TXC_MUTANT (SNAPSHOT_DROPS_VOTES))
@@ -161,7 +162,7 @@ int txc_paxos_restore (txc_paxos_t *self, const void *data, size_t size)
     self->disk = header.disk;
     self->promised = (txc_epoch_t){header.promised_round, header.promised_replica};
     bytes += sizeof header;
-    int rc = txc_paxos_state_load (self, bytes, (size_t) header.state_size);
+    int rc = txc_paxos_state_load (self, NULL, bytes, (size_t) header.state_size);
     if (rc)
         return rc;
     self->checkpointed = self->installed = self->chosen;

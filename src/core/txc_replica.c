@@ -271,12 +271,14 @@ static void *s_on_save (void *arg, size_t *size)
 }
 
 /* First beside the state that is there: bytes that cannot be read must not cost it. */
-static int s_on_load (void *arg, const void *bytes, size_t size)
+static int s_on_load (void *arg, uint64_t slot, const void *bytes, size_t size)
 {
     txc_replica_t *self = arg;
     txc_registry_t *trial = txc_malloc (sizeof *trial);
     txc_registry_init (trial, self->config.codec, self->config.horizon_ms);
     int rc = txc_registry_restore (trial, bytes, size);
+    if (rc == TXC_OK && trial->applied_slot != slot)
+        rc = TXC_ECORRUPT;
     txc_registry_fini (trial);
     free (trial);
     if (rc)

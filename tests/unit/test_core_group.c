@@ -491,6 +491,87 @@ static void candidate_that_learns_of_a_higher_barrier_gives_up (void **state)
     assert_int_equal (s_status (1).leader, 0);
 }
 
+/* Tells a replica of one value, as chosen (PAXOS_CHOSEN) or proposed (PAXOS_ACCEPT), in the leader's name. */
+static int s_tell_value (uint32_t to, uint32_t leader, txc_msg_type_t type, uint8_t kind, const void *bytes,
+                         size_t size)
+{
+    txc_replica_status_t status = s_status (to);
+    txc_paxos_value_t value = {.slot = status.applied_slot + 1,
+                               .kind = kind,
+                               .chosen = type == TXC_MSG_PAXOS_CHOSEN,
+                               .size = (uint32_t) size,
+                               .bytes = bytes};
+    txc_blob_t *body = txc_blob_new (NULL, txc_paxos_value_size (&value));
+    txc_paxos_value_pack (&value, txc_blob_edit (body));
+    txc_msg_t message = {.type = (uint8_t) type,
+                         .replica = leader,
+                         .disk = s_status (leader).disk,
+                         .epoch = s_status (leader).epoch,
+                         .slot = value.slot,
+                         .chosen_slot = value.slot,
+                         .body = body};
+    int rc = s_step (to, (txc_event_t){.type = TXC_EVENT_MESSAGE, .message = &message});
+    txc_blob_destroy (&body);
+    assert_int_equal (s_status (to).applied_slot, status.applied_slot);
+    return rc;
+}
+
+/* One that is of another version, say: what it cannot apply a replica must not take, still less log. */
+static void value_that_cannot_be_read_is_refused (void **state)
+{
+    (void) state;
+    uint32_t leader = s_three(), other = leader % 3 + 1;
+    static const uint8_t garbage[] = {0xff, 0xff, 0xff};
+    uint8_t bytes[TXC_RECORD_MAX];
+    txc_rec_t noop = {.type = TXC_REC_NOOP};
+    size_t size = txc_record_codec.encode (&noop, bytes);
+    static const txc_msg_type_t types[] = {TXC_MSG_PAXOS_CHOSEN, TXC_MSG_PAXOS_ACCEPT};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal (s_tell_value (other, leader, types[i], TXC_REC_COMMIT, garbage, sizeof garbage),
+                          TXC_EPROTO);
+        /* it would be applied as the one, and as a member's list as the other */
+        assert_int_equal (s_tell_value (other, leader, types[i], TXC_REC_MEMBERS, bytes, size), TXC_EPROTO);
+    }
+    assert_true (s_open (leader) != 0);
+    s_pass (100);
+    s_assert_equal_states (leader, other);
+}
+
+/* A snapshot that is not of the slot which the message names, or not as large as it says. */
+static void snapshot_of_another_slot_is_refused (void **state)
+{
+    (void) state;
+    uint32_t leader = s_three(), other = leader % 3 + 1;
+    size_t size;
+    void *bytes = txc_paxos_state_save (s_world.replicas[leader]->paxos, &size);
+    txc_blob_t *body = txc_blob_new (bytes, size);
+    txc_replica_status_t before = s_status (other);
+    txc_msg_t message = {.type = TXC_MSG_PAXOS_SNAPSHOT,
+                         .replica = leader,
+                         .disk = s_status (leader).disk,
+                         .epoch = s_status (leader).epoch,
+                         .slot = before.applied_slot + 100,
+                         .high_slot = size,
+                         .stamp = txc_digest64 (0, bytes, size),
+                         .body = body};
+    assert_int_equal (s_step (other, (txc_event_t){.type = TXC_EVENT_MESSAGE, .message = &message}),
+                      TXC_ECORRUPT);
+    assert_true (s_status (other).applied_slot == before.applied_slot);
+    assert_true (s_status (other).digest == before.digest);
+    /* the same with the slot within, but not that of the sessions' state */
+    uint64_t slot = message.slot;
+    memcpy (txc_blob_edit (body) + sizeof slot, &slot, sizeof slot); /* behind the magic */
+    message.stamp = txc_digest64 (0, txc_blob_data (body), size);
+    assert_int_equal (s_step (other, (txc_event_t){.type = TXC_EVENT_MESSAGE, .message = &message}),
+                      TXC_ECORRUPT);
+    assert_true (s_status (other).applied_slot == before.applied_slot);
+    txc_blob_destroy (&body);
+    free (bytes);
+    assert_true (s_open (leader) != 0);
+    s_pass (100);
+    s_assert_equal_states (leader, other);
+}
+
 /* The commit of a transaction of two branches, whose votes came with their last statements. */
 static void s_commit (uint32_t id, uint64_t session)
 {
@@ -758,6 +839,8 @@ int main (void)
         TEST (group_of_one_grows_to_three_and_survives_the_first),
         TEST (lost_disk_never_votes_and_comes_back_under_a_new_number),
         TEST (candidate_that_learns_of_a_higher_barrier_gives_up),
+        TEST (value_that_cannot_be_read_is_refused),
+        TEST (snapshot_of_another_slot_is_refused),
         TEST (leader_without_a_lease_answers_when_a_majority_has_confirmed_it),
         TEST (candidate_that_finds_its_own_removal_does_not_lead),
         TEST (member_that_does_not_know_it_learns_from_who_stands_for_election),
