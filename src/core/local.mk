@@ -2,7 +2,8 @@
 noinst_LTLIBRARIES += src/core/libcore.la
 CORE_SOURCES = \
 	src/core/txc_agent.c src/core/txc_agent.h src/core/txc_agent_private.h \
-	src/core/txc_agent_branch.c src/core/txc_agent_exec.c src/core/txc_agent_leader.c src/core/txc_agent_owner.c \
+	src/core/txc_agent_branch.c src/core/txc_agent_calls.c src/core/txc_agent_exec.c src/core/txc_agent_leader.c \
+	src/core/txc_agent_owner.c \
 	src/core/txc_agent_phase2.c src/core/txc_agent_proof.c src/core/txc_agent_vote.c \
 	src/core/txc_agent_answer.c src/core/txc_agent_peer.c src/core/txc_agent_member.c src/core/txc_agent_member.h src/core/txc_agent_terminate.c \
 	src/core/txc_gtx.c src/core/txc_gtx.h \

@@ -359,6 +359,7 @@ static void s_sweep_sessions (txc_agent_t *self)
 
 static void s_tick (txc_agent_t *self)
 {
+    txc_agent_peers_tick (self);
     for (txc_heap_node_t *node; (node = txc_heap_pop (&self->timers, self->now_ms)) != NULL;)
         s_branch_due (self, TXC_CONTAINER (node, txc_branch_t, timer));
     for (txc_heap_node_t *node; (node = txc_heap_pop (&self->proof_timers, self->now_ms)) != NULL;)
@@ -386,6 +387,7 @@ int txc_agent_step (txc_agent_t *self, const txc_agent_event_t *event, txc_updat
     TXC_CHECK (self, AGENT_MAGIC);
     int rc = TXC_OK;
     self->update = update;
+    self->steps++;
     if (event->now_ms > self->now_ms)
         self->now_ms = event->now_ms;
     uint64_t seen = event->message ? event->message->clock : 0;
@@ -424,31 +426,6 @@ int txc_agent_step (txc_agent_t *self, const txc_agent_event_t *event, txc_updat
     }
     self->update = NULL;
     return rc;
-}
-
-/* --- other agents --------------------------------------------------------------------- */
-
-uint64_t txc_agent_peer_route (txc_agent_t *self, const char *endpoint)
-{
-    if (!endpoint[0])
-        return 0;
-    for (uint32_t i = 0; i < self->n_peers; i++)
-        if (strcmp (self->peers[i], endpoint) == 0)
-            return TXC_ROUTE_PEER (i);
-    if (self->n_peers == TXC_AGENTS_MAX)
-        return 0;
-    if (self->n_peers == self->max_peers) {
-        self->max_peers = self->max_peers ? self->max_peers * 2 : 4;
-        self->peers = txc_realloc (self->peers, self->max_peers * sizeof *self->peers);
-    }
-    txc_copy_text (self->peers[self->n_peers], sizeof self->peers[0], endpoint);
-    return TXC_ROUTE_PEER (self->n_peers++);
-}
-
-const char *txc_agent_peer (const txc_agent_t *self, uint64_t route)
-{
-    uint64_t i = route ^ TXC_ROUTE_PEER (0);
-    return i < self->n_peers ? self->peers[i] : NULL;
 }
 
 uint64_t txc_agent_next_ms (const txc_agent_t *self)

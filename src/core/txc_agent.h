@@ -86,7 +86,8 @@ int txc_agent_step (txc_agent_t *self, const txc_agent_event_t *event, txc_updat
 const char *txc_agent_leader (const txc_agent_t *self);
 const char *txc_agent_coordinator_nth (const txc_agent_t *self, uint32_t i);
 
-/* The endpoint behind TXC_ROUTE_PEER (i), that of another agent; NULL: this is no such route.  Likewise. */
+/* The endpoint behind TXC_ROUTE_PEER (i), that of another agent; NULL: this is no such route.  Likewise.  (i
+ * from 0 up, until NULL: all that are called at present.) */
 const char *txc_agent_peer (const txc_agent_t *self, uint64_t route);
 
 uint64_t txc_agent_next_ms (const txc_agent_t *self);

@@ -12,6 +12,7 @@
  *   txc_agent_member.c  members of three-phase commits: their state
  *   txc_agent_answer.c  their answers to a terminator
  *   txc_agent_peer.c    participants of two-phase commits that ask each other
+ *   txc_agent_calls.c   the other agents that are called
  *   txc_agent_terminate.c   an agent as the terminator of one
  *   txc_agent_view.c    what operators see
  */
@@ -157,6 +158,12 @@ typedef struct txc_agent_rm_state {
     char scanned[TXC_EVIDENCE_MAX + 1];  /* of the copy that the last scan went through */
 } txc_agent_rm_state_t;
 
+/* Another agent that this one calls. */
+typedef struct txc_agent_peer {
+    char endpoint[TXC_ENDPOINT_MAX + 1];
+    uint64_t step, used_ms; /* when it was called last */
+} txc_agent_peer_t;
+
 struct txc_agent {
     uint32_t magic;
     txc_agent_config_t config;
@@ -185,8 +192,9 @@ struct txc_agent {
     txc_list_t writing; /* those that are being journaled, in order */
     txc_heap_t member_timers;
     uint32_t n_refusals;
-    char (*peers)[TXC_ENDPOINT_MAX + 1]; /* agents that were called, TXC_ROUTE_PEER */
+    txc_agent_peer_t *peers; /* agents that were called, TXC_ROUTE_PEER */
     uint32_t n_peers, max_peers;
+    uint64_t steps;
     uint64_t commits, rollbacks, inquiries, heuristics, dropped, terminations, told_by_peers;
     txc_work_t asked; /* stands for an item that an owner carries out */
     txc_update_t *update;
@@ -300,8 +308,12 @@ void txc_agent_member_forget (txc_agent_t *self, const txc_gtrid_t *gtrid, uint8
                               bool write);
 void txc_agent_member_branch_ended (txc_agent_t *self, const txc_branch_t *branch);
 void txc_agent_member_list (txc_agent_t *self, const txc_agent_member_t *member, txc_msg_t *message);
-/* A route to the agent at that endpoint; 0: there is none. */
+
+/* --- other agents, txc_agent_calls.c */
+/* A route to the agent at that endpoint, for this step; 0: there is none. */
 uint64_t txc_agent_peer_route (txc_agent_t *self, const char *endpoint);
+/* Forgets those that were not called for a while: before the step gives out routes, since places change. */
+void txc_agent_peers_tick (txc_agent_t *self);
 
 /* --- cooperative termination of two-phase commits */
 void txc_agent_ask_peers (txc_agent_t *self, const txc_branch_t *branch);

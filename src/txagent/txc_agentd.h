@@ -23,10 +23,11 @@
 #include "txagent/txc_jfile.h"
 #include "txagent/txc_served.h"
 
-/* The calls to other agents: an endpoint is called when something is first to be sent there.  As many as core
- * remembers; nobody is given up. */
+/* The calls to other agents: an endpoint is called when something is first to be sent there, and given up
+ * once core has forgotten it. */
 typedef struct txc_agentd_peers {
     uint32_t n, max;
+    unsigned version; /* changes whenever a call is made or given up */
     struct {
         uint64_t route;
         char endpoint[TXC_ENDPOINT_MAX + 1];
@@ -54,7 +55,7 @@ typedef struct txc_agentd {
     struct pollfd *polled;
     size_t polled_room;
     uint64_t poll_until_ms;
-    unsigned poll_version; /* of coordinators */
+    unsigned poll_version; /* of coordinators and peers */
 
     uint64_t drain_until_ms; /* 0: it serves */
     bool stop;
@@ -101,8 +102,11 @@ bool txc_agentd_take_in (void *self);
 /* A message came in. */
 void txc_agentd_take (void *arg, const txc_msg_t *message);
 
-/* Forgets the coordinators that are none any more for core.  Not while receiving. */
+/* Gives up the coordinators, and other agents, that are none any more for core.  Not while receiving. */
 void txc_agentd_keep (txc_agentd_t *self);
+
+/* Changes with the descriptors to poll. */
+unsigned txc_agentd_calls_version (const txc_agentd_t *self);
 
 /* Answers an ADMIN message. */
 void txc_agentd_admin (txc_agentd_t *self, const txc_msg_t *message);

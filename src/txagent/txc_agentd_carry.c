@@ -56,6 +56,7 @@ static uint64_t s_peer_route (txc_agentd_t *self, const char *endpoint)
     peers->items[peers->n].route = route;
     txc_copy_text (peers->items[peers->n].endpoint, sizeof peers->items[peers->n].endpoint, endpoint);
     peers->n++;
+    peers->version++;
     return route;
 }
 
@@ -122,16 +123,38 @@ int txc_agentd_step (txc_agentd_t *self, txc_agent_event_t *event)
     return rc;
 }
 
-/* --- coordinators ----------------------------------------------------------------------- */
+/* --- who is called ----------------------------------------------------------------------- */
 
 static const char *s_nth (const void *agent, uint32_t i)
 {
     return txc_agent_coordinator_nth (agent, i);
 }
 
+static bool s_core_calls (const txc_agentd_t *self, const char *endpoint)
+{
+    const char *peer;
+    for (uint32_t i = 0; (peer = txc_agent_peer (self->agent, TXC_ROUTE_PEER (i))) != NULL; i++)
+        if (strcmp (peer, endpoint) == 0)
+            return true;
+    return false;
+}
+
 void txc_agentd_keep (txc_agentd_t *self)
 {
+    txc_agentd_peers_t *peers = &self->peers;
     txc_calls_keep (&self->coordinators, self->net, s_nth, self->agent);
+    for (uint32_t i = peers->n; i-- > 0;) {
+        if (s_core_calls (self, peers->items[i].endpoint))
+            continue;
+        txc_net_disconnect (self->net, peers->items[i].route);
+        peers->items[i] = peers->items[--peers->n];
+        peers->version++;
+    }
+}
+
+unsigned txc_agentd_calls_version (const txc_agentd_t *self)
+{
+    return self->coordinators.version + self->peers.version;
 }
 
 /* --- messages that come in ---------------------------------------------------------------- */

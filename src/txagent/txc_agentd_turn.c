@@ -169,7 +169,7 @@ void txc_agentd_poll (txc_agentd_t *self, const int *fds, bool *readable, size_t
         polled[1 + i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
     size_t n_all = 1 + n + txc_net_fds (self->net, polled + 1 + n, self->polled_room - 1 - n);
     self->poll_until_ms = s_next_ms (self);
-    self->poll_version = self->coordinators.version;
+    self->poll_version = txc_agentd_calls_version (self);
     int timeout_ms = s_timeout_ms (self);
     pthread_mutex_unlock (&self->lock);
     bool failed = poll (polled, (nfds_t) n_all, timeout_ms) < 0; /* a signal: nothing is ready */
@@ -189,7 +189,7 @@ void txc_agentd_poll (txc_agentd_t *self, const int *fds, bool *readable, size_t
 /* What was done may concern the loop, which polls meanwhile. */
 static bool s_concerns_loop (const txc_agentd_t *self)
 {
-    return self->stop || self->drain_until_ms || self->poll_version != self->coordinators.version ||
+    return self->stop || self->drain_until_ms || self->poll_version != txc_agentd_calls_version (self) ||
            s_next_ms (self) < self->poll_until_ms;
 }
 

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,11 +16,11 @@ typedef struct s_tx {
     txc_branch_ref_t branches[WORLD_RMS];
 } s_tx_t;
 
-static s_tx_t s_begin (world_t *world)
+static s_tx_t s_begin_for (world_t *world, uint32_t timeout_ms)
 {
     static const char *const rms[WORLD_RMS] = {"bank_pg", "bank_my"};
     s_tx_t tx = {.number = world_do (world, (txc_session_event_t){.op = TXC_OP_BEGIN,
-                                                                  .timeout_ms = 60000,
+                                                                  .timeout_ms = timeout_ms,
                                                                   .flags = TXC_FLAG_DECISION_LOGGED})};
     tx.gtrid = world_gtrid (world, tx.number);
     for (int i = 0; i < WORLD_RMS; i++) {
@@ -28,6 +29,11 @@ static s_tx_t s_begin (world_t *world)
         tx.branches[i].token = world->last[TXC_MSG_EXEC_REPLY].token;
     }
     return tx;
+}
+
+static s_tx_t s_begin (world_t *world)
+{
+    return s_begin_for (world, 60000);
 }
 
 static txc_msg_t s_about (const s_tx_t *tx, int branch, txc_msg_type_t type)
@@ -200,6 +206,75 @@ static void s_one_that_no_prepare_came_to_knows_nobody_to_ask (void **state)
                          "the coordinator, which is silent; it knows nobody else to ask");
 }
 
+static bool s_is_called (const world_t *world, const char *endpoint)
+{
+    const char *peer;
+    for (uint32_t i = 0; (peer = txc_agent_peer (world->agent, TXC_ROUTE_PEER (i))) != NULL; i++) {
+        assert_true (i < TXC_AGENTS_MAX);
+        if (strcmp (peer, endpoint) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The first branch has voted, the other one is still at it, and their leader does not welcome the agent any
+ * more. */
+static s_tx_t s_begin_and_hear_no_more (world_t *world)
+{
+    s_tx_t tx = s_begin_for (world, 100000000);
+    world->status[TXC_WORK_PREPARE][1] = WORLD_HOLD;
+    assert_int_equal (world_commit (world, tx.number), TXC_PENDING);
+    world->drop = TXC_MSG_AGENT_WELCOME;
+    return tx;
+}
+
+/* Prepare names other participants, with ports that begin at that number; the agent comes to ask them. */
+static void s_ask_others (world_t *world, const s_tx_t *tx, unsigned port)
+{
+    enum { OTHERS = 30 };
+    txc_branch_ref_t others[OTHERS] = {{.token = 1}};
+    for (unsigned i = 0; i < OTHERS; i++) {
+        others[i].token = i + 1;
+        strcpy (others[i].rm, "bank_else");
+        snprintf (others[i].endpoint, sizeof others[i].endpoint, "tcp://10.0.0.1:%u", port + i);
+    }
+    txc_msg_t prepare = s_about (tx, 0, TXC_MSG_PREPARE);
+    prepare.epoch = world->last[TXC_MSG_PREPARE].epoch;
+    prepare.count = 1;
+    prepare.branches = others;
+    prepare.n_branches = OTHERS;
+    world_forge (world, 'A', prepare);
+    world->trace[0] = '\0';
+    for (int i = 0; i < 300 && world_count (world, "TERMINATE") < OTHERS; i++) {
+        world->now_ms += 100;
+        world_agent_event (world, (txc_agent_event_t){.type = TXC_AGENT_TICK});
+    }
+    for (unsigned i = 0; i < OTHERS; i++)
+        if (!s_is_called (world, others[i].endpoint))
+            fail_msg ("%s was not asked", others[i].endpoint);
+}
+
+/* Agents listen elsewhere after each start: more endpoints than there can be agents are named in the end. */
+static void s_peers_that_move_are_asked_all_the_same (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_begin_and_hear_no_more (world);
+    for (unsigned port = 1000; port < 1000 + 2 * TXC_AGENTS_MAX; port += 30)
+        s_ask_others (world, &tx, port);
+}
+
+static void s_whom_nobody_asks_any_more_is_forgotten (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_begin_and_hear_no_more (world);
+    s_ask_others (world, &tx, 1000);
+    world->drop = 0;
+    world_pass (world, 10000); /* its leader is back */
+    assert_true (s_is_called (world, "tcp://10.0.0.1:1000"));
+    world_pass (world, 70000);
+    assert_null (txc_agent_peer (world->agent, TXC_ROUTE_PEER (0)));
+}
+
 int main (void)
 {
     static const struct CMUnitTest tests[] = {
@@ -215,6 +290,10 @@ int main (void)
         cmocka_unit_test_setup_teardown (s_who_hears_nothing_asks_and_believes_its_peers, world_setup,
                                          world_teardown),
         cmocka_unit_test_setup_teardown (s_one_that_no_prepare_came_to_knows_nobody_to_ask, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_peers_that_move_are_asked_all_the_same, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_whom_nobody_asks_any_more_is_forgotten, world_setup,
                                          world_teardown),
     };
     return cmocka_run_group_tests_name ("core peer", tests, NULL, NULL);
