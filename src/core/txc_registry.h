@@ -134,6 +134,9 @@ int txc_outcome_find (const txc_outcome_t *outcome, const char *rm, uint64_t tok
 /* The group's state as a member; if the log holds none, what every member's is at first. */
 txc_reg_member_t txc_registry_member (const txc_registry_t *self, const txc_gtrid_t *gtrid);
 bool txc_registry_is_member (const txc_registry_t *self, const txc_gtrid_t *gtrid);
+/* For the registry itself.  What the record alone changes, whatever its origin. */
+bool txc_registry_take (txc_registry_t *self, uint64_t slot, const txc_rec_t *record,
+                        txc_reg_session_t **session, txc_outcome_t **outcome);
 /* For the registry itself.  ELECTED or PRE_DECIDED: true if it is valid. */
 bool txc_registry_member_apply (txc_registry_t *self, const txc_rec_t *record);
 void txc_registry_member_remove (txc_registry_t *self, const txc_gtrid_t *gtrid);
