@@ -409,6 +409,20 @@ static void s_what_is_learned_behind_the_horizon_stays_as_long (void **state)
     txc_registry_fini (&registry);
 }
 
+/* Its attempt gets nowhere: a member that has nothing to attempt answers nothing, but refuses when it is
+ * asked anew. */
+static void s_a_terminator_is_elected_again (void **state)
+{
+    world_t *world = *state;
+    s_vote (world);
+    world_pass (world, 30000);
+    assert_true (world_count (world, "PRE_DECIDE") >= 1);
+    uint64_t number = world->last[TXC_MSG_TERMINATE].stamp;
+    assert_true (number > TXC_NUMBER_FIRST);
+    world_pass (world, 60000);
+    assert_true (world->last[TXC_MSG_TERMINATE].stamp > number);
+}
+
 static void s_the_journal_of_members_is_bounded (void **state)
 {
     world_t *world = *state;
@@ -454,6 +468,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (s_behind_the_horizon_the_group_abstains, world_setup,
                                          world_teardown),
         cmocka_unit_test (s_what_is_learned_behind_the_horizon_stays_as_long),
+        cmocka_unit_test_setup_teardown (s_a_terminator_is_elected_again, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown (s_the_journal_of_members_is_bounded, world_setup, world_teardown),
     };
     return cmocka_run_group_tests_name ("core member", tests, NULL, NULL);
