@@ -463,6 +463,9 @@ void txc_agent_branch_commit (txc_agent_t *self, const txc_msg_t *message)
         s_say_ended (self, message, TXC_EPROTO, NULL);
         return;
     }
+    /* Nor is its end, which is under way, an answer: the application asks again. */
+    if (branch->enlisted && branch->state == TXC_BRANCH_ROLLING_BACK && !branch->final_no)
+        return;
     branch->client_route = message->route;
     if (branch->state != TXC_BRANCH_ACTIVE)
         return;

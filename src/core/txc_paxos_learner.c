@@ -139,10 +139,8 @@ void txc_paxos_hint (txc_paxos_t *self, bool forced)
     txc_paxos_log (self, TXC_ENTRY_CHOSEN, forced, 0, NULL, 0)->slot = self->chosen;
 }
 
-void txc_paxos_advance (txc_paxos_t *self)
+static void s_apply_chosen (txc_paxos_t *self)
 {
-    if (self->applying)
-        return;
     self->applying = true;
     for (txc_paxos_slot_t *at;
          (at = txc_paxos_slot (self, self->chosen + 1)) != NULL && s_is_chosen (self, at);)
@@ -152,11 +150,19 @@ void txc_paxos_advance (txc_paxos_t *self)
         self->fetch_due_ms = TXC_NEVER_MS;
     if (self->chosen >= self->hinted + TXC_PAXOS_HINT)
         txc_paxos_hint (self, false);
-    if (!self->members_open || self->members_open > self->chosen)
+}
+
+void txc_paxos_advance (txc_paxos_t *self)
+{
+    if (self->applying)
         return;
-    self->members_open = 0;
-    if (self->role == TXC_PAXOS_LEADING)
-        txc_paxos_release (self);
-    else
-        txc_paxos_recover (self);
+    s_apply_chosen (self);
+    while (self->members_open && self->members_open <= self->chosen) {
+        self->members_open = 0;
+        if (self->role == TXC_PAXOS_LEADING)
+            txc_paxos_release (self);
+        else
+            txc_paxos_recover (self);
+        s_apply_chosen (self); /* what lies behind it may have been found chosen, too */
+    }
 }

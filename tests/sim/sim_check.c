@@ -28,6 +28,18 @@ bool sim_check_is_listed (const sim_tx_t *tx, uint64_t token)
     return false;
 }
 
+/* The only branch of a three-phase commit: the group is of every majority, and it has attempted nothing; it
+ * cannot any more, since it has forgotten the session. */
+static bool s_is_only_and_forgotten (const sim_t *sim, const sim_tx_t *tx)
+{
+    uint64_t horizon_ms = sim->coordinators[0]->config.horizon_ms;
+    for (uint32_t i = 0; i < tx->n_attempts; i++)
+        if (tx->attempts[i].members & 1)
+            return false;
+    return tx->n_members == 2 &&
+           sim_reflog_lapsed (sim->reflog, tx->gtrid.session, horizon_ms ? horizon_ms : 600000);
+}
+
 /* Rolled back may be said only if nothing can make the transaction commit any more: an Abort or the session's
  * end is durable, a branch cast a final no, the AP itself rolled back what only it could commit, or the mark
  * has passed it. */
@@ -35,7 +47,8 @@ static bool s_is_irrevocably_rolled_back (const sim_t *sim, const sim_tx_t *tx)
 {
     if (tx->gtrid.mode == TXC_MODE_3PC) /* neither a session's end nor a mark decides for its members */
         return tx->logged == SIM_OUTCOME_ABORT || tx->final_no || sim_check_decided (tx) == TXC_VOTE_NO ||
-               !tx->commit_sent; /* the AP itself rolls back what nobody has asked to commit */
+               !tx->commit_sent /* the AP itself rolls back what nobody has asked to commit */ ||
+               s_is_only_and_forgotten (sim, tx);
     return tx->logged == SIM_OUTCOME_ABORT || tx->final_no ||
            sim_reflog_session (sim->reflog, tx->gtrid.session) == SIM_REF_CLOSED ||
            sim_reflog_passed (sim->reflog, &tx->gtrid);

@@ -62,8 +62,10 @@ void sim_check_member (sim_t *sim, const txc_jrec_t *record)
         return;
     char text[TXC_GTRID_MAX + 1];
     bool contradicts = (record->vote == TXC_VOTE_YES) != (sim_check_decided (tx) == TXC_VOTE_YES);
+    /* An old question, of nobody in doubt; or of a member that had lost its own end, has nothing prepared any
+     * more, and takes the others' refusals for an abort, since they have forgotten theirs. */
     bool over =
-        tx->logged_end && record->flags & TXC_MEMBER_REFUSED; /* an old question, of nobody in doubt */
+        tx->logged_end && (record->flags & TXC_MEMBER_REFUSED || branch->state != SIM_BRANCH_PREPARED);
     if (record->flags & TXC_MEMBER_FINAL && contradicts && !over)
         sim_violation (sim, "final-not-decided", "the journal of %s says %s of %s, its members did not",
                        record->rm, record->vote == TXC_VOTE_YES ? "COMMIT" : "ABORT",

@@ -423,6 +423,28 @@ static void what_a_scan_finds_prepared_is_asked_about (void **state)
 }
 
 /* It says that it committed its only branch in one phase, and had prepared it behind everybody's back. */
+/* Its answer was lost, and the branch's time is over before the agent is asked: that it is rolled back says
+ * nothing then, the evidence does. */
+static void a_one_phase_commit_is_proved_though_its_time_is_over (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = world_begin (w);
+    s_enlist (w, tx, PG);
+    w->status[TXC_WORK_EVIDENCE][PG] = TXC_WORK_OK;
+    w->drop = TXC_MSG_OWNER_WORK;
+    world_pass (w, 5200);
+    assert_int_equal (w->last[TXC_MSG_OWNER_WORK].work, TXC_WORK_ROLLBACK);
+    assert_int_equal (world_commit (w, tx), TXC_SESSION_WORK);
+    assert_int_equal (s_owned (w, tx, PG, TXC_WORK_COMMIT_ONE_PHASE, TXC_WORK_LOST), TXC_OK);
+    assert_true (world_count (w, "BRANCH_COMMIT") >= 1);
+    assert_int_equal (world_count (w, "*FENCE_AND_LOOK"), 0);
+    uint64_t commit = world_do (w, (txc_session_event_t){.op = TXC_OP_COMMIT, .tx = tx});
+    world_pass (w, 10000);
+    assert_int_equal (world_count (w, "*FENCE_AND_LOOK"), 1);
+    assert_int_equal (world_count (w, "*EVIDENCE"), 1);
+    assert_int_equal (w->codes[commit], TXC_OK);
+}
+
 static void a_one_phase_commit_of_what_is_prepared_ends_no_agent (void **state)
 {
     world_t *w = *state;
@@ -576,6 +598,7 @@ int main (void)
         TEST (an_owner_of_an_ended_branch_is_told),
         TEST (a_connection_that_was_lost_is_its_agents_to_end),
         TEST (what_a_scan_finds_prepared_is_asked_about),
+        TEST (a_one_phase_commit_is_proved_though_its_time_is_over),
         TEST (a_one_phase_commit_of_what_is_prepared_ends_no_agent),
         cmocka_unit_test (a_later_incarnation_knows_whose_session_holds_a_branch),
         cmocka_unit_test (an_owners_word_does_not_replace_what_is_proved),
