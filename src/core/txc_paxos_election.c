@@ -164,6 +164,10 @@ int txc_paxos_on_heartbeat (txc_paxos_t *self, txc_paxos_peer_t *from, const txc
         txc_paxos_send (self, from, TXC_MSG_PAXOS_REJECT)->epoch = self->promised;
         return TXC_ESTALE;
     }
+    /* It has granted a later leader its lease since, whom it has not promised anything: this is an old word.
+     */
+    if (self->voter && txc_epoch_compare (message->epoch, self->granted_to) < 0)
+        return TXC_ESTALE;
     /* Whom others have elected this one has not promised: perhaps those of an earlier membership did. */
     if (order > 0 && self->voter && !txc_paxos_lease_allows (self, message))
         return TXC_ELOCKED;

@@ -755,6 +755,11 @@ static void lease_that_was_granted_is_not_granted_to_another (void **state)
     s_world.now_ms += 1000; /* it has lapsed */
     s_forge (grantor, message);
     assert_int_equal (s_status (grantor).leader, other);
+    message.epoch = s_status (leader).epoch; /* whom it had promised: an old word of an earlier leader */
+    message.replica = leader;
+    message.disk = s_status (leader).disk;
+    s_forge (grantor, message);
+    assert_int_equal (s_status (grantor).leader, other);
 }
 
 /* A membership that the leader before it had only on its own disk may come back in front of its barrier. */
