@@ -137,6 +137,7 @@ static void s_pending (sim_t *sim, const sim_coordinator_t *replica, const txc_m
     /* An agent that has done its part, or for which an operator has, and waits for the others; or whose
      * resource manager is another copy. */
     bool of_course = branch && (branch->told_commit || tx->operated || message->flags & TXC_FLAG_RECORD_ONLY);
+    of_course |= (message->flags & TXC_FLAG_FINISHED) != 0; /* that may not be forgotten yet */
     /* Behind the horizon members find out by themselves what an Abort had said. */
     of_course |= tx->gtrid.mode == TXC_MODE_3PC && tx->logged == SIM_OUTCOME_ABORT &&
                  sim_reflog_session (sim->reflog, tx->gtrid.session) == SIM_REF_CLOSED;

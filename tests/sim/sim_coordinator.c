@@ -382,6 +382,8 @@ void sim_coordinator_checkpoint (sim_t *sim, sim_coordinator_t *self)
     uint64_t slot;
     void *bytes = txc_replica_snapshot (self->core, &size, &slot);
     sim_log_checkpoint (self->log, bytes, size);
+    txc_event_t event = {.type = TXC_EVENT_CHECKPOINTED, .slot = slot};
+    s_step (sim, self, &event);
 }
 
 void sim_coordinator_resolve (sim_t *sim, sim_coordinator_t *self, const txc_gtrid_t *gtrid, bool commit)
