@@ -488,24 +488,36 @@ static void s_cancel_that_hangs (txc_rm_conn_t *conn)
     module.plugin->cancel (conn);
 }
 
+static txc_rm_status_t s_execute_and_say (txc_rm_conn_t *conn, const txc_rm_statement_t *statement,
+                                          const txc_rm_sink_t *sink, char evidence[TXC_RM_EVIDENCE_SIZE],
+                                          txc_rm_status_t *prepare_status, txc_rm_error_t *error)
+{
+    sem_post (&started);
+    return module.plugin->execute (conn, statement, sink, evidence, prepare_status, error);
+}
+
 static void test_destroy_does_not_wait_for_a_cancel_that_hangs (void **state)
 {
     (void) state;
     fixture_t f;
+    assert_int_equal (sem_init (&started, 0, 0), 0);
     assert_int_equal (sem_init (&hangs, 0, 0), 0);
     assert_int_equal (sem_init (&let_go, 0, 0), 0);
     txc_rm_switch_t plugin = *module.plugin;
     plugin.cancel = s_cancel_that_hangs;
+    plugin.execute = s_execute_and_say;
+    alarm (60); /* it would wait for ever */
     s_open_with (&f, &plugin, 1);
     s_exec (&f, 1, "sleep 3600000", true);
+    assert_int_equal (sem_wait (&started), 0); /* a cancel before it has a connection reaches no database */
     s_submit (&f, TXC_WORK_CANCEL, 1);
     assert_int_equal (sem_wait (&hangs), 0);
-    alarm (60); /* it would wait for ever */
     assert_false (txc_pool_destroy (&f.pool, 200));
     for (int i = 0; i < 1000; i++)
         sem_post (&let_go);
     s_close (&f);
     alarm (0);
+    sem_destroy (&started);
     sem_destroy (&hangs);
     sem_destroy (&let_go);
 }
