@@ -504,6 +504,11 @@ void txc_agent_ended (txc_agent_t *self, const txc_msg_t *message)
     txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, (uint8_t) rm, message->token);
     if (branch && branch->state == TXC_BRANCH_PROVING && branch->unproved)
         txc_agent_branch_end (self, branch, TXC_BRANCH_COMMITTED); /* acknowledged long ago */
+    if (branch && branch->state == TXC_BRANCH_READ_ONLY) { /* it may go, and is a member all the same */
+        if (message->code == TXC_FORGOTTEN && !branch->busy)
+            txc_agent_outcome (self, branch, false);
+        return;
+    }
     const txc_agent_member_t *member = txc_agent_member (self, &message->gtrid, (uint8_t) rm, message->token);
     /* The group does not know how the transaction ended: other members may still ask for it. */
     if (member && message->code == TXC_FORGOTTEN && member->final != TXC_VOTE_NO && !member->abstains)
@@ -517,30 +522,34 @@ void txc_agent_ended (txc_agent_t *self, const txc_msg_t *message)
         txc_agent_member_forget (self, &message->gtrid, (uint8_t) rm, message->token, true);
 }
 
-/* An operator ends a branch in doubt against, or without, the TM. */
-void txc_agent_operator (txc_agent_t *self, const txc_agent_event_t *event)
+/* Against, or without, the TM: a heuristic, unless it wrote nothing. */
+static void s_end_by_hand (txc_agent_t *self, txc_branch_t *branch, bool commit, bool by_timer)
 {
-    int rm = txc_agent_rm_index (self, event->rm);
-    txc_branch_t *branch =
-        rm < 0 ? NULL : txc_agent_branch_find (self, &event->gtrid, (uint8_t) rm, event->token);
-    if (!branch || branch->state != TXC_BRANCH_PREPARED || branch->busy)
+    if (branch->state == TXC_BRANCH_READ_ONLY) {
+        txc_agent_outcome (self, branch, commit);
+        return;
+    }
+    if (branch->state != TXC_BRANCH_PREPARED)
         return;
     branch->by_operator = branch->outcome = true;
-    if (event->vote == TXC_VOTE_YES)
+    branch->by_timer = by_timer;
+    if (commit)
         s_commit (self, branch);
     else
         txc_agent_roll_back (self, branch);
 }
 
+/* An operator ends a branch in doubt. */
+void txc_agent_operator (txc_agent_t *self, const txc_agent_event_t *event)
+{
+    int rm = txc_agent_rm_index (self, event->rm);
+    txc_branch_t *branch =
+        rm < 0 ? NULL : txc_agent_branch_find (self, &event->gtrid, (uint8_t) rm, event->token);
+    if (branch && !branch->busy)
+        s_end_by_hand (self, branch, event->vote == TXC_VOTE_YES, false);
+}
+
 void txc_agent_end_by_timer (txc_agent_t *self, txc_branch_t *branch, bool commit)
 {
-    if (branch->state != TXC_BRANCH_PREPARED) { /* it wrote nothing */
-        txc_agent_outcome (self, branch, commit);
-        return;
-    }
-    branch->by_operator = branch->by_timer = branch->outcome = true;
-    if (commit)
-        s_commit (self, branch);
-    else
-        txc_agent_roll_back (self, branch);
+    s_end_by_hand (self, branch, commit, true);
 }

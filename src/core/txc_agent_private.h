@@ -280,7 +280,7 @@ void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch);
 /* The question alone: what became of the branch? */
 void txc_agent_ask_leader (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_operator (txc_agent_t *self, const txc_agent_event_t *event);
-/* A timer ends a branch in doubt, whatever others do: a heuristic, too. */
+/* A timer ends a branch in doubt, whatever others do: a heuristic, too, unless the branch wrote nothing. */
 void txc_agent_end_by_timer (txc_agent_t *self, txc_branch_t *branch, bool commit);
 /* The outcome of a branch that is known here. */
 void txc_agent_outcome (txc_agent_t *self, txc_branch_t *branch, bool commit);

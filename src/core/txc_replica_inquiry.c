@@ -120,7 +120,10 @@ void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
     bool only = !outcome && s_is_only (self, message);
     bool unlearned = is_3pc && !outcome && !passed && !only;
     bool forgotten = txc_registry_is_forgotten (&self->registry, its, gtrid->n);
-    if (finished && (!unlearned || forgotten) && (!outcome || outcome->ended)) {
+    /* Nor will anybody else learn it for a branch that wrote nothing, and holds its locks until somebody says
+     * that it may go. */
+    bool released = unlearned && forgotten && message->flags & TXC_FLAG_READ_ONLY;
+    if (released || (finished && (!unlearned || forgotten) && (!outcome || outcome->ended))) {
         s_tell (self, message, TXC_MSG_ENDED, unlearned ? TXC_FORGOTTEN : TXC_OK);
         return;
     }

@@ -174,8 +174,9 @@ static json_t *s_resolve (txc_agentd_t *self, const json_t *request)
     txc_agent_each (self->agent, s_match, &wanted);
     if (!wanted.state)
         return s_no (TXC_ENOTA, "there is no such branch here; \"branches\" lists them");
-    if (strcmp (wanted.state, "prepared") != 0)
-        return s_no (TXC_EPROTO, "the branch is not in doubt: only a prepared one can be resolved by hand");
+    if (strcmp (wanted.state, "prepared") != 0 && strcmp (wanted.state, "read-only") != 0)
+        return s_no (TXC_EPROTO,
+                     "the branch is not in doubt: only one that has voted can be resolved by hand");
     txc_agent_event_t event = {.type = TXC_AGENT_OPERATOR,
                                .vote = commit ? TXC_VOTE_YES : TXC_VOTE_NO,
                                .gtrid = wanted.gtrid,

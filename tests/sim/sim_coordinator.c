@@ -75,11 +75,14 @@ static int s_step (sim_t *sim, sim_coordinator_t *self, txc_event_t *event)
     event->wall_ms = 1700000000000 + sim->now / SIM_MS + self->wall_ahead_ms;
     int rc = txc_replica_step (self->core, event, &self->update);
     sim_group_stepped (sim, self);
-    bool checkpoint = self->update.checkpoint;
+    self->checkpoint_wanted |= self->update.checkpoint;
     s_carry_out (sim, self);
     txc_update_clear (&self->update);
-    if (self->proc.up && checkpoint)
+    if (self->proc.up && self->checkpoint_wanted)
         sim_coordinator_checkpoint (sim, self);
+    uint64_t slot;
+    if (self->proc.up && sim_log_checkpointed (self->log, &slot))
+        s_step (sim, self, &(txc_event_t){.type = TXC_EVENT_CHECKPOINTED, .slot = slot});
     if (self->proc.up)
         sim_proc_tick_at (sim, &self->proc, txc_replica_next_ms (self->core), s_on_tick);
     return rc;
@@ -358,7 +361,7 @@ void sim_coordinator_crash (sim_t *sim, sim_coordinator_t *self, bool machine)
     if (!self->proc.up)
         return;
     sim_trace (sim, self->proc.name, machine ? "crashes with its machine" : "crashes");
-    self->proc.up = false;
+    self->proc.up = self->checkpoint_wanted = false;
     txc_replica_destroy (&self->core);
     sim_log_crash (self->log, machine);
 }
@@ -381,9 +384,8 @@ void sim_coordinator_checkpoint (sim_t *sim, sim_coordinator_t *self)
     size_t size;
     uint64_t slot;
     void *bytes = txc_replica_snapshot (self->core, &size, &slot);
-    sim_log_checkpoint (self->log, bytes, size);
-    txc_event_t event = {.type = TXC_EVENT_CHECKPOINTED, .slot = slot};
-    s_step (sim, self, &event);
+    if (sim_log_checkpoint (self->log, bytes, size, slot))
+        self->checkpoint_wanted = false;
 }
 
 void sim_coordinator_resolve (sim_t *sim, sim_coordinator_t *self, const txc_gtrid_t *gtrid, bool commit)

@@ -18,6 +18,7 @@ struct sim_coordinator {
     uint32_t wall_ahead_ms; /* of the time of day */
     bool low;               /* what core was told of the log's space */
     bool opening;           /* its log is being replayed */
+    bool checkpoint_wanted; /* and its log was not free for it */
     bool disk_lost;         /* it will never vote again */
     bool formatted_again;   /* by an operator who did not know better: it believes that it votes */
     uint64_t applied;       /* the last slot, after its last step */

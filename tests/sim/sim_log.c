@@ -36,6 +36,7 @@ struct sim_log {
     bool lazy;         /* a write of what is not forced is scheduled */
     txc_store_ticket_t ticket;
     uint8_t *checkpoint;
+    uint64_t checkpoint_slot; /* of the one that the owner has not heard of; 0: none */
     uint64_t durable_slot;
     bool blank; /* a new disk that was not opened yet */
     bool cuts;  /* a journal's checkpoint waits for the end of a sync, to cut before cut_at */
@@ -311,11 +312,13 @@ static void s_checkpoint_on (sim_log_t *self)
     s_note_durable (self);
 }
 
-static void s_checkpoint (sim_log_t *self, void *bytes, size_t size, size_t place)
+static bool s_checkpoint (sim_log_t *self, void *bytes, size_t size, size_t place)
 {
     bool can_begin = s_append (self) && !self->forcing && !txc_store_is_checkpointing (self->store);
     uint64_t keep = place < self->n_appended ? self->places[place].lsn : txc_store_next (self->store);
-    if (can_begin && txc_store_checkpoint (self->store, SIM_KIND_CHECKPOINT, bytes, size, keep) == TXC_OK) {
+    bool begins =
+        can_begin && txc_store_checkpoint (self->store, SIM_KIND_CHECKPOINT, bytes, size, keep) == TXC_OK;
+    if (begins) {
         sim_count (self->sim, SIM_FAULT_CHECKPOINT);
         sim_trace (self->sim, self->owner->name, "takes a checkpoint up to entry %u", (unsigned) keep);
         free (self->checkpoint);
@@ -325,11 +328,24 @@ static void s_checkpoint (sim_log_t *self, void *bytes, size_t size, size_t plac
     }
     if (!self->forcing)
         s_checkpoint_on (self);
+    return begins;
 }
 
-void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size)
+bool sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size, uint64_t slot)
 {
-    s_checkpoint (self, bytes, size, self->n_told < self->n_places ? self->n_told : self->n_places);
+    if (!s_checkpoint (self, bytes, size, self->n_told < self->n_places ? self->n_told : self->n_places))
+        return false;
+    self->checkpoint_slot = slot;
+    return true;
+}
+
+bool sim_log_checkpointed (sim_log_t *self, uint64_t *slot)
+{
+    if (!self->checkpoint_slot || txc_store_is_checkpointing (self->store))
+        return false;
+    *slot = self->checkpoint_slot;
+    self->checkpoint_slot = 0;
+    return true;
 }
 
 /* Cuts the journal as soon as its thread is free to: what was written for that must not be in vain. */
@@ -379,6 +395,7 @@ bool sim_log_crash (sim_log_t *self, bool machine)
     bool dirty = txc_store_is_dirty (self->store);
     txc_store_abandon (&self->store);
     self->forcing = self->lazy = self->cuts = false;
+    self->checkpoint_slot = 0;
     s_forget_places (self, 0);
     self->n_appended = self->n_durable = self->n_told = 0;
     if (!machine) {
@@ -408,6 +425,7 @@ void sim_log_restore (sim_log_t *self, uint64_t slot)
         txc_store_abandon (&self->store);
     self->disk = txc_fake_disk_new();
     self->forcing = self->lazy = self->cuts = false;
+    self->checkpoint_slot = 0;
     self->n_appended = self->n_durable = self->n_told = 0;
     self->durable_slot = slot;
     if (s_open_store (self)) {
@@ -430,6 +448,7 @@ void sim_log_format (sim_log_t *self)
     txc_fake_disk_destroy (&self->disk);
     self->disk = txc_fake_disk_new();
     self->forcing = self->lazy = self->cuts = false;
+    self->checkpoint_slot = 0;
     s_forget_places (self, 0);
     self->n_appended = self->n_durable = self->n_told = 0;
     self->durable_slot = 0;

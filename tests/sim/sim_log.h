@@ -45,9 +45,12 @@ void sim_log_put_along (sim_log_t *self, const txc_entry_t *entry);
 /* Entries put or replayed in this life. */
 size_t sim_log_count (const sim_log_t *self);
 
-/* A checkpoint: bytes (freed by the log) hold everything that was put so far; or a cut: what was put from the
- * entry at place on (counted as by sim_log_count) is the whole state. */
-void sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size);
+/* A checkpoint: bytes (freed by the log) hold everything up to slot, and everything that was put so far; or a
+ * cut: what was put from the entry at place on (counted as by sim_log_count) is the whole state.  False: it
+ * could not begin now. */
+bool sim_log_checkpoint (sim_log_t *self, void *bytes, size_t size, uint64_t slot);
+/* Whether one is durable that was not told yet. */
+bool sim_log_checkpointed (sim_log_t *self, uint64_t *slot);
 void sim_log_cut (sim_log_t *self, size_t place);
 
 /* A checkpoint of a journal is under way: the next one would only take more space. */

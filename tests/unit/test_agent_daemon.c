@@ -282,6 +282,31 @@ static void test_admin (void **state)
     world_close (&w);
 }
 
+/* What only read holds its locks: an operator may end that, too, and nobody was misled by it. */
+static void test_an_operator_ends_what_only_read (void **state)
+{
+    (void) state;
+    world_t w;
+    char command[256];
+    world_open (&w, "");
+    world_start (&w, NULL);
+    assert_true (world_ready (&w));
+    uint64_t token = world_begin (&w, 1, "get x")->token;
+    assert_int_equal (s_prepare (&w, 1, token), TXC_VOTE_READ_ONLY);
+    assert_non_null (strstr (world_admin (&w, "{\"command\":\"branches\"}"), "\"read-only\""));
+    snprintf (command, sizeof command,
+              "{\"command\":\"resolve\",\"gtrid\":\"txc-00000000000007ab.5.1p\",\"rm\":\"mem1\",\"token\":\"%"
+              "016lx\","
+              "\"verdict\":\"rollback\"}",
+              (unsigned long) token);
+    assert_non_null (strstr (world_admin (&w, command), "\"ok\":true"));
+    while (strstr (world_admin (&w, "{\"command\":\"branches\"}"), "\"mem1\""))
+        assert_true (world_turn (&w));
+    s_phase2 (&w, TXC_MSG_PHASE2_COMMIT, 1, token);
+    assert_int_equal (w.got[TXC_MSG_PHASE2_DONE].heur, TXC_HEUR_NONE);
+    world_close (&w);
+}
+
 /* A leader whose log is older than what the agent has seen is refused until an operator accepts it. */
 static void test_log_loss_latches (void **state)
 {
@@ -494,6 +519,7 @@ int main (void)
         cmocka_unit_test (test_client_cannot_lead),
         cmocka_unit_test (test_more_branches_than_connections),
         cmocka_unit_test (test_admin),
+        cmocka_unit_test (test_an_operator_ends_what_only_read),
         cmocka_unit_test (test_log_loss_latches),
         cmocka_unit_test (test_sigterm_drains),
         cmocka_unit_test (test_second_agent_on_one_journal),

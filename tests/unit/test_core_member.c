@@ -338,6 +338,7 @@ static txc_msg_type_t s_inquire (world_t *world, const s_tx_t *tx, uint32_t flag
     world_forge (world, 'L', question);
     return world_count (world, "PHASE2_ROLLBACK")   ? TXC_MSG_PHASE2_ROLLBACK
            : world_count (world, "INQUIRY_PENDING") ? TXC_MSG_INQUIRY_PENDING
+           : world_count (world, "ENDED")           ? TXC_MSG_ENDED
                                                     : TXC_MSG_NONE;
 }
 
@@ -376,6 +377,57 @@ static void s_behind_the_horizon_the_group_abstains (void **state)
     assert_int_equal (s_inquire (world, &late, 0), TXC_MSG_INQUIRY_PENDING);
     assert_int_equal (s_inquire (world, &open, TXC_FLAG_ONLY), TXC_MSG_INQUIRY_PENDING);
     assert_int_equal (s_inquire (world, &late, TXC_FLAG_ONLY), TXC_MSG_PHASE2_ROLLBACK);
+    /* What wrote nothing may let its locks go; of what the group stands by it may still hear. */
+    assert_int_equal (s_inquire (world, &late, TXC_FLAG_READ_ONLY), TXC_MSG_ENDED);
+    assert_int_equal (world->last[TXC_MSG_ENDED].code, TXC_FORGOTTEN);
+}
+
+/* Both have voted, the first one that it only read; nobody hears of a decision. */
+static s_tx_t s_vote_and_read (world_t *world)
+{
+    world->status[TXC_WORK_PREPARE][0] = TXC_WORK_READ_ONLY;
+    s_tx_t tx = s_vote (world);
+    world->trace[0] = '\0';
+    return tx;
+}
+
+/* Another member lost its journal, the group has forgotten the transaction: no majority is left, and the
+ * branch would hold its locks for ever. */
+static void s_what_only_read_goes_when_the_group_has_forgotten (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_vote_and_read (world);
+    txc_agent_status_t status;
+    txc_agent_status (world->agent, &status);
+    for (int i = 1; i >= 0; i--) { /* what is prepared stays */
+        txc_msg_t ended = {.type = TXC_MSG_ENDED, .code = TXC_FORGOTTEN, .epoch = status.epoch};
+        ended.gtrid = tx.gtrid;
+        ended.token = tx.branches[i].token;
+        memcpy (ended.rm, tx.branches[i].rm, sizeof ended.rm);
+        assert_int_equal (world_count (world, "*ROLLBACK"), 0);
+        world_forge (world, 'A', ended);
+    }
+    assert_int_equal (world_count (world, "*ROLLBACK"), 1);
+    assert_int_equal (world_count (world, "*COMMIT"), 0);
+    assert_int_equal (s_remembered (world), 2); /* whom others may ask */
+    world->drop = 0;
+    world_pass (world, 30000); /* and a majority there is, in this case */
+    assert_int_equal (world_count (world, "*COMMIT"), 1);
+}
+
+static void s_an_operator_ends_what_only_read_without_a_heuristic (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_vote_and_read (world);
+    txc_agent_event_t end = {.type = TXC_AGENT_OPERATOR, .gtrid = tx.gtrid, .vote = TXC_VOTE_NO};
+    end.token = tx.branches[0].token;
+    memcpy (end.rm, tx.branches[0].rm, sizeof end.rm);
+    world_agent_event (world, end);
+    assert_int_equal (world_count (world, "*ROLLBACK"), 1);
+    assert_int_equal (world_count (world, "!HEURISTIC"), 0);
+    world->drop = 0;
+    world_pass (world, 30000);
+    assert_int_equal (world_count (world, "*COMMIT"), 1); /* of the other branch: nobody was misled */
 }
 
 static bool s_apply (txc_registry_t *registry, txc_rec_t record)
@@ -466,6 +518,10 @@ int main (void)
         cmocka_unit_test_setup_teardown (s_the_group_grants_nothing_that_it_has_forgotten, world_setup,
                                          world_teardown),
         cmocka_unit_test_setup_teardown (s_behind_the_horizon_the_group_abstains, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_what_only_read_goes_when_the_group_has_forgotten, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_an_operator_ends_what_only_read_without_a_heuristic, world_setup,
                                          world_teardown),
         cmocka_unit_test (s_what_is_learned_behind_the_horizon_stays_as_long),
         cmocka_unit_test_setup_teardown (s_a_terminator_is_elected_again, world_setup, world_teardown),
