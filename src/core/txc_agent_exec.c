@@ -504,6 +504,10 @@ void txc_agent_one_phase_done (txc_agent_t *self, txc_branch_t *branch, const tx
         branch->final_no = true;
         txc_agent_branch_end (self, branch, TXC_BRANCH_ROLLED_BACK);
         break;
+    case TXC_WORK_HEURISTIC: /* its owner was told what the RM did, and has let it forget that */
+        txc_agent_branch_move (self, branch, TXC_BRANCH_PROVING);
+        txc_agent_branch_end (self, branch, TXC_BRANCH_UNKNOWN);
+        break;
     default: /* the answer was lost: the RM is asked what it did, once its session is gone */
         branch->owner = false;
         branch->one_phase = true;

@@ -181,7 +181,8 @@ void txc_agent_owner_in_doubt (txc_agent_t *self, txc_branch_t *branch)
 static void s_ended_by_owner (txc_agent_t *self, txc_branch_t *branch, const txc_msg_t *message)
 {
     bool one_phase = message->work == TXC_WORK_COMMIT_ONE_PHASE;
-    if (message->status != TXC_WORK_OK && message->status != TXC_WORK_ROLLED_BACK) {
+    if (message->status != TXC_WORK_OK && message->status != TXC_WORK_ROLLED_BACK &&
+        !(one_phase && message->status == TXC_WORK_HEURISTIC)) {
         if (one_phase)
             return; /* it asks for the evidence */
         branch->fence_first = true;

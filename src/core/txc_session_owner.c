@@ -236,17 +236,27 @@ static void s_prepared (txc_session_t *self, txc_tx_record_t *tx, txc_tx_branch_
 }
 
 static void s_committed_in_one (txc_session_t *self, txc_tx_record_t *tx, txc_tx_branch_t *branch,
-                                uint8_t status)
+                                const txc_work_done_t *done)
 {
-    if (status != TXC_WORK_OK &&
-        status != TXC_WORK_ROLLED_BACK) { /* only evidence can tell: its agent is asked */
+    int code;
+    switch (done->status) {
+    case TXC_WORK_OK:
+        code = TXC_OK;
+        break;
+    case TXC_WORK_ROLLED_BACK:
+        code = TXC_ROLLED_BACK;
+        break;
+    case TXC_WORK_HEURISTIC:
+        code = done->heur == TXC_HEUR_MIXED ? TXC_MIXED : TXC_HAZARD;
+        break;
+    default: /* only evidence can tell: its agent is asked */
         branch->lost = true;
         branch->due_ms = 0;
         return;
     }
-    s_end_branch (branch, TXC_WORK_COMMIT_ONE_PHASE, status);
-    s_say (self, tx, branch, TXC_WORK_COMMIT_ONE_PHASE, status);
-    txc_tx_end (self, tx, status == TXC_WORK_OK ? TXC_OK : TXC_ROLLED_BACK, branch->why);
+    s_end_branch (branch, TXC_WORK_COMMIT_ONE_PHASE, done->status);
+    s_say (self, tx, branch, TXC_WORK_COMMIT_ONE_PHASE, done->status);
+    txc_tx_end (self, tx, code, branch->why);
 }
 
 static void s_finished (txc_session_t *self, txc_tx_record_t *tx, txc_tx_branch_t *branch, txc_work_op_t op,
@@ -271,7 +281,7 @@ static void s_owned (txc_session_t *self, txc_tx_record_t *tx, txc_tx_branch_t *
     if (done->op == TXC_WORK_PREPARE)
         s_prepared (self, tx, branch, done->status);
     else if (done->op == TXC_WORK_COMMIT_ONE_PHASE)
-        s_committed_in_one (self, tx, branch, done->status);
+        s_committed_in_one (self, tx, branch, done);
     else
         s_finished (self, tx, branch, (txc_work_op_t) done->op, done->status);
     if (branch->lost)

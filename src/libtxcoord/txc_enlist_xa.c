@@ -203,9 +203,10 @@ static txc_driver_called_t s_one_phase (txc_xa_branch_t *self, char *error)
     txc_rm_status_t status = s_means (self, XA_FN_COMMIT_ONE_PHASE, rc, &heuristic, error);
     if (status == TXC_RM_HEURISTIC) { /* nobody but this call is told of it */
         self->xa->xa_forget_entry (&self->xid, self->rmid, TMNOFLAGS);
-        return heuristic == XA_HEURCOM  ? TXC_CALLED_DONE
-               : heuristic == XA_HEURRB ? TXC_CALLED_NEVER
-                                        : TXC_CALLED_UNKNOWN;
+        return heuristic == XA_HEURCOM   ? TXC_CALLED_DONE
+               : heuristic == XA_HEURRB  ? TXC_CALLED_NEVER
+               : heuristic == XA_HEURMIX ? TXC_CALLED_MIXED
+                                         : TXC_CALLED_HAZARD;
     }
     return status == TXC_RM_OK            ? TXC_CALLED_DONE
            : status == TXC_RM_ROLLED_BACK ? TXC_CALLED_NEVER

@@ -47,10 +47,21 @@ static txc_work_status_t s_status (txc_driver_called_t called)
     case TXC_CALLED_REFUSED:
         return TXC_WORK_ERROR;
     case TXC_CALLED_UNKNOWN:
-    case TXC_CALLED_OUTSIDE: /* no answer to this */
+    case TXC_CALLED_OUTSIDE: /* no answers to this */
+    case TXC_CALLED_MIXED:
+    case TXC_CALLED_HAZARD:
         break;
     }
     return TXC_WORK_LOST;
+}
+
+static txc_work_status_t s_one_phase (txc_enlisted_t *self)
+{
+    txc_driver_called_t called = s_call (self, TXC_CALL_ONE_PHASE);
+    if (called != TXC_CALLED_MIXED && called != TXC_CALLED_HAZARD)
+        return s_status (called);
+    self->done.heur = called == TXC_CALLED_MIXED ? TXC_HEUR_MIXED : TXC_HEUR_HAZARD;
+    return TXC_WORK_HEURISTIC;
 }
 
 /* Roll back what has failed: it is a no for sure only if the driver says that it is gone. */
@@ -86,7 +97,7 @@ void txc_script_call (txc_enlisted_t *self)
         self->read_only = status == TXC_WORK_READ_ONLY;
         break;
     case TXC_WORK_COMMIT_ONE_PHASE:
-        status = self->failed ? s_refuse (self) : s_status (s_call (self, TXC_CALL_ONE_PHASE));
+        status = self->failed ? s_refuse (self) : s_one_phase (self);
         break;
     default:
         status = s_end (self);

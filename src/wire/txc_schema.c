@@ -163,7 +163,7 @@ SHAPE (s_owner_work, owner_work, BRANCH, U32 (flags), ENUM (work, TXC_WORK_PREPA
 #undef WIRE
 #define WIRE Txcoord__OwnerWord
 SHAPE (s_owner_word, owner_word, BRANCH, ENUM (work, TXC_WORK_PREPARE, TXC_WORK_ROLLBACK),
-       ENUM (status, 0, TXC_WORK_UNKNOWN), ERROR, EVIDENCE)
+       ENUM (status, 0, TXC_WORK_HEURISTIC), ERROR, EVIDENCE)
 #undef WIRE
 #define WIRE Txcoord__ExecReply
 SHAPE (s_exec_reply, exec_reply, BRANCH, U64 (origin), U32 (seq), U32 (count), U64 (incarnation), I32 (code),

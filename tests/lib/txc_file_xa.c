@@ -199,6 +199,14 @@ static int s_break (XID *xid)
     return unlink (path) == 0 ? XAER_RMERR : XAER_NOTA;
 }
 
+/* It keeps half of the branch's work, and remembers that until it may forget it. */
+static int s_mix (XID *xid)
+{
+    char path[PATH];
+    s_path (path, "mixed", xid);
+    return s_write (path, O_EXCL, "") && s_commit_line (xid, s_self.delta / 2) ? XA_HEURMIX : XAER_RMFAIL;
+}
+
 static int s_commit (XID *xid, int rmid, long flags)
 {
     (void) rmid;
@@ -206,6 +214,8 @@ static int s_commit (XID *xid, int rmid, long flags)
         if (!s_is_mine (xid))
             return XAER_NOTA;
         s_self.active = false;
+        if (getenv ("FILE_XA_MIX"))
+            return s_mix (xid);
         return s_commit_line (xid, s_self.delta) ? XA_OK : XAER_RMFAIL;
     }
     s_moment ("before.commit");
@@ -254,10 +264,11 @@ static int s_recover (XID *found, long count, int rmid, long flags)
 
 static int s_forget (XID *xid, int rmid, long flags)
 {
-    (void) xid;
     (void) rmid;
     (void) flags;
-    return XAER_NOTA;
+    char path[PATH];
+    s_path (path, "mixed", xid);
+    return unlink (path) == 0 ? XA_OK : XAER_NOTA;
 }
 
 static int s_complete (int *handle, int *rc, int rmid, long flags)

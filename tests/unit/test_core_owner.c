@@ -127,6 +127,27 @@ static void one_alone_is_committed_in_one_phase (void **state)
     assert_int_equal (s_status (w).commits, 1);
 }
 
+/* As an XA switch may answer; its agent has nothing to look for. */
+static void one_alone_may_end_mixed (void **state)
+{
+    world_t *w = *state;
+    for (int mixed = 0; mixed < 2; mixed++) {
+        uint64_t tx = world_begin (w);
+        s_enlist (w, tx, PG);
+        assert_int_equal (world_commit (w, tx), TXC_SESSION_WORK);
+        txc_work_done_t done = {.op = TXC_WORK_COMMIT_ONE_PHASE,
+                                .status = TXC_WORK_HEURISTIC,
+                                .heur = mixed ? TXC_HEUR_MIXED : TXC_HEUR_HAZARD};
+        txc_session_event_t owned = {.op = TXC_OP_OWNED, .tx = tx, .rm = s_rms[PG], .done = &done};
+        w->trace[0] = '\0';
+        assert_int_equal (world_code (w, owned), TXC_OK);
+        assert_int_equal (world_commit (w, tx), mixed ? TXC_MIXED : TXC_HAZARD);
+        assert_int_equal (s_status (w).active, 0);
+        assert_int_equal (world_count (w, "*"), 0);
+        assert_int_equal (s_status (w).commits + s_status (w).rollbacks, 0);
+    }
+}
+
 static void a_branch_has_one_way_to_run_statements (void **state)
 {
     world_t *w = *state;
@@ -584,6 +605,7 @@ int main (void)
         TEST (both_are_prepared_and_committed_by_their_owner),
         TEST (a_branch_that_cannot_be_prepared_is_a_no),
         TEST (one_alone_is_committed_in_one_phase),
+        TEST (one_alone_may_end_mixed),
         TEST (a_branch_has_one_way_to_run_statements),
         TEST (no_branch_is_enlisted_in_three_phases),
         TEST (a_connection_that_leads_elsewhere_is_not_enlisted),

@@ -64,7 +64,7 @@ typedef enum txc_driver_call {
     TXC_CALL_BEGIN = 1,        /* begin it: DONE, NEVER, OUTSIDE, UNKNOWN (it is not to be reached) */
     TXC_CALL_PREPARE = 2,      /* DONE, READ_ONLY (it is over then), NEVER, UNKNOWN */
     TXC_CALL_COMMIT = 3,       /* commit what is prepared: DONE, ABSENT, REFUSED, UNKNOWN */
-    TXC_CALL_ONE_PHASE = 4,    /* commit what is not prepared: DONE, NEVER, UNKNOWN */
+    TXC_CALL_ONE_PHASE = 4,    /* commit what is not prepared: DONE, NEVER, MIXED, HAZARD, UNKNOWN */
     TXC_CALL_ROLLBACK = 5,     /* roll back what is prepared: DONE, ABSENT, REFUSED, UNKNOWN */
     TXC_CALL_ROLLBACK_OPEN = 6 /* roll back what is not prepared: DONE, UNKNOWN */
 } txc_driver_call_t;
@@ -77,8 +77,10 @@ typedef enum txc_driver_called {
     TXC_CALLED_UNKNOWN = 4,   /* it cannot be told: the agent sees to the branch */
     TXC_CALLED_OUTSIDE =
         5, /* nothing has begun: there is work outside of global transactions that is not over */
-    TXC_CALLED_REFUSED = 6 /* it was answered, and not with success: this call has not done it; the agent
-                            * looks what becomes, or has become, of the branch */
+    TXC_CALLED_REFUSED = 6, /* it was answered, and not with success: this call has not done it; the agent
+                             * looks what becomes, or has become, of the branch */
+    TXC_CALLED_MIXED = 7, /* the resource manager ended it by itself: partly committed, partly rolled back */
+    TXC_CALLED_HAZARD = 8 /* likewise, and it may be so: the resource manager does not know */
 } txc_driver_called_t;
 
 typedef struct txc_branch_name {
