@@ -52,6 +52,13 @@ static void last_statement_is_prepared_behind (void **state)
     fx_end (&branch);
 }
 
+/* That the server has run.  (Questions would count the farewells of earlier connections, too.) */
+static long s_statements (void)
+{
+    return atol (fx_value ("SELECT CAST(SUM(VARIABLE_VALUE) AS INT) FROM information_schema.GLOBAL_STATUS "
+                           "WHERE VARIABLE_NAME REGEXP '^COM_'"));
+}
+
 /* How many statements a transfer costs, and in how many round trips: XA START goes with the first statement,
  * XA PREPARE with XA END. */
 static void transfer_costs_five_statements (void **state)
@@ -61,16 +68,12 @@ static void transfer_costs_five_statements (void **state)
     fx_begin (&branch, NULL);
     assert_status (fx_exec (&branch, s_take), TXC_RM_OK);
     assert_status (fx_rollback_active (&branch), TXC_RM_OK);
-    long before =
-        atol (fx_value ("SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = "
-                        "'QUESTIONS'"));
+    long before = s_statements();
     fx_begin (&branch, branch.conn);
     assert_status (fx_exec (&branch, s_take), TXC_RM_OK);
     assert_status (fx_prepare (&branch), TXC_RM_OK);
     assert_status (fx_commit (&branch), TXC_RM_OK);
-    long after =
-        atol (fx_value ("SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = "
-                        "'QUESTIONS'"));
+    long after = s_statements();
     assert_int_equal (after - before,
                       5 + 1); /* XA START, UPDATE, XA END, XA PREPARE, XA COMMIT; and this question */
     fx_end (&branch);
