@@ -472,6 +472,14 @@ void txc_agent_inquire (txc_agent_t *self, txc_branch_t *branch)
         txc_agent_ask_leader (self, branch);
 }
 
+static void s_hazard (txc_agent_t *self, txc_branch_t *branch)
+{
+    s_heuristic (
+        self, branch, TXC_HEUR_HAZARD,
+        "decided commit, but the resource manager does not list the branch and nothing proves that it "
+        "committed");
+}
+
 void txc_agent_pending (txc_agent_t *self, const txc_msg_t *message)
 {
     int rm = txc_agent_rm_index (self, message->rm);
@@ -481,9 +489,7 @@ void txc_agent_pending (txc_agent_t *self, const txc_msg_t *message)
         branch->quarantined = message->code == TXC_EFOREIGN;
     else if (branch && branch->state == TXC_BRANCH_PROVING && branch->unproved &&
              message->flags & TXC_FLAG_FINISHED) /* else it answers a question from before */
-        s_heuristic (self, branch, TXC_HEUR_HAZARD,
-                     "decided commit, but the resource manager does not list the branch and nothing proves "
-                     "that it committed");
+        s_hazard (self, branch);
 }
 
 static void s_forget_heuristic (txc_agent_t *self, const txc_msg_t *message, uint8_t rm)
@@ -502,8 +508,13 @@ void txc_agent_ended (txc_agent_t *self, const txc_msg_t *message)
         return;
     txc_branch_t *branch = txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
     txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, (uint8_t) rm, message->token);
-    if (branch && branch->state == TXC_BRANCH_PROVING && branch->unproved)
+    if (branch && branch->state == TXC_BRANCH_PROVING && branch->unproved) {
+        if (message->code == TXC_FORGOTTEN) { /* which is no End: it was never acknowledged */
+            s_hazard (self, branch);
+            return;
+        }
         txc_agent_branch_end (self, branch, TXC_BRANCH_COMMITTED); /* acknowledged long ago */
+    }
     if (branch && branch->state == TXC_BRANCH_READ_ONLY) { /* it may go, and is a member all the same */
         if (message->code == TXC_FORGOTTEN && !branch->busy)
             txc_agent_outcome (self, branch, false);

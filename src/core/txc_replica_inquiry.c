@@ -290,6 +290,9 @@ static void s_resolve_waiting (txc_replica_t *self, txc_gtx_t *gtx, const txc_ev
 
 void txc_replica_resolve (txc_replica_t *self, const txc_event_t *event)
 {
+    static const char members_decide[] =
+        "a majority of the transaction's members decides, not the log; resolve "
+        "single branches at their agents";
     txc_gtx_t *gtx = txc_replica_transaction (self, &event->gtrid);
     const txc_outcome_t *outcome = txc_registry_outcome (&self->registry, &event->gtrid);
     txc_reg_session_t *session = txc_registry_session (&self->registry, event->gtrid.session);
@@ -301,9 +304,11 @@ void txc_replica_resolve (txc_replica_t *self, const txc_event_t *event)
     else if (gtx && gtx->state == TXC_GTX_LAST_ASKED) {
         txc_replica_last_resolve (self, gtx, commit);
         s_resolved (self, event, TXC_OK, "what the last resource did is being recorded");
-    } else if (outcome || (gtx && gtx->state != TXC_GTX_PREPARING))
+    } else if (outcome || (gtx && !txc_gtx_is_open (gtx)))
         s_resolved (self, event, TXC_EPROTO,
                     "nothing is in doubt: the outcome is on record or being recorded");
+    else if (gtx && gtx->state != TXC_GTX_PREPARING)
+        s_resolved (self, event, TXC_EPROTO, members_decide);
     else if (event->gtrid.cluster != self->registry.cluster || !session || session->closed ||
              event->gtrid.n < session->low)
         s_resolved (
@@ -314,10 +319,7 @@ void txc_replica_resolve (txc_replica_t *self, const txc_event_t *event)
                     "it cannot be committed: not every branch has voted yes; roll it back, or resolve single "
                     "branches at their agents");
     else if (!gtx && event->gtrid.mode == TXC_MODE_3PC)
-        s_resolved (
-            self, event, TXC_EPROTO,
-            "a majority of the transaction's members decides, not the log; resolve single branches at "
-            "their agents");
+        s_resolved (self, event, TXC_EPROTO, members_decide);
     else {
         if (gtx && txc_gtx_is_3pc (gtx))
             txc_replica_give_up (self, gtx);

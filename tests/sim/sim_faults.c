@@ -244,6 +244,7 @@ static void s_resolve_branch (sim_t *sim, sim_agent_t *agent, bool all)
             if (!all)
                 sim_count (sim, SIM_FAULT_OPERATOR_BRANCH);
             tx->operated = true;
+            tx->given_up |= all && tx->gtrid.mode == TXC_MODE_3PC;
             branch->operated = true;
             sim_agent_resolve (sim, agent, branch, commit);
             if (!all)

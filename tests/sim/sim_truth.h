@@ -103,6 +103,7 @@ struct sim_tx {
     bool one_phase_sent;   /* a BRANCH_COMMIT left a client */
     bool ap_rollback;      /* the AP rolled back */
     bool final_no;         /* an agent's final no is out */
+    bool given_up;         /* an operator ended branches at the end: no majority of its members was left */
     bool told_committed;   /* to any client */
     bool told_rolled_back; /* to anyone */
     uint64_t told_at;      /* us; when a replica first told its outcome on record; 0: not yet */

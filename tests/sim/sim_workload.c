@@ -567,9 +567,11 @@ static void s_asked (sim_t *sim, sim_client_t *self, const sim_pending_t *pendin
         return;
     self->audits_left--;
     /* Whoever does not know how many branches there were cannot be told "rolled back": it may have been a
-     * commit in one phase, of which the log knows nothing. */
+     * commit in one phase, of which the log knows nothing.  Nor is there an answer where most members of a
+     * three-phase commit have lost what they had said. */
     bool answered = s_is_outcome (completion->code) || completion->code == TXC_FORGOTTEN ||
-                    (completion->code == TXC_UNKNOWN && tx->logged != SIM_OUTCOME_COMMIT);
+                    (completion->code == TXC_UNKNOWN && tx->logged != SIM_OUTCOME_COMMIT) ||
+                    (completion->code == TXC_PENDING && tx->given_up && tx->logged == SIM_OUTCOME_NONE);
     char gtrid[TXC_GTRID_MAX + 1];
     if (!answered)
         sim_violation (sim, "outcome-not-answered", "%s: the auditor is told %s at the end",

@@ -415,6 +415,38 @@ static void s_what_only_read_goes_when_the_group_has_forgotten (void **state)
     assert_int_equal (world_count (world, "*COMMIT"), 1);
 }
 
+/* Somebody ended the branch at the database by hand, and the group knows nothing of the transaction any more:
+ * that is no acknowledgement of long ago. */
+static void s_what_is_forgotten_proves_no_commit (void **state)
+{
+    world_t *world = *state;
+    for (int forgotten = 0; forgotten < 2; forgotten++) {
+        s_tx_t tx = s_begin (world);
+        world->drop = TXC_MSG_PRE_DECIDE;
+        assert_int_equal (world_commit (world, tx.number), TXC_PENDING);
+        world->drop = TXC_MSG_INQUIRY;
+        world->status[TXC_WORK_COMMIT][0] = TXC_WORK_ABSENT;
+        world->status[TXC_WORK_EVIDENCE][0] = TXC_WORK_UNKNOWN;
+        txc_agent_status_t status;
+        txc_agent_status (world->agent, &status);
+        txc_msg_t message = {.type = TXC_MSG_DECIDED, .vote = TXC_VOTE_YES, .gtrid = tx.gtrid};
+        message.token = tx.branches[0].token;
+        message.epoch = status.epoch;
+        memcpy (message.rm, tx.branches[0].rm, sizeof message.rm);
+        world->trace[0] = '\0';
+        world_forge (world, 'A', message);
+        assert_int_equal (world_count (world, "*EVIDENCE"), 1);
+        assert_int_equal (world_count (world, "!HEURISTIC"), 0);
+        message.type = TXC_MSG_ENDED;
+        message.code = forgotten ? TXC_FORGOTTEN : TXC_OK;
+        world_forge (world, 'A', message);
+        assert_int_equal (world_count (world, "!HEURISTIC"), forgotten);
+        world->status[TXC_WORK_COMMIT][0] = TXC_WORK_OK;
+        world->drop = 0;
+        world_pass (world, 60000);
+    }
+}
+
 static void s_an_operator_ends_what_only_read_without_a_heuristic (void **state)
 {
     world_t *world = *state;
@@ -521,6 +553,7 @@ int main (void)
                                          world_teardown),
         cmocka_unit_test_setup_teardown (s_what_only_read_goes_when_the_group_has_forgotten, world_setup,
                                          world_teardown),
+        cmocka_unit_test_setup_teardown (s_what_is_forgotten_proves_no_commit, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown (s_an_operator_ends_what_only_read_without_a_heuristic, world_setup,
                                          world_teardown),
         cmocka_unit_test (s_what_is_learned_behind_the_horizon_stays_as_long),
