@@ -29,6 +29,7 @@ static struct {
     mail_t *queue[MAIL];
     unsigned head, tail;
     bool slow, no_lease, no_checkpoints, learn_direct;
+    bool lazy;                    /* an entry that is not forced waits for the next one that is */
     uint32_t accepted, beats;     /* messages that were sent: PAXOS_ACCEPTED, PAXOS_HEARTBEAT */
     uint32_t hints[REPLICAS + 1]; /* entries that say what is chosen */
     uint64_t number;              /* of the last entry that was given out */
@@ -77,8 +78,9 @@ static int s_step (uint32_t id, txc_event_t event)
     txc_update_init (&update);
     event.now_ms = event.wall_ms = s_world.now_ms;
     int rc = txc_replica_step (s_world.replicas[id], &event, &update);
-    if (update.n_entries)
-        number = update.entries[update.n_entries - 1].number;
+    for (uint32_t i = 0; i < update.n_entries; i++)
+        if (update.entries[i].forced || !s_world.lazy)
+            number = update.entries[i].number;
     for (uint32_t i = 0; i < update.n_messages; i++) {
         const txc_msg_t *message = &update.messages[i];
         if (message->route == CLIENT)
@@ -786,6 +788,46 @@ static void leader_changes_no_members_before_its_barrier_is_chosen (void **state
     assert_int_equal (rc, TXC_OK);
 }
 
+/* Two changes of members that a majority has chosen, and whoever is elected has never heard of: it learns the
+ * second one when the first is applied, and then nothing is under way any more that would lead on.  (Its
+ * snapshot is not durable: nothing is noted as chosen, either.) */
+static void leader_that_finds_two_changes_of_members_goes_on_behind_both (void **state)
+{
+    (void) state;
+    uint32_t old = s_three(), behind = old % 3 + 1, other = behind % 3 + 1;
+    s_world.cut[behind] = true;
+    for (int i = 0; i < 40; i++)
+        assert_true (s_open (old) != 0);
+    s_world.cut[behind] = false;
+    s_world.no_checkpoints = true;
+    s_pass (3000);
+    s_assert_equal_states (old, behind);
+    s_world.cut[behind] = true;
+    txc_replica_status_t before = s_status (behind);
+    for (uint32_t i = 0; i < 2; i++) {
+        txc_member_t moved = {.id = behind};
+        snprintf (moved.endpoint, sizeof moved.endpoint, "tcp://elsewhere:%u", i);
+        assert_int_equal (s_step (old, (txc_event_t){.type = TXC_EVENT_MEMBER_MOVE, .member = &moved}),
+                          TXC_OK);
+        s_deliver();
+    }
+    s_pass (100);
+    assert_true (s_status (other).applied_slot == before.applied_slot + 2);
+    s_world.cut[old] = true;
+    s_world.cut[behind] = false;
+    s_world.lazy = true;
+    s_world.now_ms += 1000; /* the leases have lapsed */
+    s_forge (behind, (txc_msg_t){.type = TXC_MSG_PAXOS_TRANSFER,
+                                 .replica = old,
+                                 .disk = s_status (old).disk,
+                                 .epoch = before.promised});
+    assert_true (s_status (behind).applied_slot == before.applied_slot);
+    s_pass (3000);
+    assert_int_equal (s_leader(), behind);
+    assert_string_equal (s_status (behind).members[behind - 1].endpoint, "tcp://elsewhere:1");
+    assert_true (s_open (behind) != 0);
+}
+
 /* A value that a leader of n members proposes, and what it costs until all of them have applied it.  Lamport
  * counts m + n - 1 messages with a distinguished learner and m n without; here m = n, and what a process
  * would send itself is no message. */
@@ -851,6 +893,7 @@ int main (void)
         TEST (member_that_does_not_know_it_learns_from_who_stands_for_election),
         TEST (learning_costs_as_many_messages_as_the_formulas_say),
         TEST (leader_changes_no_members_before_its_barrier_is_chosen),
+        TEST (leader_that_finds_two_changes_of_members_goes_on_behind_both),
         TEST (lease_that_was_granted_is_not_granted_to_another),
         TEST (stamps_follow_causes_not_clocks),
         TEST (outcome_of_an_earlier_leadership_tells_nobody_anything),
