@@ -164,15 +164,16 @@ int txc_paxos_on_heartbeat (txc_paxos_t *self, txc_paxos_peer_t *from, const txc
         txc_paxos_send (self, from, TXC_MSG_PAXOS_REJECT)->epoch = self->promised;
         return TXC_ESTALE;
     }
-    /* It has granted a later leader its lease since, whom it has not promised anything: this is an old word.
-     */
-    if (self->voter && txc_epoch_compare (message->epoch, self->granted_to) < 0)
-        return TXC_ESTALE;
     /* Whom others have elected this one has not promised: perhaps those of an earlier membership did. */
     if (order > 0 && self->voter && !txc_paxos_lease_allows (self, message))
         return TXC_ELOCKED;
     txc_paxos_follow (self, from->id);
-    if (self->voter) {
+    if (order > 0 && self->voter)
+        txc_paxos_promise (self, message->epoch);
+    /* To grant is to promise, and the promise is durable first: so an old word of an earlier leader, its
+     * heartbeat or its handing over, is known as one, also by who was restarted and forgot what it granted.
+     */
+    if (self->voter && self->promised_number <= self->durable) {
         self->granted_until_ms = self->now_ms + self->config.lease_ms;
         self->granted_to = message->epoch;
         txc_msg_t *reply = txc_paxos_send (self, from, TXC_MSG_PAXOS_GRANT);

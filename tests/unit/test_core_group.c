@@ -26,6 +26,7 @@ static struct {
     uint64_t now_ms;
     txc_replica_t *replicas[REPLICAS + 1];
     bool cut[REPLICAS + 1];
+    uint8_t lost[REPLICAS + 1]; /* the type of message that does not come to it; 0: none */
     mail_t *queue[MAIL];
     unsigned head, tail;
     bool slow, no_lease, no_checkpoints, learn_direct;
@@ -33,10 +34,12 @@ static struct {
     uint32_t accepted, beats;     /* messages that were sent: PAXOS_ACCEPTED, PAXOS_HEARTBEAT */
     uint32_t hints[REPLICAS + 1]; /* entries that say what is chosen */
     uint64_t number;              /* of the last entry that was given out */
-    uint64_t session;             /* of the last SESSION_OPENED */
-    uint32_t told;                /* members in it */
-    uint32_t news;                /* members in the last SESSION_ALIVE */
-    uint32_t heard;               /* messages to the client */
+    txc_entry_t *log[REPLICAS + 1];
+    unsigned logged[REPLICAS + 1];
+    uint64_t session; /* of the last SESSION_OPENED */
+    uint32_t told;    /* members in it */
+    uint32_t news;    /* members in the last SESSION_ALIVE */
+    uint32_t heard;   /* messages to the client */
     uint32_t redirected;
 } s_world;
 
@@ -71,6 +74,23 @@ static void s_told (const txc_msg_t *message)
         s_world.redirected = message->replica;
 }
 
+static void s_log (uint32_t id, const txc_entry_t *entry)
+{
+    unsigned n = s_world.logged[id]++;
+    s_world.log[id] = txc_realloc (s_world.log[id], (n + 1) * sizeof *entry);
+    s_world.log[id][n] = *entry;
+    s_world.log[id][n].bytes = txc_malloc (entry->size + 1);
+    memcpy (s_world.log[id][n].bytes, entry->bytes, entry->size);
+}
+
+static void s_clear_log (uint32_t id)
+{
+    while (s_world.logged[id])
+        free (s_world.log[id][--s_world.logged[id]].bytes);
+    free (s_world.log[id]);
+    s_world.log[id] = NULL;
+}
+
 static int s_step (uint32_t id, txc_event_t event)
 {
     txc_update_t update;
@@ -88,8 +108,10 @@ static int s_step (uint32_t id, txc_event_t event)
         else
             s_post ((uint32_t) message->route, message);
     }
-    for (uint32_t i = 0; i < update.n_entries; i++)
+    for (uint32_t i = 0; i < update.n_entries; i++) {
         s_world.hints[id] += update.entries[i].form == TXC_ENTRY_CHOSEN;
+        s_log (id, &update.entries[i]);
+    }
     bool checkpoint = update.checkpoint && !s_world.no_checkpoints;
     txc_update_fini (&update);
     if (number)
@@ -111,7 +133,8 @@ static bool s_deliver_one (void)
     mail_t *mail = s_world.queue[s_world.head];
     s_world.head = (s_world.head + 1) % MAIL;
     uint32_t from = mail->message.replica, to = mail->to;
-    if (to <= REPLICAS && s_world.replicas[to] && !s_world.cut[to] && !s_world.cut[from])
+    bool lost = s_world.lost[to] == mail->message.type;
+    if (to <= REPLICAS && s_world.replicas[to] && !s_world.cut[to] && !s_world.cut[from] && !lost)
         s_step (to, (txc_event_t){.type = TXC_EVENT_MESSAGE, .message = &mail->message});
     txc_blob_destroy (&mail->message.body);
     free (mail);
@@ -138,9 +161,7 @@ static void s_pass (uint64_t ms)
     }
 }
 
-/* members: of a new group; 0: it begins on an empty disk and asks to join those of the first three numbers.
- */
-static void s_start (uint32_t id, uint32_t members)
+static txc_replica_t *s_new (uint32_t id, uint32_t members)
 {
     txc_replica_config_t config = {.id = id,
                                    .seed = 77 + id,
@@ -157,10 +178,29 @@ static void s_start (uint32_t id, uint32_t members)
         config.members[i].id = i + 1;
         snprintf (config.members[i].endpoint, sizeof config.members[i].endpoint, "tcp://replica:%u", i + 1);
     }
+    return txc_replica_new (&config);
+}
+
+/* members: of a new group; 0: it begins on an empty disk and asks to join those of the first three numbers.
+ */
+static void s_start (uint32_t id, uint32_t members)
+{
     txc_replica_destroy (&s_world.replicas[id]);
-    s_world.replicas[id] = txc_replica_new (&config);
+    s_clear_log (id);
+    s_world.replicas[id] = s_new (id, members);
     s_step (id, (txc_event_t){.type = TXC_EVENT_START});
     s_deliver();
+}
+
+/* It comes back with all that it had written down; it must have had no snapshot of another. */
+static void s_restart (uint32_t id, uint32_t members)
+{
+    assert_int_equal (s_world.replicas[id]->paxos->installed, 0);
+    txc_replica_destroy (&s_world.replicas[id]);
+    s_world.replicas[id] = s_new (id, members);
+    for (unsigned i = 0; i < s_world.logged[id]; i++)
+        assert_int_equal (txc_replica_replay (s_world.replicas[id], &s_world.log[id][i]), TXC_OK);
+    s_step (id, (txc_event_t){.type = TXC_EVENT_START});
 }
 
 static txc_replica_status_t s_status (uint32_t id)
@@ -213,8 +253,10 @@ static int s_teardown (void **state)
 {
     (void) state;
     s_deliver();
-    for (uint32_t id = 1; id <= REPLICAS; id++)
+    for (uint32_t id = 1; id <= REPLICAS; id++) {
         txc_replica_destroy (&s_world.replicas[id]);
+        s_clear_log (id);
+    }
     return 0;
 }
 
@@ -764,6 +806,85 @@ static void lease_that_was_granted_is_not_granted_to_another (void **state)
     assert_int_equal (s_status (grantor).leader, other);
 }
 
+/* The one that leads now was elected without the grantor, whose promise is the earlier leader's: what it
+ * proposes does not come to the grantor, its heartbeats do.  To the earlier one it is the other way round. */
+static uint32_t s_leads_by_heartbeats (uint32_t old, uint32_t grantor)
+{
+    s_world.cut[grantor] = true;
+    s_step (old, (txc_event_t){.type = TXC_EVENT_TRANSFER, .replica = 6 - old - grantor});
+    s_pass (400);
+    s_world.cut[grantor] = false;
+    s_world.lost[grantor] = TXC_MSG_PAXOS_ACCEPT;
+    s_world.lost[old] = TXC_MSG_PAXOS_HEARTBEAT;
+    s_pass (1000);
+    uint32_t leader = s_leader();
+    assert_int_equal (leader, 6 - old - grantor);
+    assert_int_equal (s_status (grantor).leader, leader);
+    s_world.lost[grantor] = s_world.lost[old] = 0;
+    s_world.cut[leader] = true; /* it has its lease, and hears nothing any more */
+    return leader;
+}
+
+/* It does not know to whom, but it has promised that one not less than any earlier one. */
+static void lease_that_was_granted_before_a_restart_is_not_granted_to_an_earlier_leader (void **state)
+{
+    (void) state;
+    uint32_t old = s_three(), grantor = old % 3 + 1;
+    txc_msg_t late = {.type = TXC_MSG_PAXOS_HEARTBEAT, .replica = old, .stamp = 1, .slot = 1};
+    late.disk = s_status (old).disk;
+    late.epoch = s_status (old).epoch;
+    uint32_t leader = s_leads_by_heartbeats (old, grantor);
+    s_restart (grantor, 3);
+    s_forge (grantor, late);
+    s_world.replicas[old]->paxos->election_due_ms = s_world.now_ms; /* it has waited long enough */
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal (s_leader(), leader);
+        s_pass (10);
+    }
+    s_pass (3000);
+    assert_int_not_equal (s_leader(), leader);
+    assert_int_not_equal (s_leader(), 0);
+}
+
+/* Restarted before, it would know of neither. */
+static void lease_is_not_granted_before_the_promise_is_durable (void **state)
+{
+    (void) state;
+    uint32_t old = s_three(), grantor = old % 3 + 1, other = grantor % 3 + 1;
+    const txc_paxos_t *paxos = s_world.replicas[grantor]->paxos;
+    txc_msg_t message = {.type = TXC_MSG_PAXOS_PREPARE, .replica = other, .stamp = 1, .slot = 1};
+    message.disk = s_status (other).disk;
+    message.epoch = (txc_epoch_t){s_status (old).epoch.round + 1, other};
+    s_world.now_ms += 1000; /* the lease has lapsed */
+    s_world.slow = true;
+    s_forge (grantor, message);
+    message.type = TXC_MSG_PAXOS_HEARTBEAT;
+    s_forge (grantor, message); /* others have elected it */
+    assert_int_equal (s_status (grantor).leader, other);
+    assert_int_equal (paxos->granted_to.replica, old);
+    s_step (grantor, (txc_event_t){.type = TXC_EVENT_DURABLE, .number = s_world.number});
+    s_forge (grantor, message);
+    assert_int_equal (paxos->granted_to.replica, other);
+}
+
+/* What the earlier leader had given up it had given up to everybody. */
+static void handing_over_that_comes_late_ends_no_later_lease (void **state)
+{
+    (void) state;
+    uint32_t old = s_three(), heir = old % 3 + 1;
+    txc_msg_t late = {.type = TXC_MSG_PAXOS_TRANSFER, .replica = old, .disk = s_status (old).disk};
+    late.epoch = s_status (old).epoch;
+    uint32_t leader = s_leads_by_heartbeats (old, heir);
+    s_forge (heir, late);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal (s_leader(), leader);
+        s_pass (10);
+    }
+    s_pass (3000);
+    assert_int_not_equal (s_leader(), leader);
+    assert_int_not_equal (s_leader(), 0);
+}
+
 /* A membership that the leader before it had only on its own disk may come back in front of its barrier. */
 static void leader_changes_no_members_before_its_barrier_is_chosen (void **state)
 {
@@ -895,6 +1016,9 @@ int main (void)
         TEST (leader_changes_no_members_before_its_barrier_is_chosen),
         TEST (leader_that_finds_two_changes_of_members_goes_on_behind_both),
         TEST (lease_that_was_granted_is_not_granted_to_another),
+        TEST (lease_that_was_granted_before_a_restart_is_not_granted_to_an_earlier_leader),
+        TEST (lease_is_not_granted_before_the_promise_is_durable),
+        TEST (handing_over_that_comes_late_ends_no_later_lease),
         TEST (stamps_follow_causes_not_clocks),
         TEST (outcome_of_an_earlier_leadership_tells_nobody_anything),
         TEST (disk_that_was_formatted_again_does_not_vote),
