@@ -133,7 +133,9 @@ static void s_apply (txc_paxos_t *self, txc_paxos_slot_t *at)
  */
 void txc_paxos_hint (txc_paxos_t *self, bool forced)
 {
-    if (!self->update || txc_paxos_is_alone (self) || self->installed > self->checkpointed)
+    /* In a group of one what is durable is chosen; but that it is one has been chosen by two. */
+    bool known = txc_paxos_is_alone (self) && !forced;
+    if (!self->update || known || self->installed > self->checkpointed)
         return;
     self->hinted = self->chosen;
     txc_paxos_log (self, TXC_ENTRY_CHOSEN, forced, 0, NULL, 0)->slot = self->chosen;

@@ -92,9 +92,11 @@ void txc_paxos_members_chosen (txc_paxos_t *self, uint64_t slot, bool valid, con
     if (!valid && !TXC_MUTANT (VOID_MEMBERS_GOVERN))
         return; /* a void membership governs nothing */
     bool leads = self->role == TXC_PAXOS_LEADING;
+    bool alone = txc_paxos_is_alone (self);
     txc_paxos_members_set (self, slot, record);
     /* After a restart it must know who votes without having to ask those who may not be there any more. */
-    txc_paxos_hint (self, true);
+    if (!alone || !txc_paxos_is_alone (self))
+        txc_paxos_hint (self, true);
     if (!self->voter && self->role >= TXC_PAXOS_PREPARING) {
         txc_paxos_follow (self, 0); /* it found its own removal, and saw to it: others lead from here */
         return;

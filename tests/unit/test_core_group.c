@@ -475,6 +475,31 @@ static void group_of_one_grows_to_three_and_survives_the_first (void **state)
     assert_true (s_open (leader) != 0);
 }
 
+/* Whoever was removed last has gone, and only the log can say so. */
+static void group_that_shrank_to_one_leads_itself_after_a_restart (void **state)
+{
+    (void) state;
+    s_start (1, 1);
+    s_pass (100);
+    s_start (2, 0);
+    s_pass (1000);
+    assert_int_equal (s_add (1, 2), TXC_OK);
+    assert_int_equal (s_step (1, (txc_event_t){.type = TXC_EVENT_MEMBER_REMOVE, .replica = 2}), TXC_OK);
+    s_deliver();
+    s_pass (100);
+    assert_int_equal (s_status (1).n_members, 1);
+    s_world.cut[2] = true;
+    for (int i = 0; i < 2; i++) {
+        uint64_t session = s_open (1);
+        assert_true (session != 0 && s_status (1).applied_slot >= session);
+        s_restart (1, 1);
+        s_pass (1000);
+        assert_int_equal (s_status (1).n_members, 1);
+        assert_true (s_status (1).applied_slot >= session);
+    }
+    assert_true (s_open (1) != 0);
+}
+
 static void lost_disk_never_votes_and_comes_back_under_a_new_number (void **state)
 {
     (void) state;
@@ -1005,6 +1030,7 @@ int main (void)
         TEST (each_member_knows_its_group_before_anything_is_chosen),
         TEST (candidate_whose_snapshot_tells_of_its_removal_does_not_go_on),
         TEST (group_of_one_grows_to_three_and_survives_the_first),
+        TEST (group_that_shrank_to_one_leads_itself_after_a_restart),
         TEST (lost_disk_never_votes_and_comes_back_under_a_new_number),
         TEST (candidate_that_learns_of_a_higher_barrier_gives_up),
         TEST (value_that_cannot_be_read_is_refused),
