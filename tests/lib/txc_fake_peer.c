@@ -32,7 +32,8 @@ struct txc_fake_peer {
     const char *admin;
     int outcome;
     char text[64];
-    uint64_t sessions, closed, tokens;
+    uint64_t *sessions; /* their nonces; a session's number is its place, from 1 */
+    uint64_t n_sessions, closed, tokens;
     txc_fake_counts_t counts;
 };
 
@@ -45,12 +46,23 @@ static void s_send (txc_fake_peer_t *self, const txc_msg_t *request, txc_msg_t *
 
 /* --- the coordinator ------------------------------------------------------------ */
 
+/* The same nonce gives the same session, however often a client asks. */
+static uint64_t s_session (txc_fake_peer_t *self, uint64_t nonce)
+{
+    for (uint64_t i = 0; i < self->n_sessions; i++)
+        if (self->sessions[i] == nonce)
+            return i + 1;
+    self->counts.opened++;
+    self->sessions = txc_realloc (self->sessions, (self->n_sessions + 1) * sizeof *self->sessions);
+    self->sessions[self->n_sessions++] = nonce;
+    return self->n_sessions;
+}
+
 static void s_session_open (txc_fake_peer_t *self, const txc_msg_t *request)
 {
-    self->counts.opened++;
     txc_msg_t reply = {.type = TXC_MSG_SESSION_OPENED,
                        .nonce = request->nonce,
-                       .session = ++self->sessions,
+                       .session = s_session (self, request->nonce),
                        .cluster = CLUSTER,
                        .lease_ms = LEASE_MS,
                        .epoch = {1, 1},
@@ -281,6 +293,7 @@ void txc_fake_peer_destroy (txc_fake_peer_t **self_p)
     pthread_mutex_destroy (&self->lock);
     txc_net_destroy (&self->net);
     close (self->wake);
+    free (self->sessions);
     free (self);
 }
 
@@ -332,6 +345,6 @@ void txc_fake_peer_set_admin (txc_fake_peer_t *self, const char *json)
 void txc_fake_peer_close_sessions (txc_fake_peer_t *self)
 {
     pthread_mutex_lock (&self->lock);
-    self->closed = self->sessions;
+    self->closed = self->n_sessions;
     pthread_mutex_unlock (&self->lock);
 }

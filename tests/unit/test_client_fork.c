@@ -22,8 +22,9 @@
 #include <txcoord/txcoord.h>
 
 #include "txc_fake_peer.h"
+#include "txc_patience.h"
 
-enum { TRANSFERS = 20, THREADS = 4, FORKS = 5 };
+enum { TRANSFERS = 20, THREADS = 4, FORKS = 5, LATE_MS = 60000 };
 
 static char s_folder[] = "/tmp/txc-client-XXXXXX";
 static char s_endpoint[64];
@@ -34,7 +35,8 @@ static int s_setup (void **state)
 {
     (void) state;
     s_peer = txc_fake_peer_new (s_endpoint);
-    s_client = txc_client_new (s_endpoint, NULL);
+    txc_patience_ms = LATE_MS; /* it asks for everything once, as its children do */
+    s_client = txc_client_new (s_endpoint, &(txc_client_options_t){.connect_timeout_ms = LATE_MS});
     return s_client ? 0 : -1;
 }
 
