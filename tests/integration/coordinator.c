@@ -255,6 +255,7 @@ static void test_sigterm_and_sighup (void **state)
 static void test_drain_is_bounded (void **state)
 {
     (void) state;
+    w.drain = "4s"; /* within which it is asked for another one */
     world_serve (&w);
     peer_t client;
     peer_init (&client, &w);
@@ -277,6 +278,8 @@ static void test_drain_is_bounded (void **state)
 
 /* --- kill -9 ----------------------------------------------------------------------------- */
 
+static const char s_long_lease[] = "session\n    lease = 1h\n";
+
 static void s_kill_and_restart (void)
 {
     world_signal (&w, SIGKILL);
@@ -288,6 +291,7 @@ static void s_kill_and_restart (void)
 static void test_sessions_survive_kill_9 (void **state)
 {
     (void) state;
+    strcpy (w.options, s_long_lease);
     world_serve (&w);
     peer_t client;
     peer_init (&client, &w);
@@ -315,6 +319,7 @@ static void test_sessions_survive_kill_9 (void **state)
 static void test_an_outcome_survives_kill_9 (void **state)
 {
     (void) state;
+    strcpy (w.options, s_long_lease);
     world_serve (&w);
     peer_t client, agent;
     peer_init (&client, &w);
@@ -360,6 +365,7 @@ static void test_crash_points_around_a_session (void **state)
                  {"--crash-at=append.after.SESSION_OPEN", true},
                  {"--crash-at=send.before.SESSION_OPENED", true},
                  {"--crash-at=send.after.SESSION_OPENED", true}};
+    strcpy (w.options, s_long_lease);
     world_start (&w, "--init", NULL, NULL);
     assert_int_equal (world_await_exit (&w), 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -426,6 +432,7 @@ static void s_expect_error (peer_t *peer, const char *request, int code)
 static void test_what_operators_ask (void **state)
 {
     (void) state;
+    strcpy (w.options, s_long_lease);
     world_serve (&w);
     peer_t client, agent;
     peer_init (&client, &w);

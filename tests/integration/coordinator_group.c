@@ -111,6 +111,17 @@ static void s_await_state (int i, const char *state)
     fail_msg ("replica %d is not %s", i + 1, state);
 }
 
+/* It takes part: most likely it follows, but on a busy machine it may have been elected meanwhile. */
+static void s_await_member (int i)
+{
+    for (int tries = 0; tries < PATIENCE_MS / 20; tries++, poll (NULL, 0, 20)) {
+        const json_t *answer = peer_admin (&peers[i], "{\"command\":\"status\"}");
+        if (s_is (answer, "state", "following") || s_is (answer, "state", "leading"))
+            return;
+    }
+    fail_msg ("replica %d takes no part", i + 1);
+}
+
 /* Waits until it has applied as much as the leader has by now. */
 static void s_await_caught_up (int i)
 {
@@ -231,8 +242,9 @@ static void s_catch_up (const char *group, const char *said)
         s_start (behind);
         s_await_caught_up (behind);
     }
-    s_await_state (behind, "following"); /* in this life, not in the one that the leader remembers */
-    s_command ("{\"command\":\"leader-transfer\",\"replica\":%d}", behind + 1);
+    s_await_member (behind); /* in this life, not in the one that the leader remembers */
+    if (s_leader() != behind)
+        s_command ("{\"command\":\"leader-transfer\",\"replica\":%d}", behind + 1);
     s_await_state (behind, "leading");
     assert_int_equal (s_session (59), last);
 }
@@ -271,7 +283,7 @@ static void test_a_lost_disk_is_refused_and_replaced (void **state)
     s_command ("{\"command\":\"member-remove\",\"replica\":%d}", lost + 1);
     world_start (&w[3], NULL, NULL, NULL);
     s_command ("{\"command\":\"member-add\",\"replica\":%d}", 4);
-    s_await_state (3, "following");
+    s_await_member (3);
     assert_int_equal (s_count_members (3), 3);
     s_kill (s_leader()); /* the new one's vote is needed */
     assert_int_equal (s_session (7), session);
@@ -343,6 +355,8 @@ static void test_a_majority_is_lost_for_good (void **state)
 static void test_a_planned_stop_hands_over (void **state)
 {
     (void) state;
+    for (int i = 0; i < 3; i++)
+        w[i].drain = "20s";
     s_start_three();
     s_session (7);
     int first = s_leader();
@@ -352,7 +366,7 @@ static void test_a_planned_stop_hands_over (void **state)
     world_await_said (&w[first], "follows replica");
     assert_int_not_equal (s_leader(), first);
     s_start (first);
-    s_await_state (first, "following");
+    s_await_member (first);
     world_signal (&w[first], SIGTERM); /* a follower has nothing to hand over */
     assert_int_equal (world_await_exit (&w[first]), 0);
 }
@@ -374,6 +388,8 @@ static void test_the_last_one_stops_too (void **state)
 static void test_others_tell_who_leads (void **state)
 {
     (void) state;
+    for (int i = 0; i < 3; i++) /* nobody else is elected meanwhile */
+        s_configure (i, false, "    election = 3s\n");
     s_start_three();
     s_session (7);
     int leader = s_leader(), other = (leader + 1) % 3;
@@ -414,9 +430,13 @@ static void test_changes_that_make_no_sense (void **state)
     s_start_three();
     s_session (7);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const json_t *answer = peer_admin (&peers[s_leader()], cases[i].request);
-        if (s_number (answer, "code") != cases[i].code)
-            fail_msg ("%s: %d", cases[i].request, (int) s_number (answer, "code"));
+        json_int_t code;
+        int tries = 0;
+        do /* who led when it was looked for may have been replaced */
+            code = s_number (peer_admin (&peers[s_leader()], cases[i].request), "code");
+        while (code == NOT_LEADER && ++tries < 20);
+        if (code != cases[i].code)
+            fail_msg ("%s: %d", cases[i].request, (int) code);
     }
 }
 
@@ -439,7 +459,7 @@ static void test_a_group_of_one_grows_to_three (void **state)
         world_start (&w[i], NULL, NULL, NULL);
         world_await_ready (&w[i]);
         s_command ("{\"command\":\"member-add\",\"replica\":%d}", i + 1);
-        s_await_state (i, "following");
+        s_await_member (i);
     }
     s_kill (0);
     assert_int_equal (s_session (7), session);
@@ -480,8 +500,10 @@ static void test_a_replica_moves (void **state)
     strcat (w[moved].coordinator, "    advertise = ");
     strcat (strcat (w[moved].coordinator, w[moved].endpoint), "\n");
     s_start (moved);
-    s_await_state (moved, "following");
-    int third = 3 - moved - s_leader();
+    s_await_member (moved);
+    int third = (moved + 1) % 3;
+    if (third == s_leader())
+        third = (moved + 2) % 3;
     s_kill (third);
     s_session (8); /* chosen with the one that has moved */
 }

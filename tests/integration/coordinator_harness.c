@@ -46,6 +46,7 @@ static void s_listen_as_manager (world_t *self)
 void world_init (world_t *self)
 {
     memset (self, 0, sizeof *self);
+    self->drain = "500ms";
     strcpy (self->folder, "/tmp/txc-coordinator-XXXXXX");
     assert_non_null (mkdtemp (self->folder));
     chmod (self->folder, 0755);
@@ -77,9 +78,9 @@ static void s_write_config (const world_t *self)
     FILE *file = fopen (self->config, "w");
     assert_non_null (file);
     fprintf (file,
-             "coordinator\n    listen = %s\n    drain_timeout = 500ms\n%s"
+             "coordinator\n    listen = %s\n    drain_timeout = %s\n%s"
              "log\n    folder = %s\n    segment_size = 1M\n    checkpoint_size = 1M\n%s",
-             self->endpoint, self->coordinator, self->log, self->options);
+             self->endpoint, self->drain, self->coordinator, self->log, self->options);
     assert_int_equal (fclose (file), 0);
 }
 

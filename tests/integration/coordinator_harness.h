@@ -17,6 +17,7 @@ typedef struct world {
     char folder[64], config[96], log[96], said[96], endpoint[96];
     char coordinator[256]; /* lines for the configuration's section coordinator besides listen */
     char options[1024];    /* lines for other sections, behind log */
+    const char *drain;     /* drain_timeout: how long a daemon that is to stop may take [500ms] */
     const char
         *prepare; /* a shell command that the child runs in a mount name space of its own before the daemon */
     uid_t uid;    /* that the daemon runs as; 0: as the test */
