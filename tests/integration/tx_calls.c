@@ -116,7 +116,7 @@ static void a_chain (void)
 static void a_time_out (void)
 {
     TXINFO info;
-    CHECK (tx_set_transaction_timeout (1) == TX_OK);
+    CHECK (tx_set_transaction_timeout (3) == TX_OK);
     CHECK (tx_begin() == TX_OK);
     CHECK (tx_set_transaction_timeout (0) == TX_OK); /* counts for the next */
     s_move (4, 5);

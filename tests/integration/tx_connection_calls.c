@@ -320,7 +320,7 @@ static void the_decision_is_enough (void)
 
 static void a_time_out (void)
 {
-    CHECK (tx_set_transaction_timeout (1) == TX_OK);
+    CHECK (tx_set_transaction_timeout (3) == TX_OK);
     CHECK (tx_begin() == TX_OK);
     CHECK (tx_set_transaction_timeout (0) == TX_OK);
     s_move (10, 5);
@@ -483,7 +483,7 @@ static int s_transfer (void)
 
 static int s_begin (void)
 {
-    CHECK (tx_set_transaction_timeout (1) == TX_OK);
+    CHECK (tx_set_transaction_timeout (3) == TX_OK);
     int rc = tx_begin();
     printf ("tx_begin: %d: %s\n", rc, txc_tx_reason());
     CHECK (tx_info (NULL) == (rc == TX_OK));
