@@ -39,7 +39,7 @@ coordinator
 log
     folder = "$TXC_CLUSTER/log"
 session
-    lease = 3s
+    lease = 60s
 END
 }
 

@@ -17,7 +17,8 @@ txc_replica_configure () {
     shift
     {
         printf 'coordinator\n    listen = "%s"\n    replica = %s\n' "$(txc_endpoint "$number")" "$number"
-        printf 'log\n    folder = "%s"\nsession\n    lease = 3s\ngroup\n' "$TXC_CLUSTER/log$number"
+        printf 'log\n    folder = "%s"\nsession\n    lease = 60s\ngroup\n' "$TXC_CLUSTER/log$number"
+        printf '    election = 2s\n' # not to be held on a busy machine while everybody is there
         printf '    member = "%s"\n' "1 $(txc_endpoint 1)" "2 $(txc_endpoint 2)" "3 $(txc_endpoint 3)"
         [ $# -eq 0 ] || printf '    %s\n' "$@"
     } >"$TXC_CLUSTER/replica$number.cfg"
