@@ -252,8 +252,8 @@ static int s_newest_socket (void)
     return newest;
 }
 
-/* A branch whose connection is lost while the server still works on its PREPARE.  The client gives up after a
- * second; a copy of its socket keeps the server from noticing, as a cut cable would. */
+/* A branch whose connection is lost while the server still works on its PREPARE.  The client gives up after
+ * three seconds; a copy of its socket keeps the server from noticing, as a cut cable would. */
 typedef struct s_late {
     txc_rm_t *rm;
     fx_branch_t branch;
@@ -262,7 +262,7 @@ typedef struct s_late {
 
 static void s_lose_prepare (s_late_t *late)
 {
-    late->rm = fx_open ("bank", "read_timeout_ms", "1000");
+    late->rm = fx_open ("bank", "read_timeout_ms", "3000");
     fx_begin (&late->branch, fx_connect (late->rm));
     late->cable = dup (s_newest_socket());
     assert_true (late->cable >= 0);
@@ -270,7 +270,7 @@ static void s_lose_prepare (s_late_t *late)
     fx_admin ("FLUSH TABLES WITH READ LOCK");
     assert_status (fx_prepare (&late->branch), TXC_RM_LOST);
     assert_false (fx_rm->is_alive (late->branch.conn));
-    assert_string_equal (fx_value ("%s", s_waiting_prepare), "1");
+    fx_wait ("1", s_waiting_prepare);
 }
 
 static void s_late_end (s_late_t *late)
