@@ -157,10 +157,13 @@ class Group:
     def history(self):
         """What txctl history makes of the logs of the replicas that run."""
         folders = [self.log(number) for number in self.running()]
-        for _ in range(5):  # a replica may take a snapshot just then, and use files again
-            code, out, said = self.cluster.tool("txctl", "--json", "history", *folders)
-            if "TXC_ENOTREADY" not in said:
-                break
+
+        def read():  # a replica may take a snapshot just then, and use files again
+            read.code, read.out, read.said = self.cluster.tool("txctl", "--json", "history", *folders)
+            return "TXC_ENOTREADY" not in read.said
+
+        poll(read, 30, "txctl history reads logs that stay as they are")
+        code, out, said = read.code, read.out, read.said
         if code:
             raise Failure(f"txctl history: {said}")
         return [json.loads(line) for line in out.splitlines()]
