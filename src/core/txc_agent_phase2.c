@@ -117,11 +117,13 @@ static void s_phase2_unknown (txc_agent_t *self, const txc_msg_t *message, uint8
         s_done (self, message, TXC_HEUR_NONE, NULL);
         return;
     }
+    txc_agent_member_t *member = txc_agent_member (self, &message->gtrid, rm, message->token);
+    if (member) /* whom the others may ask when the group has forgotten it */
+        txc_agent_member_recorded (self, member, true);
     txc_branch_t *branch = txc_agent_branch_add (self, &message->gtrid, rm, message->token);
     branch->recovered = true;
     branch->maybe_committed = proof && proof->kind == TXC_JOURNAL_COMMITTING;
     memcpy (branch->evidence, message->evidence, sizeof branch->evidence);
-    const txc_agent_member_t *member = txc_agent_member (self, &message->gtrid, rm, message->token);
     if (member && !branch->evidence[0]) /* the log learned it from members, who know their own only */
         memcpy (branch->evidence, member->evidence, sizeof branch->evidence);
     txc_agent_branch_move (self, branch, TXC_BRANCH_PROVING);
@@ -319,6 +321,9 @@ static void s_fenced (txc_agent_t *self, txc_branch_t *branch, const txc_work_do
     }
     branch->fence_first = false;
     bool listed = done->status == TXC_WORK_OK;
+    /* The session that may have committed it is gone, and it is listed: what was tried did not come about. */
+    if (listed && (branch->evidence[0] || !branch->enlisted) && !TXC_MUTANT (LISTED_MAY_BE_COMMITTED))
+        branch->maybe_committed = false;
     bool in_doubt = listed && branch->enlisted && branch->vote == TXC_VOTE_NONE && !branch->outcome;
     if (in_doubt && !TXC_MUTANT (SILENT_OWNER_OVERRULED)) {
         if (done->evidence[0])

@@ -38,19 +38,23 @@ const txc_transitions_t *txc_gtx_transitions (void)
                                        [TXC_GTX_TOLD] = true},          /* all read-only */
                 [TXC_GTX_PRECOMMITTING] = {[TXC_GTX_COMMIT_LOGGING] = true,
                                            [TXC_GTX_ABORT_LOGGING] = true, /* another terminator's end */
-                                           [TXC_GTX_ELECTING] = true},
+                                           [TXC_GTX_ELECTING] = true,
+                                           [TXC_GTX_GONE] = true}, /* its session is off the list */
                 [TXC_GTX_ELECTING] = {[TXC_GTX_TERMINATING] = true,
                                       [TXC_GTX_ELECTING] = true, /* again, under another number */
                                       [TXC_GTX_COMMIT_LOGGING] = true,
-                                      [TXC_GTX_ABORT_LOGGING] = true},
+                                      [TXC_GTX_ABORT_LOGGING] = true,
+                                      [TXC_GTX_GONE] = true}, /* likewise */
                 [TXC_GTX_TERMINATING] = {[TXC_GTX_COMMIT_LOGGING] = true,
                                          [TXC_GTX_ABORT_LOGGING] = true,
-                                         [TXC_GTX_ELECTING] = true},
+                                         [TXC_GTX_ELECTING] = true,
+                                         [TXC_GTX_GONE] = true}, /* likewise */
                 [TXC_GTX_INTENT_LOGGING] =
                     {[TXC_GTX_LAST_ASKED] = true, [TXC_GTX_ABORTING] = true}, /* void */
                 [TXC_GTX_LAST_ASKED] = {[TXC_GTX_COMMIT_LOGGING] = true, [TXC_GTX_ABORT_LOGGING] = true},
-                [TXC_GTX_COMMIT_LOGGING] =
-                    {[TXC_GTX_COMMITTING] = true, [TXC_GTX_ABORTING] = true}, /* void */
+                [TXC_GTX_COMMIT_LOGGING] = {[TXC_GTX_COMMITTING] = true,
+                                            [TXC_GTX_ABORTING] = true, /* void */
+                                            [TXC_GTX_GONE] = true},    /* 3pc: likewise; its members know */
                 [TXC_GTX_ABORT_LOGGING] = {[TXC_GTX_ABORTING] = true},
                 [TXC_GTX_COMMITTING] = {[TXC_GTX_ENDING] = true},
                 [TXC_GTX_ABORTING] = {[TXC_GTX_TOLD] = true, [TXC_GTX_GONE] = true},

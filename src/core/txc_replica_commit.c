@@ -202,6 +202,16 @@ void txc_replica_rolled_back (txc_replica_t *self, txc_gtx_t *gtx)
     }
 }
 
+void txc_replica_forgotten (txc_replica_t *self, txc_gtx_t *gtx)
+{
+    txc_error_t error;
+    txc_error_set (&error, TXC_FORGOTTEN,
+                   "its session was closed so long ago that the log takes nothing of it any more");
+    txc_gtx_blame (gtx, &error);
+    s_answer (self, gtx, TXC_FORGOTTEN);
+    txc_replica_transaction_remove (self, gtx);
+}
+
 void txc_replica_abort (txc_replica_t *self, txc_gtx_t *gtx)
 {
     if (TXC_MUTANT (VOTES_OVERRULE_ABORT) && gtx->state == TXC_GTX_PREPARING)
@@ -306,6 +316,10 @@ void txc_replica_outcome_applied (txc_replica_t *self, const txc_rec_t *record, 
     if (outcome && outcome->commit) {
         gtx->recorded = true;
         txc_replica_committed (self, gtx);
+        return;
+    }
+    if (!outcome && record->type == TXC_REC_COMMIT && txc_gtx_is_3pc (gtx)) {
+        txc_replica_forgotten (self, gtx);
         return;
     }
     if (!outcome) {

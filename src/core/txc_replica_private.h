@@ -107,6 +107,9 @@ void txc_replica_phase2_done (txc_replica_t *self, const txc_msg_t *message);
 void txc_replica_timer (txc_replica_t *self, txc_gtx_t *gtx);
 /* Proposes Abort for it; the answer waits until it is applied. */
 void txc_replica_abort (txc_replica_t *self, txc_gtx_t *gtx);
+/* Its members decided, or will, and the log takes no record of it: it answers so, and leaves the rest to
+ * them. */
+void txc_replica_forgotten (txc_replica_t *self, txc_gtx_t *gtx);
 /* The transaction can never commit any more: answers, tells the branches. */
 void txc_replica_rolled_back (txc_replica_t *self, txc_gtx_t *gtx);
 /* Commit is applied and valid. */

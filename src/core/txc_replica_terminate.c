@@ -161,8 +161,13 @@ static void s_attempt (txc_replica_t *self, txc_gtx_t *gtx)
 void txc_replica_elected_applied (txc_replica_t *self, const txc_rec_t *record, bool valid)
 {
     txc_gtx_t *gtx = txc_replica_transaction (self, &record->gtrid);
-    if (!gtx || !valid || !txc_gtx_is_open (gtx))
+    if (!gtx || !txc_gtx_is_open (gtx))
         return;
+    if (!valid) {
+        if (!txc_registry_session (&self->registry, record->gtrid.session))
+            txc_replica_forgotten (self, gtx);
+        return;
+    }
     if (record->number > gtx->highest)
         gtx->highest = record->number;
     if (record->number != gtx->quorum.number)
@@ -295,8 +300,9 @@ static void s_reported (txc_replica_t *self, const txc_msg_t *message, txc_gtx_t
     /* Below the mark everything has ended: an application knew the outcome, so it was on record. */
     bool passed = !outcome && session && message->gtrid.n < session->low;
     /* Behind the horizon nobody learns it from here any more.  Who says ABORT would say so without its entry,
-     * too; who says COMMIT may be the last that knows. */
-    bool forgotten = !outcome && !gtx && message->vote == TXC_VOTE_NO &&
+     * too; who says COMMIT may be the last that knows.  (What the group has granted goes with a record.) */
+    bool granted = message->n_branches > 0 && txc_registry_is_member (&self->registry, &message->gtrid);
+    bool forgotten = !outcome && !gtx && message->vote == TXC_VOTE_NO && !granted &&
                      txc_registry_is_forgotten (&self->registry, session, message->gtrid.n);
     if (outcome || passed || forgotten) {
         if (outcome && !outcome->ended)

@@ -224,6 +224,12 @@ static void s_wake (sim_log_t *self, uint64_t delay_us)
     sim_after (self->sim, delay_us, self->owner, self->owner->life, s_on_write)->data = self;
 }
 
+static void s_wake_lazily (sim_log_t *self)
+{
+    self->lazy = true;
+    s_wake (self, sim_between (self->sim, 10 * SIM_MS, 50 * SIM_MS));
+}
+
 static void s_cut (sim_log_t *self);
 
 static void s_on_forced (sim_t *sim, sim_event_t *event)
@@ -241,6 +247,8 @@ static void s_on_forced (sim_t *sim, sim_event_t *event)
     s_note_durable (self);
     if (s_has_forced (self))
         s_wake (self, 1);
+    else if (self->n_durable < self->n_places && !self->lazy) /* put meanwhile */
+        s_wake_lazily (self);
 }
 
 static void s_on_write (sim_t *sim, sim_event_t *event)
@@ -279,10 +287,8 @@ static void s_put (sim_log_t *self, const txc_entry_t *entry, bool write_through
         s_wake (self, sim_between (self->sim, 1, 50));
     else if (write_through && s_append (self))
         txc_store_write (self->store);
-    if (!entry->forced && !self->lazy) {
-        self->lazy = true;
-        s_wake (self, sim_between (self->sim, 10 * SIM_MS, 50 * SIM_MS));
-    }
+    if (!entry->forced && !self->lazy)
+        s_wake_lazily (self);
 }
 
 void sim_log_put (sim_log_t *self, const txc_entry_t *entry)

@@ -556,6 +556,18 @@ void sim_client_opened (sim_t *sim, sim_client_t *self)
     }
 }
 
+/* Whoever waits for that outcome keeps its session, and so what comes behind in it. */
+static bool s_is_given_up (sim_t *sim, uint64_t session)
+{
+    TXC_LIST_EACH (&sim->tx_list, link)
+    {
+        const sim_tx_t *tx = TXC_CONTAINER (link, sim_tx_t, list_node);
+        if (tx->given_up && tx->logged == SIM_OUTCOME_NONE && tx->gtrid.session == session)
+            return true;
+    }
+    return false;
+}
+
 static void s_asked (sim_t *sim, sim_client_t *self, const sim_pending_t *pending,
                      const txc_completion_t *completion)
 {
@@ -571,7 +583,8 @@ static void s_asked (sim_t *sim, sim_client_t *self, const sim_pending_t *pendin
      * three-phase commit have lost what they had said. */
     bool answered = s_is_outcome (completion->code) || completion->code == TXC_FORGOTTEN ||
                     (completion->code == TXC_UNKNOWN && tx->logged != SIM_OUTCOME_COMMIT) ||
-                    (completion->code == TXC_PENDING && tx->given_up && tx->logged == SIM_OUTCOME_NONE);
+                    (completion->code == TXC_PENDING && tx->gtrid.mode == TXC_MODE_3PC &&
+                     tx->logged == SIM_OUTCOME_NONE && s_is_given_up (sim, tx->gtrid.session));
     char gtrid[TXC_GTRID_MAX + 1];
     if (!answered)
         sim_violation (sim, "outcome-not-answered", "%s: the auditor is told %s at the end",

@@ -9,11 +9,13 @@
 #include "base/txc_mem.h"
 #include "wire/txc_codec.h"
 
-/* The durable log: everything that was ever handed to it. */
-static struct {
+/* The durable log: everything that was ever handed to it, as far as it is ever read again. */
+enum { LOG_MAX = 512 };
+typedef struct s_log_entry {
     txc_entry_t entry;
     uint8_t bytes[TXC_RECORD_MAX];
-} s_log[512];
+} s_log_entry_t;
+static s_log_entry_t s_log[LOG_MAX];
 static unsigned s_log_size;
 
 /* The agent's journal, likewise. */
@@ -76,10 +78,12 @@ static void s_replica_step (world_t *self, txc_event_t event)
         const txc_entry_t *entry = &update.entries[i];
         s_trace (self, "+", txc_rec_name (entry->kind));
         number = entry->number;
-        s_log[s_log_size].entry = *entry;
-        memcpy (s_log[s_log_size].bytes, entry->bytes, entry->size);
-        s_log[s_log_size].entry.bytes = s_log[s_log_size].bytes;
-        s_log_size++;
+        if (s_log_size++ >= LOG_MAX)
+            continue; /* nothing starts from so long a log */
+        s_log_entry_t *kept = &s_log[s_log_size - 1];
+        kept->entry = *entry;
+        memcpy (kept->bytes, entry->bytes, entry->size);
+        kept->entry.bytes = kept->bytes;
     }
     for (uint32_t i = 0; i < update.n_messages; i++)
         s_post (self, update.messages[i].route == 1 ? 'C' : 'A', &update.messages[i]);
@@ -97,6 +101,7 @@ static void s_replica_new (world_t *self)
     config.new_disk = 0xd1u;
     config.codec = &txc_record_codec;
     self->replica = txc_replica_new (&config);
+    TXC_ASSERT (s_log_size <= LOG_MAX);
     for (unsigned i = 0; i < s_log_size; i++) {
         int rc = txc_replica_replay (self->replica, &s_log[i].entry);
         TXC_ASSERT (rc == TXC_OK);

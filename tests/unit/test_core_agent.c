@@ -674,6 +674,25 @@ static void an_old_pending_makes_no_hazard (void **state)
     assert_int_equal (world_count (w, "!HEURISTIC"), 1);
 }
 
+/* COMMIT's answer was lost, its session is gone, and the branch is listed: that commit did not come about.
+ * What is not listed any more at the next try somebody else has ended. */
+static void what_is_listed_was_not_committed_by_this_life (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = world_transfer (w);
+    w->status[TXC_WORK_COMMIT][1] = WORLD_HOLD;
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    w->trace[0] = '\0';
+    w->status[TXC_WORK_COMMIT][1] = TXC_WORK_ABSENT;
+    w->status[TXC_WORK_FENCE_AND_LOOK][1] = TXC_WORK_OK;
+    w->status[TXC_WORK_EVIDENCE][1] = TXC_WORK_UNKNOWN;
+    world_answer (w, TXC_WORK_LOST);
+    world_pass (w, 5000);
+    assert_int_equal (world_count (w, "*FENCE_AND_LOOK"), 1);
+    assert_int_equal (s_status (w).heuristics, 1);
+    assert_int_equal (w->last[TXC_MSG_PHASE2_DONE].heur, TXC_HEUR_HAZARD);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, world_setup, world_teardown)
 
 int main (void)
@@ -693,6 +712,7 @@ int main (void)
         TEST (a_commit_that_was_begun_at_another_copy_is_no_proof),
         TEST (an_identity_may_become_more_exact),
         TEST (what_is_listed_was_not_committed_before),
+        TEST (what_is_listed_was_not_committed_by_this_life),
         TEST (what_does_not_work_is_tried_less_and_less_often),
         TEST (a_branch_in_doubt_asks_less_and_less_often),
         TEST (an_operator_ends_only_what_is_in_doubt),

@@ -462,6 +462,53 @@ static void s_an_operator_ends_what_only_read_without_a_heuristic (void **state)
     assert_int_equal (world_count (world, "*COMMIT"), 1); /* of the other branch: nobody was misled */
 }
 
+/* Members decided while the group was away, and then its session left the list: the log takes no record of
+ * it. That is no rollback. */
+static void s_what_the_log_does_not_take_is_not_rolled_back (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_vote (world);
+    txc_msg_t close = {
+        .type = TXC_MSG_SESSION_CLOSE, .session = tx.gtrid.session, .cluster = tx.gtrid.cluster};
+    world_forge (world, 'L', close);
+    for (uint64_t i = 0; i < 16390; i++) { /* closed ones that the log remembers, and some */
+        txc_msg_t another = {.type = TXC_MSG_SESSION_OPEN, .nonce = 0x10000 + i};
+        world->trace[0] = '\0';
+        world_forge (world, 'L', another);
+        another = world->last[TXC_MSG_SESSION_OPENED];
+        another.type = TXC_MSG_SESSION_CLOSE;
+        world_forge (world, 'L', another);
+    }
+    txc_agent_status_t status;
+    txc_agent_status (world->agent, &status);
+    txc_msg_t message = {.type = TXC_MSG_DECIDED, .vote = TXC_VOTE_YES, .gtrid = tx.gtrid};
+    message.token = tx.branches[0].token;
+    message.epoch = status.epoch;
+    memcpy (message.rm, tx.branches[0].rm, sizeof message.rm);
+    world->trace[0] = '\0';
+    world_forge (world, 'A', message);
+    world_pass (world, 3000);
+    assert_int_equal (world->last[TXC_MSG_OUTCOME].code, TXC_FORGOTTEN);
+    assert_int_equal (world_count (world, "PHASE2_ROLLBACK"), 0);
+    assert_int_equal (world_count (world, "*ROLLBACK"), 0);
+}
+
+/* It has committed; its journal did not keep the final state, which is not forced.  What the leader says it
+ * takes as the end, so that it never stands as one that has only voted among those who have forgotten. */
+static void s_who_is_told_the_outcome_again_is_final (void **state)
+{
+    world_t *world = *state;
+    s_tx_t tx = s_begin (world);
+    world->drop = TXC_MSG_PHASE2_COMMIT;
+    assert_int_equal (world_commit (world, tx.number), TXC_OK);
+    world->drop = TXC_MSG_ENDED;
+    world_restart_agent (world, false); /* nothing is listed */
+    world_pass (world, 1500);
+    assert_true (s_terminate (world, &tx) >= 1);
+    assert_true (world->last[TXC_MSG_MEMBER_STATE].flags & TXC_FLAG_FINAL);
+    assert_int_equal (world->last[TXC_MSG_MEMBER_STATE].vote, TXC_VOTE_YES);
+}
+
 static bool s_apply (txc_registry_t *registry, txc_rec_t record)
 {
     return txc_registry_apply (registry, registry->applied_slot + 1, &record, "", 0, NULL, NULL);
@@ -555,6 +602,10 @@ int main (void)
                                          world_teardown),
         cmocka_unit_test_setup_teardown (s_what_is_forgotten_proves_no_commit, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown (s_an_operator_ends_what_only_read_without_a_heuristic, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_what_the_log_does_not_take_is_not_rolled_back, world_setup,
+                                         world_teardown),
+        cmocka_unit_test_setup_teardown (s_who_is_told_the_outcome_again_is_final, world_setup,
                                          world_teardown),
         cmocka_unit_test (s_what_is_learned_behind_the_horizon_stays_as_long),
         cmocka_unit_test_setup_teardown (s_a_terminator_is_elected_again, world_setup, world_teardown),
