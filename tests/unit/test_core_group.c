@@ -133,8 +133,8 @@ static bool s_deliver_one (void)
     mail_t *mail = s_world.queue[s_world.head];
     s_world.head = (s_world.head + 1) % MAIL;
     uint32_t from = mail->message.replica, to = mail->to;
-    bool lost = s_world.lost[to] == mail->message.type;
-    if (to <= REPLICAS && s_world.replicas[to] && !s_world.cut[to] && !s_world.cut[from] && !lost)
+    bool known = to <= REPLICAS && from <= REPLICAS && s_world.replicas[to];
+    if (known && !s_world.cut[to] && !s_world.cut[from] && s_world.lost[to] != mail->message.type)
         s_step (to, (txc_event_t){.type = TXC_EVENT_MESSAGE, .message = &mail->message});
     txc_blob_destroy (&mail->message.body);
     free (mail);
