@@ -128,6 +128,10 @@ static void s_on_late (sim_t *sim, sim_event_t *event)
     sim_branch_t *branch = sim_rm_branch (sim, self, &request->work);
     if (request->agent_life <= self->fenced_life)
         return;
+    bool fenced =
+        branch && branch->fenced_at >= request->lost_at && branch->fenced_life == request->agent_life;
+    if (fenced && !request->session && !request->owner)
+        return;
     if (request->session) {
         if (!branch || branch->session != request->session || !branch->server_attached)
             return; /* fenced, or the server is a new one */
@@ -161,6 +165,7 @@ void sim_rm_expect_late (sim_t *sim, sim_rm_t *self, const sim_request_t *reques
     copy->found = NULL;
     memset (&copy->result, 0, sizeof copy->result);
     copy->late = true;
+    copy->lost_at = sim->now;
     sim_branch_t *branch = sim_rm_branch (sim, self, &request->work);
     if (request->session && branch)
         branch->op_pending = true;

@@ -51,7 +51,8 @@ typedef struct sim_request {
     uint64_t session; /* of the pinned connection; 0: any */
     bool done;        /* it ran */
     bool cancelled;
-    bool late; /* it was reported lost already */
+    bool late;        /* it was reported lost already, */
+    uint64_t lost_at; /* then */
     /* its answer */
     txc_work_done_t result;
     txc_found_t *found;

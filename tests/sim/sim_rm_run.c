@@ -207,6 +207,10 @@ static uint8_t s_fence_and_look (sim_t *sim, sim_rm_t *self, sim_request_t *requ
         request->work.evidence[0] || (branch && branch->session_agent == request->agent->proc.number);
     if (branch && named && !TXC_MUTANT (NO_FENCE))
         sim_rm_close_session (sim, self, branch);
+    if (branch && !TXC_MUTANT (NO_FENCE)) { /* the connection whose request was lost goes, too */
+        branch->fenced_life = request->agent_life;
+        branch->fenced_at = sim->now;
+    }
     if (self->last && request->work.refuse && branch && branch->state == SIM_BRANCH_ACTIVE)
         branch->marked = true;
     if (!branch || branch->state != SIM_BRANCH_PREPARED)

@@ -35,20 +35,21 @@ struct sim_branch {
     sim_rm_t *rm;
     uint64_t token, number; /* number: the RM's own transaction id */
     sim_branch_state_t state;
-    bool foreign;         /* planted: nobody may touch it */
-    bool other_rm;        /* listed by the same server under the name of another RM, or another formatID */
-    bool failed;          /* a statement of it failed */
-    bool reappeared;      /* came back prepared after the RM had rolled it back (or was promoted) */
-    bool identity_lost;   /* shown by another copy of the data than the one that prepared it */
-    uint64_t tried_life;  /* its agent's, in which it was last asked to commit the branch */
-    uint64_t listed_life; /* and in which that found it prepared when it was started */
-    bool operated;        /* an operator decided it */
-    bool marked;          /* at a last resource: it has committed, or (while active) never will */
-    bool one_phase;       /* it was committed in one phase */
-    bool ended_by_op;     /* by a request, not by a crash or a lost session */
-    bool owned;           /* enlisted: on an application's own connection */
-    bool server_attached; /* its session lives in the server and holds it */
-    bool client_attached; /* ... and the agent still has the other end */
+    bool foreign;        /* planted: nobody may touch it */
+    bool other_rm;       /* listed by the same server under the name of another RM, or another formatID */
+    bool failed;         /* a statement of it failed */
+    bool reappeared;     /* came back prepared after the RM had rolled it back (or was promoted) */
+    bool identity_lost;  /* shown by another copy of the data than the one that prepared it */
+    uint64_t tried_life; /* its agent's, in which it was last asked to commit the branch */
+    uint64_t fenced_life, fenced_at; /* whose connections to it were seen gone, and when */
+    uint64_t listed_life;            /* and in which that found it prepared when it was started */
+    bool operated;                   /* an operator decided it */
+    bool marked;                     /* at a last resource: it has committed, or (while active) never will */
+    bool one_phase;                  /* it was committed in one phase */
+    bool ended_by_op;                /* by a request, not by a crash or a lost session */
+    bool owned;                      /* enlisted: on an application's own connection */
+    bool server_attached;            /* its session lives in the server and holds it */
+    bool client_attached;            /* ... and the agent still has the other end */
     uint64_t session_agent, session_life; /* whose session: agent's process number, life */
     uint64_t session;                     /* its number, counts up in the RM */
     bool op_pending;                      /* a request of its session that was reported lost may still run */
