@@ -167,7 +167,10 @@ static int s_check_log (coord_t *self, txc_error_t *error)
                txc_log_size (self->log) > limit;
     if (due && !txc_log_is_checkpointing (self->log))
         rc = coord_log_checkpoint (self);
-    return rc && rc != TXC_PENDING ? txc_error_set (error, rc, "no snapshot: %s", txc_strerror (rc)) : TXC_OK;
+    if (rc == TXC_OK || rc == TXC_PENDING)
+        return TXC_OK;
+    int failed = txc_log_error (self->log, error); /* meanwhile: it names the file */
+    return failed ? failed : txc_error_set (error, rc, "no snapshot: %s", txc_strerror (rc));
 }
 
 /* How long there is nothing to do unless something comes in. */
