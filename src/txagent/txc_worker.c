@@ -240,7 +240,9 @@ static void s_run (txc_worker_t *self, txc_item_t *item)
     txc_report_limited (&limit, TXC_REPORT_WARNING, &item->work.gtrid, "rm %s: connection lost in %s: %s",
                         crew->target.name, txc_work_name (item->work.op), item->done.error.text);
     atomic_fetch_add (&crew->losses, 1);
-    if (item->work.branch && !item->dead)
+    /* What only looked works on no branch, and is not to be fenced in place of the session that did. */
+    bool looks = item->work.op == TXC_WORK_FENCE_AND_LOOK || item->work.op == TXC_WORK_EVIDENCE;
+    if (item->work.branch && !looks && !item->dead)
         item->dead = s_take_connection (self); /* the session may still work on the branch: to be fenced */
     else
         s_drop_connection (self);

@@ -243,11 +243,22 @@ static void test_more_branches_than_connections (void **state)
 
 /* --- operators --------------------------------------------------------------------------------- */
 
+enum { COMMAND = 256 };
+
+/* What an operator says of the first branch. */
+static void s_resolve (char command[COMMAND], uint64_t token, const char *verdict)
+{
+    snprintf (command, COMMAND,
+              "{\"command\":\"resolve\",\"gtrid\":\"txc-00000000000007ab.5.1p\",\"rm\":\"mem1\","
+              "\"token\":\"%016lx\",\"verdict\":\"%s\"}",
+              (unsigned long) token, verdict);
+}
+
 static void test_admin (void **state)
 {
     (void) state;
     world_t w;
-    char command[256];
+    char command[COMMAND];
     world_open (&w, "");
     world_start (&w, NULL);
     assert_true (world_ready (&w));
@@ -265,11 +276,7 @@ static void test_admin (void **state)
         assert_non_null (strstr (world_admin (&w, bad[i]), "\"ok\":false"));
 
     uint64_t token = s_begin (&w, 1);
-    snprintf (command, sizeof command,
-              "{\"command\":\"resolve\",\"gtrid\":\"txc-00000000000007ab.5.1p\",\"rm\":\"mem1\",\"token\":\"%"
-              "016lx\","
-              "\"verdict\":\"commit\"}",
-              (unsigned long) token);
+    s_resolve (command, token, "commit");
     assert_non_null (strstr (world_admin (&w, command), "\"ok\":false")); /* not in doubt */
     assert_int_equal (s_prepare (&w, 1, token), TXC_VOTE_YES);
     assert_non_null (strstr (world_admin (&w, command), "\"ok\":true"));
@@ -287,18 +294,14 @@ static void test_an_operator_ends_what_only_read (void **state)
 {
     (void) state;
     world_t w;
-    char command[256];
+    char command[COMMAND];
     world_open (&w, "");
     world_start (&w, NULL);
     assert_true (world_ready (&w));
     uint64_t token = world_begin (&w, 1, "get x")->token;
     assert_int_equal (s_prepare (&w, 1, token), TXC_VOTE_READ_ONLY);
     assert_non_null (strstr (world_admin (&w, "{\"command\":\"branches\"}"), "\"read-only\""));
-    snprintf (command, sizeof command,
-              "{\"command\":\"resolve\",\"gtrid\":\"txc-00000000000007ab.5.1p\",\"rm\":\"mem1\",\"token\":\"%"
-              "016lx\","
-              "\"verdict\":\"rollback\"}",
-              (unsigned long) token);
+    s_resolve (command, token, "rollback");
     assert_non_null (strstr (world_admin (&w, command), "\"ok\":true"));
     while (strstr (world_admin (&w, "{\"command\":\"branches\"}"), "\"mem1\""))
         assert_true (world_turn (&w));

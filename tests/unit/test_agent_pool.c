@@ -429,6 +429,33 @@ static void test_many_branches (void **state)
     s_close (&f);
 }
 
+/* Whose session it is the evidence says; the connection on which it was to be fenced is lost. */
+static int fences;
+static bool in_its_place;
+
+static txc_rm_status_t s_fence_is_lost_once (txc_rm_conn_t *conn, txc_rm_conn_t *dead, const char *evidence,
+                                             txc_rm_error_t *error)
+{
+    in_its_place |= dead != NULL;
+    return fences++ == 0 ? TXC_RM_LOST : module.plugin->fence (conn, dead, evidence, error);
+}
+
+static void test_lost_fence_is_not_fenced_itself (void **state)
+{
+    (void) state;
+    fixture_t f;
+    txc_rm_switch_t plugin = *module.plugin;
+    plugin.fence = s_fence_is_lost_once;
+    fences = 0;
+    in_its_place = false;
+    s_open_with (&f, &plugin, 1);
+    assert_int_equal (s_run (&f, TXC_WORK_FENCE_AND_LOOK, 1), TXC_WORK_LOST);
+    assert_int_equal (s_run (&f, TXC_WORK_FENCE_AND_LOOK, 1), TXC_WORK_ABSENT);
+    assert_int_equal (fences, 2);
+    assert_false (in_its_place);
+    s_close (&f);
+}
+
 /* The agent ends while statements run and branches wait. */
 static void test_destroy_in_the_middle (void **state)
 {
@@ -664,6 +691,7 @@ int main (void)
         cmocka_unit_test_teardown (test_destroy_in_the_middle, s_teardown),
         cmocka_unit_test_teardown (test_destroy_cancels_again_what_it_missed, s_teardown),
         cmocka_unit_test_teardown (test_destroy_does_not_wait_for_a_cancel_that_hangs, s_teardown),
+        cmocka_unit_test (test_lost_fence_is_not_fenced_itself),
         cmocka_unit_test (test_handing_in_wakes_the_loop_only_if_nobody_takes),
         cmocka_unit_test (test_no_item_that_is_handed_in_is_overlooked),
     };

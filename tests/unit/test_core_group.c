@@ -850,6 +850,18 @@ static uint32_t s_leads_by_heartbeats (uint32_t old, uint32_t grantor)
     return leader;
 }
 
+/* It leads alone while its lease runs, and another one does later: nobody hears it. */
+static void s_expect_no_other_before (uint32_t leader)
+{
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal (s_leader(), leader);
+        s_pass (10);
+    }
+    s_pass (3000);
+    assert_int_not_equal (s_leader(), leader);
+    assert_int_not_equal (s_leader(), 0);
+}
+
 /* It does not know to whom, but it has promised that one not less than any earlier one. */
 static void lease_that_was_granted_before_a_restart_is_not_granted_to_an_earlier_leader (void **state)
 {
@@ -862,13 +874,7 @@ static void lease_that_was_granted_before_a_restart_is_not_granted_to_an_earlier
     s_restart (grantor, 3);
     s_forge (grantor, late);
     s_world.replicas[old]->paxos->election_due_ms = s_world.now_ms; /* it has waited long enough */
-    for (int i = 0; i < 20; i++) {
-        assert_int_equal (s_leader(), leader);
-        s_pass (10);
-    }
-    s_pass (3000);
-    assert_int_not_equal (s_leader(), leader);
-    assert_int_not_equal (s_leader(), 0);
+    s_expect_no_other_before (leader);
 }
 
 /* Restarted before, it would know of neither. */
@@ -901,13 +907,7 @@ static void handing_over_that_comes_late_ends_no_later_lease (void **state)
     late.epoch = s_status (old).epoch;
     uint32_t leader = s_leads_by_heartbeats (old, heir);
     s_forge (heir, late);
-    for (int i = 0; i < 20; i++) {
-        assert_int_equal (s_leader(), leader);
-        s_pass (10);
-    }
-    s_pass (3000);
-    assert_int_not_equal (s_leader(), leader);
-    assert_int_not_equal (s_leader(), 0);
+    s_expect_no_other_before (leader);
 }
 
 /* A membership that the leader before it had only on its own disk may come back in front of its barrier. */

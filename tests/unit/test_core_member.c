@@ -260,6 +260,17 @@ static void s_a_checkpoint_keeps_an_outcome_that_came_meanwhile (void **state)
     assert_int_equal (world_count (world, "+COMMIT"), 1);
 }
 
+/* What the leader, whom the agent obeys, says of a branch. */
+static txc_msg_t s_word (const world_t *world, const s_tx_t *tx, int place, txc_msg_type_t type)
+{
+    txc_agent_status_t status;
+    txc_agent_status (world->agent, &status);
+    txc_msg_t message = {.type = type, .gtrid = tx->gtrid, .epoch = status.epoch};
+    message.token = tx->branches[place].token;
+    memcpy (message.rm, tx->branches[place].rm, sizeof message.rm);
+    return message;
+}
+
 /* What a lost journal held is an operator's to end, and the coordinator is to hear of it, however often the
  * agent was started anew meanwhile. */
 static void s_an_operators_end_outlives_the_member_that_abstained (void **state)
@@ -281,11 +292,7 @@ static void s_an_operators_end_outlives_the_member_that_abstained (void **state)
         if (tidied)
             world_tidy (world);
         world_restart_agent (world, false);
-        txc_agent_status_t status;
-        txc_agent_status (world->agent, &status);
-        txc_msg_t message = {.type = TXC_MSG_PHASE2_ROLLBACK, .gtrid = tx.gtrid, .epoch = status.epoch};
-        message.token = tx.branches[0].token;
-        memcpy (message.rm, tx.branches[0].rm, sizeof message.rm);
+        txc_msg_t message = s_word (world, &tx, 0, TXC_MSG_PHASE2_ROLLBACK);
         world->last[TXC_MSG_PHASE2_DONE] = (txc_msg_t){0};
         world_forge (world, 'A', message);
         assert_int_equal (world->last[TXC_MSG_PHASE2_DONE].heur, TXC_HEUR_COMMITTED);
@@ -397,13 +404,9 @@ static void s_what_only_read_goes_when_the_group_has_forgotten (void **state)
 {
     world_t *world = *state;
     s_tx_t tx = s_vote_and_read (world);
-    txc_agent_status_t status;
-    txc_agent_status (world->agent, &status);
     for (int i = 1; i >= 0; i--) { /* what is prepared stays */
-        txc_msg_t ended = {.type = TXC_MSG_ENDED, .code = TXC_FORGOTTEN, .epoch = status.epoch};
-        ended.gtrid = tx.gtrid;
-        ended.token = tx.branches[i].token;
-        memcpy (ended.rm, tx.branches[i].rm, sizeof ended.rm);
+        txc_msg_t ended = s_word (world, &tx, i, TXC_MSG_ENDED);
+        ended.code = TXC_FORGOTTEN;
         assert_int_equal (world_count (world, "*ROLLBACK"), 0);
         world_forge (world, 'A', ended);
     }
@@ -427,12 +430,8 @@ static void s_what_is_forgotten_proves_no_commit (void **state)
         world->drop = TXC_MSG_INQUIRY;
         world->status[TXC_WORK_COMMIT][0] = TXC_WORK_ABSENT;
         world->status[TXC_WORK_EVIDENCE][0] = TXC_WORK_UNKNOWN;
-        txc_agent_status_t status;
-        txc_agent_status (world->agent, &status);
-        txc_msg_t message = {.type = TXC_MSG_DECIDED, .vote = TXC_VOTE_YES, .gtrid = tx.gtrid};
-        message.token = tx.branches[0].token;
-        message.epoch = status.epoch;
-        memcpy (message.rm, tx.branches[0].rm, sizeof message.rm);
+        txc_msg_t message = s_word (world, &tx, 0, TXC_MSG_DECIDED);
+        message.vote = TXC_VOTE_YES;
         world->trace[0] = '\0';
         world_forge (world, 'A', message);
         assert_int_equal (world_count (world, "*EVIDENCE"), 1);
@@ -479,12 +478,8 @@ static void s_what_the_log_does_not_take_is_not_rolled_back (void **state)
         another.type = TXC_MSG_SESSION_CLOSE;
         world_forge (world, 'L', another);
     }
-    txc_agent_status_t status;
-    txc_agent_status (world->agent, &status);
-    txc_msg_t message = {.type = TXC_MSG_DECIDED, .vote = TXC_VOTE_YES, .gtrid = tx.gtrid};
-    message.token = tx.branches[0].token;
-    message.epoch = status.epoch;
-    memcpy (message.rm, tx.branches[0].rm, sizeof message.rm);
+    txc_msg_t message = s_word (world, &tx, 0, TXC_MSG_DECIDED);
+    message.vote = TXC_VOTE_YES;
     world->trace[0] = '\0';
     world_forge (world, 'A', message);
     world_pass (world, 3000);
