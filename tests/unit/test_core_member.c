@@ -265,7 +265,7 @@ static txc_msg_t s_word (const world_t *world, const s_tx_t *tx, int place, txc_
 {
     txc_agent_status_t status;
     txc_agent_status (world->agent, &status);
-    txc_msg_t message = {.type = type, .gtrid = tx->gtrid, .epoch = status.epoch};
+    txc_msg_t message = {.type = (uint8_t) type, .gtrid = tx->gtrid, .epoch = status.epoch};
     message.token = tx->branches[place].token;
     memcpy (message.rm, tx->branches[place].rm, sizeof message.rm);
     return message;
