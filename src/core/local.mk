@@ -22,7 +22,8 @@ CORE_SOURCES = \
 	src/core/txc_registry.c src/core/txc_registry.h src/core/txc_registry_intent.c src/core/txc_registry_member.c \
 	src/core/txc_registry_snapshot.c \
 	src/core/txc_replica.c src/core/txc_replica.h src/core/txc_replica_private.h \
-	src/core/txc_replica_agent.c src/core/txc_replica_commit.c src/core/txc_replica_inquiry.c \
+	src/core/txc_replica_agent.c src/core/txc_replica_commit.c src/core/txc_replica_heuristic.c \
+	src/core/txc_replica_inquiry.c \
 	src/core/txc_replica_last.c src/core/txc_replica_read.c src/core/txc_replica_session.c src/core/txc_replica_terminate.c \
 	src/core/txc_replica_view.c src/core/txc_replica_votes.c \
 	src/core/txc_session.c src/core/txc_session.h src/core/txc_session_private.h \

@@ -76,7 +76,10 @@ void txc_agent_acknowledge (txc_agent_t *self, txc_branch_t *branch, bool commit
     memcpy (question.rm, self->config.rms[branch->rm].name, sizeof question.rm);
     txc_heur_t heur = TXC_HEUR_NONE;
     if (branch->state == TXC_BRANCH_HEURISTIC) {
+        txc_proof_t *proof = txc_agent_proof (self, &branch->gtrid, branch->rm, branch->token);
         bool as_said = branch->heur == (commit ? TXC_HEUR_COMMITTED : TXC_HEUR_ROLLED_BACK);
+        if (commit && proof)
+            txc_agent_proof_told_commit (self, proof);
         heur = as_said ? TXC_HEUR_NONE : (txc_heur_t) branch->heur;
     } else if (commit && branch->state == TXC_BRANCH_ROLLED_BACK && branch->vote != TXC_VOTE_READ_ONLY)
         heur = TXC_HEUR_ROLLED_BACK;
@@ -101,9 +104,11 @@ static void s_commit (txc_agent_t *self, txc_branch_t *branch)
 /* Phase 2 for a branch that is not known here and that recovery did not find. */
 static void s_phase2_unknown (txc_agent_t *self, const txc_msg_t *message, uint8_t rm, bool commit)
 {
-    const txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, rm, message->token);
+    txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, rm, message->token);
     if (proof && proof->kind == TXC_JOURNAL_HEURISTIC) {
         bool as_said = proof->heur == (commit ? TXC_HEUR_COMMITTED : TXC_HEUR_ROLLED_BACK);
+        if (commit)
+            txc_agent_proof_told_commit (self, proof);
         s_done (self, message, as_said ? TXC_HEUR_NONE : (txc_heur_t) proof->heur, NULL);
         return;
     }
@@ -200,9 +205,9 @@ static void s_heuristic (txc_agent_t *self, txc_branch_t *branch, txc_heur_t heu
     txc_agent_branch_blame (branch, &error);
     branch->heur = (uint8_t) heur;
     self->heuristics++;
-    txc_agent_proof_add (self, TXC_JOURNAL_HEURISTIC, &branch->gtrid, branch->rm, branch->token, heur, true);
     bool commit = branch->state != TXC_BRANCH_ROLLING_BACK;
     bool tell = !branch->by_operator && !branch->one_phase;
+    txc_agent_proof_heuristic (self, branch, heur, tell && commit);
     txc_agent_branch_end (self, branch, TXC_BRANCH_HEURISTIC);
     if (tell)
         txc_agent_acknowledge (self, branch, commit);
@@ -529,7 +534,10 @@ void txc_agent_ended (txc_agent_t *self, const txc_msg_t *message)
     /* The group does not know how the transaction ended: other members may still ask for it. */
     if (member && message->code == TXC_FORGOTTEN && member->final != TXC_VOTE_NO && !member->abstains)
         return;
-    if (proof && (!branch || txc_branch_is_ended (branch))) {
+    /* Nobody has said that it is on record how it ended: it is asked for again. */
+    bool untold = proof && proof->kind == TXC_JOURNAL_HEURISTIC && !proof->told_commit &&
+                  message->heur == TXC_HEUR_NONE;
+    if (proof && !untold && (!branch || txc_branch_is_ended (branch))) {
         if (proof->kind == TXC_JOURNAL_HEURISTIC && self->config.rms[rm].forgets)
             s_forget_heuristic (self, message, (uint8_t) rm);
         txc_agent_proof_forget (self, proof, true);

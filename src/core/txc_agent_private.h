@@ -134,6 +134,7 @@ typedef struct txc_proof {
     uint8_t rm;
     uint8_t kind; /* TXC_JOURNAL_OWNER, COMMITTING, ONE_PHASE, HEURISTIC */
     uint8_t heur;
+    bool told_commit; /* HEURISTIC: the TM said commit, and was told of it: it is on record before End is */
     uint32_t inquiries;
     char evidence[TXC_EVIDENCE_MAX + 1]; /* OWNER, COMMITTING: the application's session that holds it */
 } txc_proof_t;
@@ -343,6 +344,11 @@ void txc_agent_proof_owner (txc_agent_t *self, txc_branch_t *branch);
 void txc_agent_proof_owner_gone (txc_agent_t *self, txc_branch_t *branch);
 /* Phase 2 begins: written, with the session of the owner if the branch is enlisted. */
 void txc_agent_proof_committing (txc_agent_t *self, txc_branch_t *branch);
+/* The branch ended otherwise than the TM said, or without its word. */
+void txc_agent_proof_heuristic (txc_agent_t *self, const txc_branch_t *branch, txc_heur_t heur,
+                                bool told_commit);
+/* Of a heuristic: the TM said commit and hears now how it ended instead, or that it did. */
+void txc_agent_proof_told_commit (txc_agent_t *self, txc_proof_t *proof);
 void txc_agent_proof_forget (txc_agent_t *self, txc_proof_t *proof, bool write);
 void txc_agent_proof_ask (txc_agent_t *self, txc_proof_t *proof);
 

@@ -66,6 +66,7 @@ static void s_fill (const txc_agent_t *self, const txc_proof_t *proof, txc_jrec_
     record->gtrid = proof->gtrid;
     record->token = proof->token;
     record->heur = proof->heur;
+    record->vote = proof->told_commit ? TXC_VOTE_YES : TXC_VOTE_NONE;
     record->guard.slot = self->high_slot;
     memcpy (record->text, proof->evidence, sizeof record->text);
     memcpy (record->rm, self->config.rms[proof->rm].name, sizeof record->rm);
@@ -114,6 +115,22 @@ void txc_agent_proof_again (txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t
     txc_jrec_t record;
     s_fill (self, proof, &record);
     txc_agent_journal (self, &record, false);
+}
+
+void txc_agent_proof_heuristic (txc_agent_t *self, const txc_branch_t *branch, txc_heur_t heur,
+                                bool told_commit)
+{
+    txc_agent_proof_add (self, TXC_JOURNAL_HEURISTIC, &branch->gtrid, branch->rm, branch->token, heur, false);
+    txc_agent_proof (self, &branch->gtrid, branch->rm, branch->token)->told_commit = told_commit;
+    txc_agent_proof_again (self, &branch->gtrid, branch->rm, branch->token);
+}
+
+void txc_agent_proof_told_commit (txc_agent_t *self, txc_proof_t *proof)
+{
+    if (proof->told_commit)
+        return;
+    proof->told_commit = true;
+    txc_agent_proof_again (self, &proof->gtrid, proof->rm, proof->token);
 }
 
 void txc_agent_proof_owner (txc_agent_t *self, txc_branch_t *branch)
@@ -187,6 +204,8 @@ void txc_agent_proof_ask (txc_agent_t *self, txc_proof_t *proof)
     message->token = proof->token;
     message->epoch = self->epoch;
     message->flags = TXC_FLAG_FINISHED;
+    if (proof->kind == TXC_JOURNAL_HEURISTIC && !proof->told_commit) /* the TM may not have heard of it */
+        message->heur = proof->heur;
     memcpy (message->rm, self->config.rms[proof->rm].name, sizeof message->rm);
 }
 
@@ -205,6 +224,9 @@ static int s_replay_proof (txc_agent_t *self, const txc_jrec_t *record)
                              record->token, (txc_heur_t) record->heur, false);
     else if (proof)
         txc_agent_proof_forget (self, proof, false);
+    if (record->kind == TXC_JOURNAL_HEURISTIC)
+        txc_agent_proof (self, &record->gtrid, (uint8_t) rm, record->token)->told_commit =
+            record->vote == TXC_VOTE_YES;
     if (record->kind == TXC_JOURNAL_COMMITTING || record->kind == TXC_JOURNAL_OWNER) {
         txc_proof_t *kept = txc_agent_proof (self, &record->gtrid, (uint8_t) rm, record->token);
         memcpy (kept->evidence, record->text, sizeof kept->evidence);

@@ -21,7 +21,8 @@
     X (COMMITTING, 5)                                                                                               \
     /* gtrid rm token     written: a one-phase commit succeeded                                           */        \
     X (ONE_PHASE, 6)                                                                                                \
-    /* gtrid rm token heur   written: a heuristic outcome, until the leader has it on record              */        \
+    /* gtrid rm token heur vote   written: a heuristic outcome, until the leader has it on record; vote YES: the   \
+     *                    leader said commit, and was told                                        */        \
     X (HEURISTIC, 7)                                                                                                \
     /* gtrid rm token     the entries of this branch may go                                               */        \
     X (FORGET, 8)                                                                                                   \

@@ -74,12 +74,13 @@
     X (PHASE2_ROLLBACK, 22)                                                                                         \
     /* A -> L  epoch gtrid rm token code(TXC_OK, or heuristic kind in heur) error                         */        \
     X (PHASE2_DONE, 23)                                                                                             \
-    /* A -> L  epoch gtrid rm token age_ms timeout_ms flags(READ_ONLY, FINISHED, RECORD_ONLY, ONLY)  in doubt */       \
+    /* A -> L  epoch gtrid rm token age_ms timeout_ms flags(READ_ONLY, FINISHED, RECORD_ONLY, ONLY)  in doubt; \
+     *                                              heur: how it ended, of which the leader may not have heard */    \
     X (INQUIRY, 24)                                                                                                 \
     /* L -> A  epoch gtrid rm token code flags(FINISHED: so it had asked)                                    */    \
     /*                                              TXC_PENDING: still open; TXC_EFOREIGN: unknown session */       \
     X (INQUIRY_PENDING, 25)                                                                                         \
-    /* L -> A  epoch gtrid rm token code            End is on record: the agent may forget the outcome; code \
+    /* L -> A  epoch gtrid rm token heur code       End, or that heuristic, is on record: the agent may forget it; code \
      *                                              TXC_FORGOTTEN, 3pc: nobody here knows any more          */       \
     X (ENDED, 26)                                                                                                   \
                                                                                                                     \

@@ -22,6 +22,7 @@
     X (ANY_NO_IS_FINAL, "a no that is not final is taken for a final one")                                           \
     X (COMMIT_AFTER_CLOSE, "a Commit behind its SessionClose is valid")                                              \
     X (MARK_PASSES_UNENDED, "a low-water mark passes transactions that are committed and not ended")                 \
+    X (HEURISTIC_LET_GO, "an agent may forget a heuristic that is not on record")                                    \
     X (FORGOTTEN_IS_ROLLED_BACK, "what is off the record is answered rolled back")                                   \
     X (ONE_YES_IS_ENOUGH, "a transaction commits when one branch voted yes")                                         \
     X (LAST_ASKED_BEFORE_INTENT, "the last resource is asked before Intent is durable")                              \

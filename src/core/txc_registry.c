@@ -168,10 +168,17 @@ static txc_reg_session_t *s_apply_open (txc_registry_t *self, uint64_t slot, con
     return session;
 }
 
+/* The registry's own time of a record, which never goes back: by the wall clock of a leader that is behind
+ * the one before, what it closes would be old at once.  (A snapshot is restored before there is a clock.) */
+static uint64_t s_time (const txc_registry_t *self, const txc_rec_t *record)
+{
+    return record->time_ms > self->clock_ms ? record->time_ms : self->clock_ms;
+}
+
 static void s_apply_close (txc_registry_t *self, txc_reg_session_t *session, const txc_rec_t *record)
 {
     session->closed = true;
-    session->closed_ms = record->time_ms;
+    session->closed_ms = s_time (self, record);
     txc_list_append (&self->closed, &session->link);
     self->n_open--;
     self->n_closed++;
@@ -185,7 +192,7 @@ static txc_outcome_t *s_apply_outcome (txc_registry_t *self, txc_reg_session_t *
     outcome->commit = record->type == TXC_REC_COMMIT;
     outcome->ended = !outcome->commit;
     outcome->several = outcome->commit || record->count >= 2;
-    outcome->time_ms = record->time_ms;
+    outcome->time_ms = s_time (self, record);
     outcome->n_branches = record->n_branches;
     outcome->branches = txc_calloc (record->n_branches, sizeof *outcome->branches);
     memcpy (outcome->branches, record->branches, record->n_branches * sizeof *outcome->branches);
@@ -203,12 +210,12 @@ static void s_apply_end (txc_registry_t *self, txc_outcome_t *outcome)
     self->ends++;
 }
 
-/* A heuristic of a branch that the outcome does not list (an Abort's, or a read-only one's) gets the next
- * free place. */
-static void s_apply_heuristic (txc_registry_t *self, txc_outcome_t *outcome, const txc_rec_t *record)
+/* An Abort lists no branches: one that ended otherwise gets the next free place.  One that a Commit does not
+ * list is a stray one, and stays so. */
+static void s_apply_heuristic (txc_outcome_t *outcome, const txc_rec_t *record)
 {
     int place = txc_outcome_find (outcome, record->rm, record->token);
-    if (place < 0 && outcome->n_branches < TXC_BRANCHES_MAX) {
+    if (place < 0 && !outcome->commit && outcome->n_branches < TXC_BRANCHES_MAX) {
         outcome->branches =
             txc_realloc (outcome->branches, (outcome->n_branches + 1) * sizeof *outcome->branches);
         txc_branch_ref_t *branch = &outcome->branches[outcome->n_branches];
@@ -222,7 +229,6 @@ static void s_apply_heuristic (txc_registry_t *self, txc_outcome_t *outcome, con
     if (outcome->heur[place] == TXC_HEUR_NONE)
         outcome->heuristics++;
     outcome->heur[place] = record->heur;
-    self->heuristics++;
 }
 
 static void s_apply_mark (txc_registry_t *self, txc_reg_session_t *session, const txc_rec_t *record)
@@ -283,6 +289,7 @@ static void s_purge (txc_registry_t *self)
             continue;
         if (session->number > self->floor)
             self->floor = session->number;
+        txc_registry_members_remove (self, session->number);
         s_session_remove (self, session);
     }
 }
@@ -347,9 +354,11 @@ bool txc_registry_take (txc_registry_t *self, uint64_t slot, const txc_rec_t *re
         s_apply_mark (self, *session, record);
         return true;
     case TXC_REC_HEURISTIC:
-        if (!*outcome)
-            return false;
-        s_apply_heuristic (self, *outcome, record);
+        /* What was presumed to be rolled back, or is off the record, has no outcome: then this one stands
+         * alone. */
+        if (*outcome)
+            s_apply_heuristic (*outcome, record);
+        self->heuristics++;
         return true;
     case TXC_REC_GUARD:
         s_apply_guard (self, record);

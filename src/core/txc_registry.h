@@ -140,6 +140,8 @@ bool txc_registry_take (txc_registry_t *self, uint64_t slot, const txc_rec_t *re
 /* For the registry itself.  ELECTED or PRE_DECIDED: true if it is valid. */
 bool txc_registry_member_apply (txc_registry_t *self, const txc_rec_t *record);
 void txc_registry_member_remove (txc_registry_t *self, const txc_gtrid_t *gtrid);
+/* All of one session, which leaves the list. */
+void txc_registry_members_remove (txc_registry_t *self, uint64_t session);
 void txc_registry_members_fini (txc_registry_t *self);
 /* The i-th of the records (0 to 2) that give this state again; false: that one is not needed. */
 bool txc_reg_member_record (const txc_reg_member_t *self, int i, txc_rec_t *record);

@@ -62,6 +62,19 @@ void txc_registry_member_remove (txc_registry_t *self, const txc_gtrid_t *gtrid)
     free (member);
 }
 
+void txc_registry_members_remove (txc_registry_t *self, uint64_t session)
+{
+    txc_hash_cursor_t cursor;
+    for (txc_hash_node_t *node = txc_hash_begin (&self->members, &cursor); node;
+         node = txc_hash_step (&self->members, &cursor)) {
+        txc_reg_member_t *member = TXC_CONTAINER (node, txc_reg_member_t, node);
+        if (member->gtrid.session != session)
+            continue;
+        txc_hash_remove (&self->members, node);
+        free (member);
+    }
+}
+
 void txc_registry_members_fini (txc_registry_t *self)
 {
     txc_hash_cursor_t cursor;

@@ -369,22 +369,29 @@ void txc_replica_transactions_forget (txc_replica_t *self)
     }
 }
 
+void txc_replica_tell_ended (txc_replica_t *self, const txc_gtrid_t *gtrid, const char *rm, uint64_t token,
+                             txc_heur_t heur)
+{
+    const txc_replica_agent_t *agent = txc_replica_agent_of (self, rm);
+    if (!agent || !agent->route)
+        return;
+    txc_msg_t *message = txc_update_message (self->update, TXC_MSG_ENDED, agent->route);
+    message->gtrid = *gtrid;
+    message->epoch = self->epoch;
+    message->token = token;
+    message->heur = (uint8_t) heur;
+    txc_copy_text (message->rm, sizeof message->rm, rm);
+}
+
 void txc_replica_ended (txc_replica_t *self, const txc_gtrid_t *gtrid)
 {
     txc_gtx_t *gtx = txc_replica_transaction (self, gtrid);
     if (!gtx || gtx->state != TXC_GTX_ENDING)
         return;
-    for (uint32_t i = 0; i < gtx->n_branches; i++) {
-        const txc_gtx_branch_t *branch = &gtx->branches[i];
-        const txc_replica_agent_t *agent = txc_replica_agent_of (self, branch->ref.rm);
-        if (!agent || !agent->route || branch->vote != TXC_VOTE_YES)
-            continue;
-        txc_msg_t *message = txc_update_message (self->update, TXC_MSG_ENDED, agent->route);
-        message->gtrid = *gtrid;
-        message->epoch = self->epoch;
-        message->token = branch->ref.token;
-        memcpy (message->rm, branch->ref.rm, sizeof message->rm);
-    }
+    for (uint32_t i = 0; i < gtx->n_branches; i++)
+        if (gtx->branches[i].vote == TXC_VOTE_YES)
+            txc_replica_tell_ended (self, gtrid, gtx->branches[i].ref.rm, gtx->branches[i].ref.token,
+                                    TXC_HEUR_NONE);
     txc_replica_transaction_remove (self, gtx);
 }
 
@@ -570,56 +577,27 @@ void txc_replica_vote (txc_replica_t *self, const txc_msg_t *message)
     }
 }
 
-static void s_propose_heuristic (txc_replica_t *self, const txc_gtx_t *gtx, const txc_gtx_branch_t *branch,
-                                 const char *text)
-{
-    txc_rec_t *record = txc_replica_record (self, TXC_REC_HEURISTIC);
-    record->gtrid = gtx->gtrid;
-    record->heur = branch->heur;
-    record->token = branch->ref.token;
-    memcpy (record->rm, branch->ref.rm, sizeof record->rm);
-    txc_copy_text (record->text, sizeof record->text, text);
-    txc_replica_propose (self, record, true);
-}
-
 void txc_replica_phase2_done (txc_replica_t *self, const txc_msg_t *message)
 {
     txc_gtx_t *gtx = txc_replica_transaction (self, &message->gtrid);
     int place = gtx ? txc_gtx_find (gtx, message->rm, message->token) : -1;
-    if (place < 0 || (gtx->state != TXC_GTX_COMMITTING && gtx->state != TXC_GTX_ABORTING) ||
-        txc_epoch_compare (message->epoch, self->epoch) != 0)
+    bool told = place >= 0 && gtx->state == TXC_GTX_TOLD && gtx->answer != TXC_OK; /* rolled back */
+    if (place < 0 || txc_epoch_compare (message->epoch, self->epoch) != 0 ||
+        (gtx->state != TXC_GTX_COMMITTING && gtx->state != TXC_GTX_ABORTING &&
+         !(told && message->heur != TXC_HEUR_NONE)))
         return;
     txc_gtx_branch_t *branch = &gtx->branches[place];
     if (branch->done || branch->heur)
         return;
-    if (message->heur != TXC_HEUR_NONE && branch->vote != TXC_VOTE_READ_ONLY) {
-        /* It counts as the acknowledgement once it is on record; a presumed abort needs an outcome to hang it
-         * on. */
-        branch->heur = message->heur;
-        if (gtx->state == TXC_GTX_ABORTING && !txc_registry_outcome (&self->registry, &gtx->gtrid)) {
-            txc_rec_t *record = txc_replica_record (self, TXC_REC_ABORT);
-            record->gtrid = gtx->gtrid;
-            record->count = gtx->several ? 2 : 1;
-            txc_replica_propose (self, record, true);
-        }
-        s_propose_heuristic (self, gtx, branch, message->error ? message->error->text : "");
-        return;
-    }
-    branch->done = true;
-    if (gtx->state == TXC_GTX_COMMITTING && txc_gtx_is_acknowledged (gtx))
-        s_propose_end (self, gtx);
+    if (message->heur != TXC_HEUR_NONE && branch->vote != TXC_VOTE_READ_ONLY)
+        txc_replica_heuristic (self, gtx, branch, message);
     else
-        txc_replica_timer (self, gtx);
+        txc_replica_branch_done (self, gtx, branch);
 }
 
-void txc_replica_heuristic_applied (txc_replica_t *self, const txc_rec_t *record)
+void txc_replica_branch_done (txc_replica_t *self, txc_gtx_t *gtx, txc_gtx_branch_t *branch)
 {
-    txc_gtx_t *gtx = txc_replica_transaction (self, &record->gtrid);
-    int place = gtx ? txc_gtx_find (gtx, record->rm, record->token) : -1;
-    if (place < 0)
-        return;
-    gtx->branches[place].heur = record->heur;
-    gtx->branches[place].done = true;
+    branch->done = true;
     if (gtx->state == TXC_GTX_COMMITTING && txc_gtx_is_acknowledged (gtx))
         s_propose_end (self, gtx);
     else

@@ -21,10 +21,17 @@ static void s_tell (txc_replica_t *self, const txc_msg_t *question, txc_msg_type
     memcpy (reply->evidence, question->evidence, sizeof reply->evidence);
     reply->epoch = self->epoch;
     reply->code = code;
+    if (type == TXC_MSG_ENDED)
+        reply->heur = question->heur;
     reply->flags = question->flags & (TXC_FLAG_READ_ONLY | TXC_FLAG_RECORD_ONLY);
     if (type == TXC_MSG_INQUIRY_PENDING) /* which of its questions this answers */
         reply->flags |= question->flags & TXC_FLAG_FINISHED;
     reply->high_slot = self->registry.applied_slot;
+}
+
+void txc_replica_inquiry_pending (txc_replica_t *self, const txc_msg_t *question)
+{
+    s_tell (self, question, TXC_MSG_INQUIRY_PENDING, TXC_PENDING);
 }
 
 static void s_tell_outcome (txc_replica_t *self, const txc_msg_t *question, bool commit)
@@ -45,7 +52,7 @@ static void s_inquiry_in_flight (txc_replica_t *self, const txc_msg_t *question,
         else if (gtx->branches[place].vote == TXC_VOTE_READ_ONLY)
             s_tell (self, question, TXC_MSG_ENDED, TXC_OK);
         else if (gtx->state == TXC_GTX_COMMITTING && !gtx->branches[place].done)
-            s_tell (self, question, TXC_MSG_INQUIRY_PENDING, TXC_PENDING);
+            txc_replica_inquiry_pending (self, question);
         break; /* acknowledged: End will answer it */
     case TXC_GTX_ABORTING:
         s_tell_outcome (self, question, false);
@@ -54,7 +61,7 @@ static void s_inquiry_in_flight (txc_replica_t *self, const txc_msg_t *question,
         s_tell_outcome (self, question, gtx->answer == TXC_OK && place >= 0);
         break;
     default:
-        s_tell (self, question, TXC_MSG_INQUIRY_PENDING, TXC_PENDING);
+        txc_replica_inquiry_pending (self, question);
     }
 }
 
@@ -124,6 +131,8 @@ void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
      * that it may go. */
     bool released = unlearned && forgotten && message->flags & TXC_FLAG_READ_ONLY;
     if (released || (finished && (!unlearned || forgotten) && (!outcome || outcome->ended))) {
+        if (!unlearned && txc_replica_inquiry_heuristic (self, message, its, outcome))
+            return;
         s_tell (self, message, TXC_MSG_ENDED, unlearned ? TXC_FORGOTTEN : TXC_OK);
         return;
     }
@@ -134,11 +143,11 @@ void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message)
     }
     if (is_3pc && !passed && !only &&
         !TXC_MUTANT (PENDING_3PC_IS_ROLLBACK)) { /* its members decide, not a presumption */
-        s_tell (self, message, TXC_MSG_INQUIRY_PENDING, TXC_PENDING);
+        txc_replica_inquiry_pending (self, message);
         return;
     }
     if (message->flags & TXC_FLAG_RECORD_ONLY && !TXC_MUTANT (RECORD_ONLY_IGNORED)) {
-        s_tell (self, message, TXC_MSG_INQUIRY_PENDING, TXC_PENDING);
+        txc_replica_inquiry_pending (self, message);
         return;
     }
     txc_reg_session_t *session = txc_registry_session (&self->registry, gtrid->session);
@@ -275,14 +284,9 @@ static void s_resolve_waiting (txc_replica_t *self, txc_gtx_t *gtx, const txc_ev
         if (branch->done || branch->heur || branch->vote != TXC_VOTE_YES)
             continue;
         branch->heur = event->vote == TXC_VOTE_YES ? TXC_HEUR_COMMITTED : TXC_HEUR_ROLLED_BACK;
-        txc_rec_t *record = txc_replica_record (self, TXC_REC_HEURISTIC);
-        record->gtrid = gtx->gtrid;
-        record->heur = branch->heur;
-        record->token = branch->ref.token;
-        memcpy (record->rm, branch->ref.rm, sizeof record->rm);
-        snprintf (record->text, sizeof record->text, "resolved by %s",
-                  event->text ? event->text : "operator");
-        txc_replica_propose (self, record, true);
+        char text[64];
+        snprintf (text, sizeof text, "resolved by %s", event->text ? event->text : "operator");
+        txc_replica_propose_heuristic (self, &gtx->gtrid, &branch->ref, (txc_heur_t) branch->heur, text);
     }
     s_resolved (self, event, TXC_OK,
                 "the heuristic is being recorded for every branch that had not acknowledged");

@@ -6,6 +6,7 @@
  *   txc_replica_commit.c    commit requests, votes, phase 2
  *   txc_replica_terminate.c three-phase commit: the leader as the first terminator, the group as a member
  *   txc_replica_inquiry.c   what became of it: agents, applications, operators
+ *   txc_replica_heuristic.c branches that ended otherwise than their transaction
  *   txc_replica_agent.c     registration, directory, log-loss guard
  *   txc_replica_read.c      questions to a leader that has no lease
  *   txc_replica_last.c      the last resource
@@ -115,8 +116,12 @@ void txc_replica_rolled_back (txc_replica_t *self, txc_gtx_t *gtx);
 /* Commit is applied and valid. */
 void txc_replica_committed (txc_replica_t *self, txc_gtx_t *gtx);
 void txc_replica_outcome_applied (txc_replica_t *self, const txc_rec_t *record, txc_outcome_t *outcome);
+/* A branch has acknowledged phase 2, or what it did instead is on record. */
+void txc_replica_branch_done (txc_replica_t *self, txc_gtx_t *gtx, txc_gtx_branch_t *branch);
 void txc_replica_ended (txc_replica_t *self, const txc_gtrid_t *gtrid);
-void txc_replica_heuristic_applied (txc_replica_t *self, const txc_rec_t *record);
+/* heur: that of a heuristic that is on record. */
+void txc_replica_tell_ended (txc_replica_t *self, const txc_gtrid_t *gtrid, const char *rm, uint64_t token,
+                             txc_heur_t heur);
 /* Phase 2 goes on for every transaction that is committed on record and has not ended. */
 void txc_replica_resume_all (txc_replica_t *self);
 /* Forgets all of them: a new leader knows what the log says, and asks for the rest. */
@@ -131,6 +136,17 @@ txc_msg_t *txc_replica_answer (txc_replica_t *self, uint64_t route, const txc_gt
                                const txc_error_t *error);
 /* What the whole of a gtx comes to, heuristics included. */
 int txc_replica_result (const txc_replica_t *self, const txc_gtx_t *gtx, bool commit);
+
+/* --- heuristics */
+void txc_replica_propose_heuristic (txc_replica_t *self, const txc_gtrid_t *gtrid,
+                                    const txc_branch_ref_t *branch, txc_heur_t heur, const char *text);
+/* A branch reports that it did not end as it was told. */
+void txc_replica_heuristic (txc_replica_t *self, const txc_gtx_t *gtx, txc_gtx_branch_t *branch,
+                            const txc_msg_t *message);
+/* May the agent forget a branch that ended heuristically?  True: not yet. */
+bool txc_replica_inquiry_heuristic (txc_replica_t *self, const txc_msg_t *question,
+                                    const txc_reg_session_t *session, const txc_outcome_t *outcome);
+void txc_replica_heuristic_applied (txc_replica_t *self, const txc_rec_t *record);
 
 /* --- Paxos Commit */
 /* A vote that goes to every acceptor. */
@@ -199,6 +215,8 @@ void txc_replica_elected_applied (txc_replica_t *self, const txc_rec_t *record, 
 
 /* --- inquiries */
 void txc_replica_inquiry (txc_replica_t *self, const txc_msg_t *message);
+/* Answers an agent that it may be decided yet. */
+void txc_replica_inquiry_pending (txc_replica_t *self, const txc_msg_t *question);
 void txc_replica_outcome_query (txc_replica_t *self, const txc_msg_t *message);
 void txc_replica_rollback (txc_replica_t *self, const txc_msg_t *message);
 void txc_replica_resolve (txc_replica_t *self, const txc_event_t *event);

@@ -203,13 +203,13 @@ SHAPE (s_phase2_commit, phase2, EPOCH, BRANCH, EVIDENCE, U32 (flags), U64 (high_
 SHAPE (s_phase2_done, phase2_done, EPOCH, BRANCH, I32 (code), HEUR, ERROR)
 #undef WIRE
 #define WIRE Txcoord__Inquiry
-SHAPE (s_inquiry, inquiry, EPOCH, BRANCH, U64 (age_ms), U32 (timeout_ms), U32 (flags))
+SHAPE (s_inquiry, inquiry, EPOCH, BRANCH, U64 (age_ms), U32 (timeout_ms), U32 (flags), HEUR)
 #undef WIRE
 #define WIRE Txcoord__InquiryPending
 SHAPE (s_inquiry_pending, inquiry_pending, EPOCH, BRANCH, I32 (code), U32 (flags))
 #undef WIRE
 #define WIRE Txcoord__Ended
-SHAPE (s_ended, ended, EPOCH, BRANCH, I32 (code))
+SHAPE (s_ended, ended, EPOCH, BRANCH, I32 (code), HEUR)
 #undef WIRE
 
 /* One structure for all of a three-phase commit's members. */

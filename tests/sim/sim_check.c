@@ -204,6 +204,19 @@ void sim_check_obeyed (sim_t *sim, const sim_agent_t *agent, const txc_msg_t *me
                        agent->epoch.round);
 }
 
+/* The agent may forget the branch now. */
+static void s_ended (sim_t *sim, const txc_msg_t *message, const sim_tx_t *tx)
+{
+    const sim_branch_t *branch = sim_branch_find (sim, &message->gtrid, message->rm, message->token);
+    bool commit = tx->logged == SIM_OUTCOME_COMMIT && sim_check_is_listed (tx, message->token);
+    if (tx->logged == SIM_OUTCOME_COMMIT && !tx->logged_end)
+        sim_violation (sim, "ended-not-durable", "ENDED of %s, no End is durable", s_gtrid (&message->gtrid));
+    bool kept = branch && branch->by_hand && !sim->journals_lost && !sim->journal_gone;
+    if (!commit && message->code != TXC_FORGOTTEN && message->heur && kept && !tx->logged_heuristic)
+        sim_violation (sim, "heuristic-lost", "%s was committed by hand at %s, which is not on record",
+                       s_gtrid (&message->gtrid), message->rm);
+}
+
 void sim_check_from_coordinator (sim_t *sim, const sim_coordinator_t *replica, const txc_msg_t *message)
 {
     if (sim->restored && message->epoch.round && sim->n_restored_epochs < SIM_EPOCHS_MAX &&
@@ -237,9 +250,7 @@ void sim_check_from_coordinator (sim_t *sim, const sim_coordinator_t *replica, c
         s_pending (sim, replica, message, tx);
         break;
     case TXC_MSG_ENDED:
-        if (tx->logged == SIM_OUTCOME_COMMIT && !tx->logged_end)
-            sim_violation (sim, "ended-not-durable", "ENDED of %s, no End is durable",
-                           s_gtrid (&message->gtrid));
+        s_ended (sim, message, tx);
         break;
     case TXC_MSG_SESSION_OPENED:
         if (message->code == TXC_OK && sim_reflog_session (sim->reflog, message->session) == SIM_REF_NEVER)

@@ -44,6 +44,7 @@ struct sim_branch {
     uint64_t fenced_life, fenced_at; /* whose connections to it were seen gone, and when */
     uint64_t listed_life;            /* and in which that found it prepared when it was started */
     bool operated;                   /* an operator decided it */
+    bool by_hand;                    /* the agent remembers durably that he committed it */
     bool marked;                     /* at a last resource: it has committed, or (while active) never will */
     bool one_phase;                  /* it was committed in one phase */
     bool ended_by_op;                /* by a request, not by a crash or a lost session */

@@ -368,6 +368,86 @@ static void what_is_listed_was_not_committed_before (void **state)
     assert_int_equal (world_count (w, "+HEURISTIC"), 1);
 }
 
+static txc_agent_event_t s_commit_by_hand (const txc_gtrid_t *gtrid, const txc_msg_t *branch)
+{
+    txc_agent_event_t end = {
+        .type = TXC_AGENT_OPERATOR, .gtrid = *gtrid, .token = branch->token, .vote = TXC_VOTE_YES};
+    memcpy (end.rm, branch->rm, sizeof end.rm);
+    return end;
+}
+
+/* The agent, or its leader, was away while the transaction was rolled back: nobody told the branch so before
+ * everything was over, but that an operator had committed it is remembered until it is on record. */
+static void an_operators_commit_is_kept_until_it_is_on_record (void **state)
+{
+    world_t *w = *state;
+    for (int restarted = 0; restarted < 2; restarted++) {
+        uint64_t tx = world_transfer (w);
+        txc_gtrid_t gtrid = world_gtrid (w, tx);
+        w->drop = TXC_MSG_VOTE;
+        assert_int_equal (world_commit (w, tx), TXC_PENDING);
+        world_agent_event (w, s_commit_by_hand (&gtrid, &w->last[TXC_MSG_VOTE]));
+        w->trace[0] = '\0';
+        w->drop = TXC_MSG_PHASE2_ROLLBACK;
+        world_replica_event (
+            w, (txc_event_t){.type = TXC_EVENT_RESOLVE, .gtrid = gtrid, .vote = TXC_VOTE_NO, .route = 77});
+        world_pass (w, 8000);
+        assert_int_equal (world_count (w, "+HEURISTIC"), 0);
+        w->drop = 0;
+        if (restarted)
+            world_restart_agent (w, false);
+        world_pass (w, 120000);
+        assert_int_equal (w->last[TXC_MSG_INQUIRY].heur, TXC_HEUR_COMMITTED);
+        assert_int_equal (world_count (w, "+HEURISTIC"), 1);
+        assert_int_equal (world_count (w, "!FORGET"), 1);
+    }
+}
+
+/* While its transaction may still be decided, nothing of it is forgotten; and what ended as the TM says in
+ * the end is no heuristic, whoever asks when it is off the record. */
+static void an_operators_commit_may_turn_out_right (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = world_transfer (w);
+    txc_gtrid_t gtrid = world_gtrid (w, tx);
+    w->drop = TXC_MSG_PHASE2_COMMIT;
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    uint64_t commit = w->operation;
+    world_agent_event (w, s_commit_by_hand (&gtrid, &w->last[TXC_MSG_VOTE]));
+    assert_int_equal (world_count (w, "!HEURISTIC"), 1);
+    w->drop = TXC_MSG_ENDED;
+    world_pass (w, 10000);
+    assert_int_equal (w->codes[commit], TXC_OK);
+    assert_int_equal (world_count (w, "!HEURISTIC"), 2); /* it was told */
+    world_restart_agent (w, false);
+    w->drop = 0;
+    w->trace[0] = '\0';
+    world_pass (w, 120000);
+    assert_true (world_count (w, "INQUIRY") > 0);
+    assert_int_equal (w->last[TXC_MSG_INQUIRY].heur, TXC_HEUR_NONE);
+    assert_int_equal (world_count (w, "+HEURISTIC"), 0);
+    assert_true (world_count (w, "!FORGET") > 0);
+}
+
+/* Nobody has decided yet: by which hand it ended may matter, whichever it was. */
+static void a_heuristic_is_kept_while_nothing_is_decided (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = world_transfer (w);
+    static const uint8_t heurs[] = {TXC_HEUR_COMMITTED, TXC_HEUR_ROLLED_BACK, TXC_HEUR_HAZARD};
+    for (uint32_t i = 0; i < sizeof heurs / sizeof *heurs; i++) {
+        txc_msg_t question = w->last[TXC_MSG_EXEC_REPLY];
+        question.type = TXC_MSG_INQUIRY;
+        question.gtrid = world_gtrid (w, tx);
+        question.flags = TXC_FLAG_FINISHED;
+        question.heur = heurs[i];
+        w->trace[0] = '\0';
+        world_forge (w, 'L', question);
+        assert_int_equal (world_count (w, "INQUIRY_PENDING"), 1);
+        assert_int_equal (world_count (w, "ENDED") + world_count (w, "+HEURISTIC"), 0);
+    }
+}
+
 /* --- time ------------------------------------------------------------------------------------- */
 
 static void what_does_not_work_is_tried_less_and_less_often (void **state)
@@ -640,6 +720,9 @@ static void a_heuristic_end_is_forgotten_once_it_is_on_record (void **state)
             &update);
     txc_msg_t ended = {.type = TXC_MSG_ENDED, .epoch = {5, 1}, .gtrid = gtrid, .token = 9, .rm = "bank_pg"};
     s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .now_ms = 13, .message = &ended}, &update);
+    assert_int_equal (update.n_work, 0); /* of this end nobody spoke */
+    ended.heur = TXC_HEUR_ROLLED_BACK;
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .now_ms = 13, .message = &ended}, &update);
     assert_int_equal (update.n_work, 1);
     assert_int_equal (update.work[0].op, TXC_WORK_FORGET);
     assert_int_equal (update.work[0].token, 9);
@@ -711,6 +794,9 @@ int main (void)
         TEST (in_another_copy_no_presumed_rollback_counts),
         TEST (a_commit_that_was_begun_at_another_copy_is_no_proof),
         TEST (an_identity_may_become_more_exact),
+        TEST (an_operators_commit_is_kept_until_it_is_on_record),
+        TEST (an_operators_commit_may_turn_out_right),
+        TEST (a_heuristic_is_kept_while_nothing_is_decided),
         TEST (what_is_listed_was_not_committed_before),
         TEST (what_is_listed_was_not_committed_by_this_life),
         TEST (what_does_not_work_is_tried_less_and_less_often),

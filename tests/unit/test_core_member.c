@@ -535,6 +535,63 @@ static void s_what_is_learned_behind_the_horizon_stays_as_long (void **state)
     txc_registry_fini (&registry);
 }
 
+/* A leader's wall clock was ahead by more than the horizon; by the next one's, which is right, everything
+ * that it closes would be old at once. */
+static void s_a_clock_that_was_ahead_does_not_end_the_horizon (void **state)
+{
+    (void) state;
+    txc_registry_t registry;
+    txc_gtrid_t gtrid = {.cluster = 7, .session = 2, .n = 1, .mode = TXC_MODE_2PC};
+    txc_registry_init (&registry, &txc_record_codec, 1000);
+    assert_true (s_apply (&registry, (txc_rec_t){.type = TXC_REC_FORMAT, .cluster = 7}));
+    for (uint64_t nonce = 1; nonce <= 3; nonce++)
+        assert_true (s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_OPEN, .nonce = nonce}));
+    s_apply (&registry, (txc_rec_t){.type = TXC_REC_NOOP, .time_ms = 1000000});
+    assert_true (s_apply (&registry, (txc_rec_t){.type = TXC_REC_ABORT, .gtrid = gtrid, .time_ms = 100}));
+    assert_true (
+        s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_CLOSE, .session = 2, .time_ms = 110}));
+    assert_true (
+        s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_CLOSE, .session = 3, .time_ms = 120}));
+    assert_non_null (txc_registry_outcome (&registry, &gtrid));
+    size_t size;
+    void *snapshot = txc_registry_snapshot (&registry, &size);
+    txc_registry_fini (&registry);
+    txc_registry_init (&registry, &txc_record_codec, 1000);
+    assert_int_equal (txc_registry_restore (&registry, snapshot, size), TXC_OK);
+    free (snapshot);
+    assert_int_equal (txc_registry_session (&registry, 2)->closed_ms, 1000000);
+    assert_int_equal (txc_registry_outcome (&registry, &gtrid)->time_ms, 1000000);
+    assert_true (
+        s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_CLOSE, .session = 4, .time_ms = 1001000}));
+    assert_null (txc_registry_outcome (&registry, &gtrid));
+    txc_registry_fini (&registry);
+}
+
+/* What the group has granted goes with its session: a replica that restores a snapshot has not got it either.
+ */
+static void s_what_was_granted_goes_with_its_session (void **state)
+{
+    enum { MANY = 16384 };
+    (void) state;
+    txc_registry_t registry;
+    txc_gtrid_t gtrid = {.cluster = 7, .session = 2, .n = 1, .mode = TXC_MODE_3PC};
+    txc_registry_init (&registry, &txc_record_codec, 1000);
+    s_apply (&registry, (txc_rec_t){.type = TXC_REC_FORMAT, .cluster = 7});
+    s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_OPEN, .nonce = 1});
+    s_apply (&registry, (txc_rec_t){.type = TXC_REC_ELECTED, .gtrid = gtrid, .number = SOME_NUMBER});
+    s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_CLOSE, .session = 2});
+    for (uint64_t nonce = 2; nonce <= MANY; nonce++) {
+        s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_OPEN, .nonce = nonce});
+        s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_CLOSE, .session = registry.applied_slot});
+    }
+    assert_true (txc_registry_is_member (&registry, &gtrid));
+    s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_OPEN, .nonce = MANY + 1});
+    s_apply (&registry, (txc_rec_t){.type = TXC_REC_SESSION_CLOSE, .session = registry.applied_slot});
+    assert_null (txc_registry_session (&registry, 2));
+    assert_false (txc_registry_is_member (&registry, &gtrid));
+    txc_registry_fini (&registry);
+}
+
 /* Its attempt gets nowhere: a member that has nothing to attempt answers nothing, but refuses when it is
  * asked anew. */
 static void s_a_terminator_is_elected_again (void **state)
@@ -603,6 +660,8 @@ int main (void)
         cmocka_unit_test_setup_teardown (s_who_is_told_the_outcome_again_is_final, world_setup,
                                          world_teardown),
         cmocka_unit_test (s_what_is_learned_behind_the_horizon_stays_as_long),
+        cmocka_unit_test (s_a_clock_that_was_ahead_does_not_end_the_horizon),
+        cmocka_unit_test (s_what_was_granted_goes_with_its_session),
         cmocka_unit_test_setup_teardown (s_a_terminator_is_elected_again, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown (s_the_journal_of_members_is_bounded, world_setup, world_teardown),
     };
