@@ -84,6 +84,10 @@ void txc_agent_vote (txc_agent_t *self, txc_branch_t *branch)
         if (branch->vote == TXC_VOTE_READ_ONLY)
             s_say (self, &question, TXC_VOTE_READ_ONLY, branch);
         break;
+    case TXC_BRANCH_HEURISTIC: /* an operator was faster than its leader, who may yet say the same */
+        if (branch->heur == TXC_HEUR_COMMITTED && !branch->one_phase && !txc_branch_is_3pc (branch))
+            s_say (self, &question, TXC_VOTE_YES, branch);
+        break;
     default: /* it has no vote yet, or its outcome is known to whoever asks: a stale question */
         break;
     }
@@ -147,11 +151,6 @@ static void s_prepare_active (txc_agent_t *self, txc_branch_t *branch, const txc
  * out for good. */
 static void s_look_for_last (txc_agent_t *self, const txc_msg_t *message, uint8_t rm)
 {
-    const txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, rm, message->token);
-    if (proof && proof->kind == TXC_JOURNAL_HEURISTIC && proof->heur == TXC_HEUR_COMMITTED) {
-        s_say (self, message, TXC_VOTE_YES, NULL); /* an operator finished what had committed */
-        return;
-    }
     txc_branch_t *branch = txc_agent_branch_add (self, &message->gtrid, rm, message->token);
     branch->recovered = true;
     branch->asked = true;
@@ -209,13 +208,15 @@ void txc_agent_prepare (txc_agent_t *self, const txc_msg_t *message)
     if (s_is_misplaced (self, message, branch, rm))
         return;
     bool last = self->config.rms[rm].last_resource && !TXC_MUTANT (LAST_ABSENT_IS_NO);
-    if (last && branch && branch->state == TXC_BRANCH_HEURISTIC && branch->heur == TXC_HEUR_COMMITTED) {
-        s_say (self, message, TXC_VOTE_YES, branch);
-        return;
-    }
     if (last && branch && branch->state == TXC_BRANCH_ROLLED_BACK && !branch->final_no) {
         txc_agent_branch_remove (self, branch);
         branch = NULL;
+    }
+    const txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, (uint8_t) rm, message->token);
+    if (!branch && proof && proof->kind == TXC_JOURNAL_HEURISTIC && proof->heur == TXC_HEUR_COMMITTED &&
+        message->gtrid.mode != TXC_MODE_3PC) {
+        s_say (self, message, TXC_VOTE_YES, NULL); /* by hand, in an earlier life */
+        return;
     }
     if (last && !branch) {
         s_look_for_last (self, message, (uint8_t) rm);
@@ -236,6 +237,7 @@ void txc_agent_prepare (txc_agent_t *self, const txc_msg_t *message)
         branch->expected = message->count;
         break;
     case TXC_BRANCH_PREPARED:
+    case TXC_BRANCH_HEURISTIC:
         if (!branch->recovered && branch->count != message->count)
             s_say (self, message, TXC_VOTE_NO_NOT_FINAL, branch);
         else

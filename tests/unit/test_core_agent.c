@@ -403,6 +403,31 @@ static void an_operators_commit_is_kept_until_it_is_on_record (void **state)
     }
 }
 
+/* Its vote was lost, or its leader: that it was committed by hand meanwhile is no reason to say no. */
+static void what_an_operator_committed_votes_yes (void **state)
+{
+    world_t *w = *state;
+    uint64_t tx = world_transfer (w);
+    txc_gtrid_t gtrid = world_gtrid (w, tx);
+    w->drop = TXC_MSG_VOTE;
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    uint64_t commit = w->operation;
+    world_agent_event (w, s_commit_by_hand (&gtrid, &w->last[TXC_MSG_VOTE]));
+    txc_msg_t prepare = w->last[TXC_MSG_PREPARE];
+    prepare.token = w->last[TXC_MSG_VOTE].token;
+    memcpy (prepare.rm, w->last[TXC_MSG_VOTE].rm, sizeof prepare.rm);
+    prepare.count++; /* a statement that this branch does not know */
+    world_forge (w, 'A', prepare);
+    assert_int_equal (w->last[TXC_MSG_VOTE].vote, TXC_VOTE_NO_NOT_FINAL);
+    prepare.count--;
+    w->drop = TXC_MSG_ENDED;
+    world_pass (w, 3000);
+    assert_int_equal (w->codes[commit], TXC_OK);
+    world_restart_agent (w, false);
+    world_forge (w, 'A', prepare);
+    assert_int_equal (w->last[TXC_MSG_VOTE].vote, TXC_VOTE_YES);
+}
+
 /* While its transaction may still be decided, nothing of it is forgotten; and what ended as the TM says in
  * the end is no heuristic, whoever asks when it is off the record. */
 static void an_operators_commit_may_turn_out_right (void **state)
@@ -795,6 +820,7 @@ int main (void)
         TEST (a_commit_that_was_begun_at_another_copy_is_no_proof),
         TEST (an_identity_may_become_more_exact),
         TEST (an_operators_commit_is_kept_until_it_is_on_record),
+        TEST (what_an_operator_committed_votes_yes),
         TEST (an_operators_commit_may_turn_out_right),
         TEST (a_heuristic_is_kept_while_nothing_is_decided),
         TEST (what_is_listed_was_not_committed_before),
