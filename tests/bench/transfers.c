@@ -5,6 +5,8 @@
  *   KIND: threads    a thread for each client, all on one txc_client_t
  *         processes  a process for each client
  *         hint       as threads, with the last-statement hint
+ *         together   as threads, both statements at once, with the hint
+ *         together-processes   the same, as processes
  *         mem        as threads, over two in-memory resource managers
  *         enlisted   as threads, each on connections of its own (own.h)
  *   MODE: how transactions are ended: 2pc (without it), 3pc or paxos
@@ -46,7 +48,7 @@ typedef struct options {
     int clients;
     double seconds;
     const char *endpoint;
-    bool processes, hint, mem, enlisted;
+    bool processes, hint, together, mem, enlisted;
     unsigned rows;
     const char *mode;  /* NULL: the library's default */
     const char *times; /* NULL: none */
@@ -91,13 +93,16 @@ static unsigned s_draw (worker_t *self)
     return (unsigned) (self->random >> 33);
 }
 
-static int s_update (txc_tx_t *tx, const char *rm, const char *sql, int amount, unsigned id, bool last)
+static int s_update (const options_t *options, txc_tx_t *tx, const char *rm, const char *sql, int amount,
+                     unsigned id)
 {
     char amount_text[16], id_text[16];
     snprintf (amount_text, sizeof amount_text, "%d", amount);
     snprintf (id_text, sizeof id_text, "%u", id);
     txc_param_t params[2] = {{.value = amount_text}, {.value = id_text}};
-    return last ? txc_exec_last (tx, rm, sql, 2, params, NULL) : txc_exec (tx, rm, sql, 2, params, NULL);
+    if (options->together)
+        return txc_exec_async (tx, rm, sql, 2, params, 1);
+    return (options->hint ? txc_exec_last : txc_exec) (tx, rm, sql, 2, params, NULL);
 }
 
 static bool s_transfer_mem (worker_t *self, txc_tx_t *tx)
@@ -118,10 +123,11 @@ static bool s_transfer (worker_t *self, txc_tx_t *tx)
     if (self->own)
         return own_transfer (self->own, tx, amount, from, to);
 #endif
-    return s_update (tx, "bank_pg", "UPDATE acct SET bal=bal-$1 WHERE id=$2", amount, from,
-                     self->options->hint) == TXC_OK &&
-           s_update (tx, "bank_my", "UPDATE acct SET bal=bal+? WHERE id=?", amount, to,
-                     self->options->hint) == TXC_OK;
+    const options_t *options = self->options;
+    return s_update (options, tx, "bank_pg", "UPDATE acct SET bal=bal-$1 WHERE id=$2", amount, from) ==
+               TXC_OK &&
+           s_update (options, tx, "bank_my", "UPDATE acct SET bal=bal+? WHERE id=?", amount, to) == TXC_OK &&
+           (!options->together || txc_wait (tx) == TXC_OK);
 }
 
 static bool s_once (worker_t *self)
@@ -268,14 +274,16 @@ int main (int argc, char **argv)
 {
     if (argc < 5) {
         fprintf (stderr, "usage: transfers CLIENTS SECONDS ENDPOINT "
-                         "threads|processes|hint|mem|enlisted[:MODE] [ROWS [TIMES]]\n");
+                         "threads|processes|hint|together|together-processes|mem|enlisted[:MODE] "
+                         "[ROWS [TIMES]]\n");
         return 2;
     }
     char *mode = argv[4], *kind = strsep (&mode, ":");
     options_t options = {.clients = atoi (argv[1]),
                          .seconds = atof (argv[2]),
                          .endpoint = argv[3],
-                         .processes = strcmp (kind, "processes") == 0,
+                         .processes = strstr (kind, "processes") != NULL,
+                         .together = strncmp (kind, "together", 8) == 0,
                          .hint = strcmp (kind, "hint") == 0,
                          .mem = strcmp (kind, "mem") == 0,
                          .enlisted = strcmp (kind, "enlisted") == 0,
