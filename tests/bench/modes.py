@@ -85,6 +85,7 @@ def latency(options):
 # --- modes -------------------------------------------------------------------------------------------------------------
 
 AIMS = {"3pc": 0.70, "paxos": 0.75}
+WRITTEN = {"": "threads", "/together": "together"}  # statement by statement, or both at once
 
 
 def is_served(cluster, mode):
@@ -107,10 +108,11 @@ def modes(options):
         served = [mode for mode in MODES if is_served(cluster, mode)]
         header(bench)
         for clients in options.clients or (16, 64):
-            candidates = {mode: lambda mode=mode: bench.ours(f"threads:{mode}", clients) for mode in served}
+            ours = {f"modes/{mode}{name}": (kind, mode) for mode in served for name, kind in WRITTEN.items()}
+            candidates = {name: lambda one=one: bench.ours(":".join(one), clients) for name, one in ours.items()}
             candidates |= {f"without/{how}": lambda how=how: bench.naive(how, clients) for how in ("seq", "par")}
-            rows = bench.alternate_several(clients, candidates, {mode: f"modes/{mode}" for mode in served})
-            for mode, row in zip(served, rows):
+            rows = bench.alternate_several(clients, candidates, {name: name for name in ours})
+            for (_, mode), row in zip(ours.values(), rows):
                 row["aim"] = AIMS.get(mode)
         print("aims: " + ", ".join(f"{mode} {aim:.2f}" for mode, aim in AIMS.items()))
         check_total(cluster)
