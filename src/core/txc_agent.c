@@ -126,6 +126,10 @@ static void s_found (txc_agent_t *self, uint8_t rm, uint64_t scan, const txc_fou
         return; /* it waits to be forgotten */
     if (branch) /* it ended, and is listed again: the RM had not forced its rollback */
         txc_agent_branch_remove (self, branch);
+    if (proof && proof->kind == TXC_JOURNAL_HEURISTIC) { /* so that was not its end */
+        txc_agent_proof_void (self, &found->gtrid, rm, found->token);
+        proof = NULL;
+    }
     /* No session of this agent is left that could still commit it, and it is listed: what was begun before
      * did not come about.  An application's session may yet obey what it was asked for then. */
     if (proof && proof->kind == TXC_JOURNAL_COMMITTING)

@@ -519,7 +519,8 @@ void txc_agent_ended (txc_agent_t *self, const txc_msg_t *message)
     txc_branch_t *branch = txc_agent_branch_find (self, &message->gtrid, (uint8_t) rm, message->token);
     txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, (uint8_t) rm, message->token);
     if (branch && branch->state == TXC_BRANCH_PROVING && branch->unproved) {
-        if (message->code == TXC_FORGOTTEN) { /* which is no End: it was never acknowledged */
+        /* Which is no End, or not of what an operator did: that was never acknowledged. */
+        if (message->code == TXC_FORGOTTEN || branch->by_operator) {
             s_hazard (self, branch);
             return;
         }
@@ -535,8 +536,8 @@ void txc_agent_ended (txc_agent_t *self, const txc_msg_t *message)
     if (member && message->code == TXC_FORGOTTEN && member->final != TXC_VOTE_NO && !member->abstains)
         return;
     /* Nobody has said that it is on record how it ended: it is asked for again. */
-    bool untold = proof && proof->kind == TXC_JOURNAL_HEURISTIC && !proof->told_commit &&
-                  message->heur == TXC_HEUR_NONE;
+    bool untold =
+        proof && proof->kind == TXC_JOURNAL_HEURISTIC && !proof->told_commit && message->heur != proof->heur;
     if (proof && !untold && (!branch || txc_branch_is_ended (branch))) {
         if (proof->kind == TXC_JOURNAL_HEURISTIC && self->config.rms[rm].forgets)
             s_forget_heuristic (self, message, (uint8_t) rm);

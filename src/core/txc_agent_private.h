@@ -347,6 +347,8 @@ void txc_agent_proof_committing (txc_agent_t *self, txc_branch_t *branch);
 /* The branch ended otherwise than the TM said, or without its word. */
 void txc_agent_proof_heuristic (txc_agent_t *self, const txc_branch_t *branch, txc_heur_t heur,
                                 bool told_commit);
+/* The branch of a heuristic is in doubt again: nobody is told of it any more. */
+void txc_agent_proof_void (txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t rm, uint64_t token);
 /* Of a heuristic: the TM said commit and hears now how it ended instead, or that it did. */
 void txc_agent_proof_told_commit (txc_agent_t *self, txc_proof_t *proof);
 void txc_agent_proof_forget (txc_agent_t *self, txc_proof_t *proof, bool write);

@@ -125,6 +125,15 @@ void txc_agent_proof_heuristic (txc_agent_t *self, const txc_branch_t *branch, t
     txc_agent_proof_again (self, &branch->gtrid, branch->rm, branch->token);
 }
 
+void txc_agent_proof_void (txc_agent_t *self, const txc_gtrid_t *gtrid, uint8_t rm, uint64_t token)
+{
+    txc_proof_t *proof = txc_agent_proof (self, gtrid, rm, token);
+    if (gtrid->mode != TXC_MODE_3PC)
+        txc_agent_proof_forget (self, proof, true);
+    else /* FORGET would take its member along */
+        txc_agent_proof_told_commit (self, proof);
+}
+
 void txc_agent_proof_told_commit (txc_agent_t *self, txc_proof_t *proof)
 {
     if (proof->told_commit)

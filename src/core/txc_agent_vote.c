@@ -55,6 +55,12 @@ static void s_say_member (txc_agent_t *self, const txc_msg_t *question, txc_bran
     self->update->messages[self->update->n_messages - 1].prior = member->epoch;
 }
 
+/* What was committed at a copy of the data that another one has replaced may be lost with it. */
+static bool s_is_same_copy (const txc_agent_t *self, uint8_t rm)
+{
+    return !self->rms[rm].record_only || self->config.rms[rm].last_resource;
+}
+
 /* Sends the vote of a branch whose state has one. */
 void txc_agent_vote (txc_agent_t *self, txc_branch_t *branch)
 {
@@ -85,7 +91,8 @@ void txc_agent_vote (txc_agent_t *self, txc_branch_t *branch)
             s_say (self, &question, TXC_VOTE_READ_ONLY, branch);
         break;
     case TXC_BRANCH_HEURISTIC: /* an operator was faster than its leader, who may yet say the same */
-        if (branch->heur == TXC_HEUR_COMMITTED && !branch->one_phase && !txc_branch_is_3pc (branch))
+        if (branch->heur == TXC_HEUR_COMMITTED && !branch->one_phase && !branch->final_no &&
+            !txc_branch_is_3pc (branch) && s_is_same_copy (self, branch->rm))
             s_say (self, &question, TXC_VOTE_YES, branch);
         break;
     default: /* it has no vote yet, or its outcome is known to whoever asks: a stale question */
@@ -214,7 +221,7 @@ void txc_agent_prepare (txc_agent_t *self, const txc_msg_t *message)
     }
     const txc_proof_t *proof = txc_agent_proof (self, &message->gtrid, (uint8_t) rm, message->token);
     if (!branch && proof && proof->kind == TXC_JOURNAL_HEURISTIC && proof->heur == TXC_HEUR_COMMITTED &&
-        message->gtrid.mode != TXC_MODE_3PC) {
+        message->gtrid.mode == TXC_MODE_2PC && s_is_same_copy (self, (uint8_t) rm)) {
         s_say (self, message, TXC_VOTE_YES, NULL); /* by hand, in an earlier life */
         return;
     }

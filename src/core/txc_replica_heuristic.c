@@ -64,7 +64,8 @@ bool txc_replica_inquiry_heuristic (txc_replica_t *self, const txc_msg_t *questi
     txc_branch_ref_t branch = {.token = question->token};
     txc_copy_text (branch.rm, sizeof branch.rm, question->rm);
     txc_replica_propose_heuristic (self, &question->gtrid, &branch, (txc_heur_t) question->heur,
-                                   "told after the transaction was over");
+                                   outcome ? "told after the transaction was over"
+                                           : "how its transaction ended is off the record");
     return true; /* applied, it is the answer */
 }
 

@@ -55,10 +55,13 @@ static void s_inquiry_in_flight (txc_replica_t *self, const txc_msg_t *question,
             txc_replica_inquiry_pending (self, question);
         break; /* acknowledged: End will answer it */
     case TXC_GTX_ABORTING:
-        s_tell_outcome (self, question, false);
-        break;
     case TXC_GTX_TOLD:
-        s_tell_outcome (self, question, gtx->answer == TXC_OK && place >= 0);
+        if (question->flags & TXC_FLAG_FINISHED && place >= 0 && gtx->branches[place].heur &&
+            gtx->branches[place].done) /* what it did instead is on record */
+            s_tell (self, question, TXC_MSG_ENDED, TXC_OK);
+        else
+            s_tell_outcome (self, question,
+                            gtx->state == TXC_GTX_TOLD && gtx->answer == TXC_OK && place >= 0);
         break;
     default:
         txc_replica_inquiry_pending (self, question);

@@ -801,6 +801,169 @@ static void what_is_listed_was_not_committed_by_this_life (void **state)
     assert_int_equal (w->last[TXC_MSG_PHASE2_DONE].heur, TXC_HEUR_HAZARD);
 }
 
+/* --- what operators did --------------------------------------------------------------------------------- */
+
+static txc_agent_event_t s_by_hand (const txc_gtrid_t *gtrid, const char *rm, uint64_t token, uint8_t vote)
+{
+    txc_agent_event_t end = {.type = TXC_AGENT_OPERATOR, .gtrid = *gtrid, .token = token, .vote = vote};
+    txc_copy_text (end.rm, sizeof end.rm, rm);
+    return end;
+}
+
+static uint64_t s_two (world_t *w, uint8_t mode, uint64_t token[2])
+{
+    uint64_t tx = world_do (w, (txc_session_event_t){.op = TXC_OP_BEGIN, .timeout_ms = 5000, .mode = mode});
+    assert_int_equal (world_exec (w, tx, "bank_pg", 0), TXC_OK);
+    token[0] = w->last[TXC_MSG_EXEC_REPLY].token;
+    assert_int_equal (world_exec (w, tx, "bank_my", 0), TXC_OK);
+    token[1] = w->last[TXC_MSG_EXEC_REPLY].token;
+    return tx;
+}
+
+/* Committed by hand at a copy of the database that is gone; its successor lists it, and it is rolled back
+ * there as the leader says: nothing ended otherwise. */
+static void what_is_listed_again_was_not_committed_by_hand (void **state)
+{
+    world_t *w = *state;
+    uint64_t token[2], tx = s_two (w, TXC_MODE_2PC, token);
+    txc_gtrid_t gtrid = world_gtrid (w, tx);
+    s_scanned_at (w, 0, "one", NULL, 0);
+    w->drop = TXC_MSG_VOTE;
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    world_agent_event (w, s_by_hand (&gtrid, "bank_pg", token[0], TXC_VOTE_YES));
+    txc_found_t found = {.gtrid = gtrid, .token = token[0]};
+    w->status[TXC_WORK_FENCE_AND_LOOK][0] = TXC_WORK_OK;
+    s_scanned_at (w, 0, "another", &found, 1);
+    assert_int_equal (s_status (w).prepared, 2);
+    w->trace[0] = '\0';
+    world_replica_event (
+        w, (txc_event_t){.type = TXC_EVENT_RESOLVE, .gtrid = gtrid, .vote = TXC_VOTE_NO, .route = 77});
+    w->drop = 0;
+    world_pass (w, 120000);
+    assert_int_equal (s_status (w).prepared, 0);
+    assert_int_equal (world_count (w, "+HEURISTIC"), 0);
+}
+
+/* Rolled back by hand there; listed again, asked, and committed like all others. */
+static void what_is_listed_again_was_not_rolled_back_by_hand (void **state)
+{
+    world_t *w = *state;
+    assert_int_not_equal (world_begin (w), 0); /* an older one stays open: the mark does not pass */
+    uint64_t token[2], tx = s_two (w, TXC_MODE_2PC, token);
+    txc_gtrid_t gtrid = world_gtrid (w, tx);
+    w->drop = TXC_MSG_VOTE;
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    uint64_t commit = w->operation;
+    world_agent_event (w, s_by_hand (&gtrid, "bank_pg", token[0], TXC_VOTE_NO));
+    txc_found_t found = {.gtrid = gtrid, .token = token[0]};
+    w->status[TXC_WORK_FENCE_AND_LOOK][0] = TXC_WORK_OK;
+    s_scanned_at (w, 0, "", &found, 1);
+    w->trace[0] = '\0';
+    w->drop = 0;
+    world_pass (w, 3000);
+    assert_int_equal (w->codes[commit], TXC_OK);
+    world_pass (w, 120000);
+    assert_int_equal (world_count (w, "+HEURISTIC"), 0);
+}
+
+/* The answer to a heuristic of a transaction that was told "rolled back" is lost once. */
+static void a_lost_answer_of_a_told_transaction_comes_again (void **state)
+{
+    world_t *w = *state;
+    assert_int_not_equal (world_begin (w), 0); /* an older one stays open: the mark does not pass */
+    uint64_t token[2], tx = s_two (w, TXC_MODE_2PC, token);
+    txc_gtrid_t gtrid = world_gtrid (w, tx);
+    w->status[TXC_WORK_PREPARE][0] = WORLD_HOLD; /* it says no, later */
+    world_pass (w, 1);
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    uint64_t commit = w->operation;
+    world_agent_event (w, s_by_hand (&gtrid, "bank_my", token[1], TXC_VOTE_YES));
+    w->drop = TXC_MSG_PHASE2_ROLLBACK;
+    world_answer (w, TXC_WORK_ROLLED_BACK); /* a final no */
+    world_pass (w, 10000);
+    assert_int_equal (w->codes[commit], TXC_ROLLED_BACK);
+    w->status[TXC_WORK_PREPARE][0] = TXC_WORK_OK;
+    w->drop = TXC_MSG_ENDED;
+    w->trace[0] = '\0';
+    world_pass (w, 30000); /* asks; heuristic on record; the answer is lost */
+    w->drop = 0;
+    w->trace[0] = '\0';
+    world_pass (w, 3600000);
+    assert_int_equal (world_count (w, "!FORGET"), 1);
+}
+
+/* Its commit by hand was lost with a copy; the yes rests on it all the same. */
+static void a_commit_by_hand_at_another_copy_is_no_yes (void **state)
+{
+    world_t *w = *state;
+    uint64_t token[2], tx = s_two (w, TXC_MODE_2PC, token);
+    txc_gtrid_t gtrid = world_gtrid (w, tx);
+    s_scanned_at (w, 0, "one", NULL, 0);
+    w->drop = TXC_MSG_VOTE;
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    uint64_t commit = w->operation;
+    world_agent_event (w, s_by_hand (&gtrid, "bank_pg", token[0], TXC_VOTE_YES));
+    s_scanned_at (w, 0, "another", NULL, 0); /* which lists nothing */
+    w->drop = 0;
+    world_pass (w, 3000);
+    assert_int_not_equal (w->codes[commit], TXC_OK);
+}
+
+/* An operator's commit whose answer was lost, at a resource manager without evidence; the transaction was
+ * rolled back. */
+static void an_operators_commit_in_doubt_is_not_let_go (void **state)
+{
+    world_t *w = *state;
+    uint64_t token[2], tx = s_two (w, TXC_MODE_2PC, token);
+    txc_gtrid_t gtrid = world_gtrid (w, tx);
+    w->drop = TXC_MSG_VOTE;
+    assert_int_equal (world_commit (w, tx), TXC_PENDING);
+    w->status[TXC_WORK_COMMIT][0] = TXC_WORK_LOST;
+    w->drop = TXC_MSG_PHASE2_ROLLBACK;
+    world_replica_event (
+        w, (txc_event_t){.type = TXC_EVENT_RESOLVE, .gtrid = gtrid, .vote = TXC_VOTE_NO, .route = 77});
+    world_agent_event (w, s_by_hand (&gtrid, "bank_pg", token[0], TXC_VOTE_YES));
+    world_pass (w, 20000);
+    w->drop = 0;
+    world_pass (w, 120000);
+    assert_true (world_count (w, "+HEURISTIC") > 0);
+}
+
+/* The answer names another end than the one that is kept. */
+static void an_answer_lets_go_only_what_it_names (void **state)
+{
+    (void) state;
+    txc_agent_t *agent = txc_agent_new (&s_alone);
+    txc_gtrid_t gtrid = {7, 2, 3, TXC_MODE_2PC};
+    txc_jrec_t records[] = {{.kind = TXC_JOURNAL_EPOCH, .cluster = 7, .epoch = {5, 1}},
+                            {.kind = TXC_JOURNAL_HEURISTIC,
+                             .gtrid = gtrid,
+                             .token = 9,
+                             .rm = "bank_pg",
+                             .heur = TXC_HEUR_ROLLED_BACK}};
+    uint8_t bytes[TXC_RECORD_MAX];
+    for (int i = 0; i < 2; i++) {
+        size_t size = txc_journal_codec.encode (&records[i], bytes);
+        assert_int_equal (txc_agent_replay (agent, bytes, size), TXC_OK);
+    }
+    txc_update_t update;
+    txc_update_init (&update);
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_START, .now_ms = 10}, &update);
+    txc_msg_t welcome = {.type = TXC_MSG_AGENT_WELCOME, .epoch = {5, 1}, .cluster = 7, .high_slot = 1};
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .now_ms = 12, .message = &welcome},
+            &update);
+    txc_msg_t ended = {.type = TXC_MSG_ENDED,
+                       .epoch = {5, 1},
+                       .gtrid = gtrid,
+                       .token = 9,
+                       .rm = "bank_pg",
+                       .heur = TXC_HEUR_COMMITTED};
+    s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_MESSAGE, .now_ms = 13, .message = &ended}, &update);
+    assert_int_equal (update.n_entries, 0); /* no FORGET */
+    txc_update_fini (&update);
+    txc_agent_destroy (&agent);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, world_setup, world_teardown)
 
 int main (void)
@@ -819,6 +982,12 @@ int main (void)
         TEST (in_another_copy_no_presumed_rollback_counts),
         TEST (a_commit_that_was_begun_at_another_copy_is_no_proof),
         TEST (an_identity_may_become_more_exact),
+        TEST (what_is_listed_again_was_not_committed_by_hand),
+        TEST (what_is_listed_again_was_not_rolled_back_by_hand),
+        TEST (a_lost_answer_of_a_told_transaction_comes_again),
+        TEST (a_commit_by_hand_at_another_copy_is_no_yes),
+        TEST (an_operators_commit_in_doubt_is_not_let_go),
+        TEST (an_answer_lets_go_only_what_it_names),
         TEST (an_operators_commit_is_kept_until_it_is_on_record),
         TEST (what_an_operator_committed_votes_yes),
         TEST (an_operators_commit_may_turn_out_right),
