@@ -71,10 +71,10 @@ bool txc_replica_inquiry_heuristic (txc_replica_t *self, const txc_msg_t *questi
 
 void txc_replica_heuristic_applied (txc_replica_t *self, const txc_rec_t *record)
 {
-    txc_gtx_t *gtx = txc_replica_transaction (self, &record->gtrid);
-    int place = gtx ? txc_gtx_find (gtx, record->rm, record->token) : -1;
     if (!self->leading)
         return;
+    txc_gtx_t *gtx = txc_replica_transaction (self, &record->gtrid);
+    int place = gtx ? txc_gtx_find (gtx, record->rm, record->token) : -1;
     if (!gtx || gtx->state == TXC_GTX_ABORTING || gtx->state == TXC_GTX_TOLD) /* else End will say so */
         txc_replica_tell_ended (self, &record->gtrid, record->rm, record->token, (txc_heur_t) record->heur);
     if (place < 0)

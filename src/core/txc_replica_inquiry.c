@@ -56,7 +56,7 @@ static void s_inquiry_in_flight (txc_replica_t *self, const txc_msg_t *question,
         break; /* acknowledged: End will answer it */
     case TXC_GTX_ABORTING:
     case TXC_GTX_TOLD:
-        if (question->flags & TXC_FLAG_FINISHED && place >= 0 && gtx->branches[place].heur &&
+        if (question->heur && place >= 0 && gtx->branches[place].heur == question->heur &&
             gtx->branches[place].done) /* what it did instead is on record */
             s_tell (self, question, TXC_MSG_ENDED, TXC_OK);
         else
@@ -287,7 +287,7 @@ static void s_resolve_waiting (txc_replica_t *self, txc_gtx_t *gtx, const txc_ev
         if (branch->done || branch->heur || branch->vote != TXC_VOTE_YES)
             continue;
         branch->heur = event->vote == TXC_VOTE_YES ? TXC_HEUR_COMMITTED : TXC_HEUR_ROLLED_BACK;
-        char text[64];
+        char text[TXC_TEXT_MAX + 1];
         snprintf (text, sizeof text, "resolved by %s", event->text ? event->text : "operator");
         txc_replica_propose_heuristic (self, &gtx->gtrid, &branch->ref, (txc_heur_t) branch->heur, text);
     }

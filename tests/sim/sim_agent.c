@@ -159,7 +159,8 @@ static void s_seen (sim_t *sim, sim_proc_t *owner, const txc_entry_t *entry)
         sim_check_member (sim, &record);
     if (record.kind == TXC_JOURNAL_HEURISTIC && record.heur == TXC_HEUR_COMMITTED) {
         sim_branch_t *branch = sim_branch_find (sim, &record.gtrid, record.rm, record.token);
-        branch->by_hand = true;
+        if (branch)
+            branch->by_hand = true;
     }
     if (record.kind == TXC_JOURNAL_BIRTH)
         self->birth = (uint32_t) record.number;

@@ -368,12 +368,16 @@ static void what_is_listed_was_not_committed_before (void **state)
     assert_int_equal (world_count (w, "+HEURISTIC"), 1);
 }
 
+static txc_agent_event_t s_by_hand (const txc_gtrid_t *gtrid, const char *rm, uint64_t token, uint8_t vote)
+{
+    txc_agent_event_t end = {.type = TXC_AGENT_OPERATOR, .gtrid = *gtrid, .token = token, .vote = vote};
+    txc_copy_text (end.rm, sizeof end.rm, rm);
+    return end;
+}
+
 static txc_agent_event_t s_commit_by_hand (const txc_gtrid_t *gtrid, const txc_msg_t *branch)
 {
-    txc_agent_event_t end = {
-        .type = TXC_AGENT_OPERATOR, .gtrid = *gtrid, .token = branch->token, .vote = TXC_VOTE_YES};
-    memcpy (end.rm, branch->rm, sizeof end.rm);
-    return end;
+    return s_by_hand (gtrid, branch->rm, branch->token, TXC_VOTE_YES);
 }
 
 /* The agent, or its leader, was away while the transaction was rolled back: nobody told the branch so before
@@ -711,17 +715,12 @@ static void a_checkpoint_keeps_what_is_on_its_way (void **state)
     txc_agent_destroy (&next);
 }
 
-/* An XA switch keeps a heuristic end, and lists it, until it is told to forget: when it is on record. */
-static void a_heuristic_end_is_forgotten_once_it_is_on_record (void **state)
+/* Its journal says that an operator rolled the branch 9 back. */
+static void s_replay_heuristic (txc_agent_t *agent, const txc_gtrid_t *gtrid)
 {
-    (void) state;
-    txc_agent_config_t config = s_alone;
-    config.rms[0].forgets = true;
-    txc_agent_t *agent = txc_agent_new (&config);
-    txc_gtrid_t gtrid = {7, 2, 3, TXC_MODE_2PC};
     txc_jrec_t records[] = {{.kind = TXC_JOURNAL_EPOCH, .cluster = 7, .epoch = {5, 1}},
                             {.kind = TXC_JOURNAL_HEURISTIC,
-                             .gtrid = gtrid,
+                             .gtrid = *gtrid,
                              .token = 9,
                              .rm = "bank_pg",
                              .heur = TXC_HEUR_ROLLED_BACK}};
@@ -730,6 +729,17 @@ static void a_heuristic_end_is_forgotten_once_it_is_on_record (void **state)
         size_t size = txc_journal_codec.encode (&records[i], bytes);
         assert_int_equal (txc_agent_replay (agent, bytes, size), TXC_OK);
     }
+}
+
+/* An XA switch keeps a heuristic end, and lists it, until it is told to forget: when it is on record. */
+static void a_heuristic_end_is_forgotten_once_it_is_on_record (void **state)
+{
+    (void) state;
+    txc_agent_config_t config = s_alone;
+    config.rms[0].forgets = true;
+    txc_agent_t *agent = txc_agent_new (&config);
+    txc_gtrid_t gtrid = {7, 2, 3, TXC_MODE_2PC};
+    s_replay_heuristic (agent, &gtrid);
     txc_update_t update;
     txc_update_init (&update);
     s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_START, .now_ms = 10}, &update);
@@ -802,13 +812,6 @@ static void what_is_listed_was_not_committed_by_this_life (void **state)
 }
 
 /* --- what operators did --------------------------------------------------------------------------------- */
-
-static txc_agent_event_t s_by_hand (const txc_gtrid_t *gtrid, const char *rm, uint64_t token, uint8_t vote)
-{
-    txc_agent_event_t end = {.type = TXC_AGENT_OPERATOR, .gtrid = *gtrid, .token = token, .vote = vote};
-    txc_copy_text (end.rm, sizeof end.rm, rm);
-    return end;
-}
 
 static uint64_t s_two (world_t *w, uint8_t mode, uint64_t token[2])
 {
@@ -935,17 +938,7 @@ static void an_answer_lets_go_only_what_it_names (void **state)
     (void) state;
     txc_agent_t *agent = txc_agent_new (&s_alone);
     txc_gtrid_t gtrid = {7, 2, 3, TXC_MODE_2PC};
-    txc_jrec_t records[] = {{.kind = TXC_JOURNAL_EPOCH, .cluster = 7, .epoch = {5, 1}},
-                            {.kind = TXC_JOURNAL_HEURISTIC,
-                             .gtrid = gtrid,
-                             .token = 9,
-                             .rm = "bank_pg",
-                             .heur = TXC_HEUR_ROLLED_BACK}};
-    uint8_t bytes[TXC_RECORD_MAX];
-    for (int i = 0; i < 2; i++) {
-        size_t size = txc_journal_codec.encode (&records[i], bytes);
-        assert_int_equal (txc_agent_replay (agent, bytes, size), TXC_OK);
-    }
+    s_replay_heuristic (agent, &gtrid);
     txc_update_t update;
     txc_update_init (&update);
     s_step (agent, (txc_agent_event_t){.type = TXC_AGENT_START, .now_ms = 10}, &update);
